@@ -1,0 +1,70 @@
+"""The topic catalogue: every topic with its record, key, layout, partitions and retention, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas import records
+from schemas.records import Record
+
+DAY_MS = 24 * 3600 * 1000
+FOREVER = -1
+
+Layout = Literal["rows", "columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    `layout` is how consumers decode it: `rows` to record objects (fastavro), `columns` to Polars frames.
+    `key` names the field whose UTF-8 text is the record key; None where records go to a partition by number.
+    `retention_ms` is FOREVER or milliseconds; a compacted topic keeps the newest record of each key.
+    `partitions` None means the setting THREADS_PARTITIONS.
+    """
+
+    name: str
+    record: type[Record]
+    key: str | None
+    layout: Layout = "rows"
+    partitions: int | None = None
+    compacted: bool = False
+    retention_ms: int = FOREVER
+    internal: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Return the registry subject of the values (TopicNameStrategy)."""
+        return f"{self.name}-value"
+
+
+CATALOGUE: tuple[Topic, ...] = (
+    Topic("personas", records.PersonaApplied, "persona_id", partitions=1, compacted=True),
+    Topic("persona.requests", records.PersonaRequest, "persona_id"),
+    Topic("drafts.generated", records.DraftGenerated, "persona_id"),
+    Topic("drafts.scored", records.DraftScored, "persona_id"),
+    Topic("drafts.accepted", records.DraftDecided, "persona_id"),
+    Topic("drafts.rejected", records.DraftDecided, "persona_id"),
+    Topic("posts.published", records.PostPublished, "persona_id", layout="columns"),
+    Topic("engagement.events", records.EngagementEvent, "persona_id", layout="columns"),
+    Topic("cost.events", records.CostEvent, "persona_id", layout="columns"),
+    Topic("revenue.events", records.RevenueEvent, "persona_id", layout="columns"),
+    Topic("kpi.partials", records.KpiPartial, None, retention_ms=DAY_MS, internal=True),
+    Topic("kpi.updates", records.KpiUpdate, "persona_id"),
+    Topic("dead.letters", records.DeadLetter, None, partitions=1),
+    Topic("import.ledger", records.ImportProgress, "source", partitions=1, compacted=True),
+)
+
+_BY_NAME = {topic.name: topic for topic in CATALOGUE}
+
+
+def topic_named(name: str) -> Topic:
+    """Return the catalogue's entry.
+
+    Raises:
+        KeyError: no such topic; the message lists the names there are.
+    """
+    if name not in _BY_NAME:
+        raise KeyError(f"topic {name!r} is not in the catalogue; there are: {', '.join(sorted(_BY_NAME))}")
+    return _BY_NAME[name]

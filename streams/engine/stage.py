@@ -1,0 +1,89 @@
+"""The contract between the checkpointed loop and the work it drives: agents and sinks are stages."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from schemas.records import Record
+from streams.engine.batch import Batch, TopicPartition
+from streams.errors import RecordFault
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record of the batch that the stage refuses: the loop sends the original bytes to dead.letters."""
+
+    offset: int
+    fault: RecordFault
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A new absolute value of a state key, kept with the source partition it was folded from; None deletes it."""
+
+    source: TopicPartition
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A record to append to a topic of the catalogue; the key is the record's own unless `partition` is set."""
+
+    topic: str
+    record: Record
+    partition: int | None = None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a checkpoint makes durable, in this order: state, then outputs. Both are acknowledged before any offset is."""
+
+    state: list[StateChange] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+
+class Stage(ABC):
+    """Work on batches, folded into memory and made durable at checkpoints.
+
+    The loop calls one method of a stage at a time, never two at once:
+    `open`, then for each partition `restore`, then `add` and `flush` in turn, at a rebalance `drop`, at the end `close`.
+
+    - `add` may await, and raises `Unavailable` when the surroundings fail: it is called again with the same batch, so
+      it must not have folded any of it. It returns the records it refuses; any other exception ends the worker, which
+      starts again from the last checkpoint.
+    - `flush` returns the effects of all batches added since the last flush, or makes them durable itself (a sink in
+      its own database) before it returns. `Unavailable` from flush means: nothing is lost, call again.
+    - A batch may come again after a crash or a rebalance: state is stamped with offsets, or effects are keyed by id.
+    """
+
+    name: ClassVar[str]
+    topics: ClassVar[tuple[str, ...]]
+    stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `restore` is fed from it
+
+    async def open(self) -> None:  # noqa: B027 - optional hook
+        """Connect to what the stage needs; called once, before any partition is assigned."""
+
+    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:  # noqa: B027
+        """Take over a partition with the state that its last owner made durable (empty where there is none)."""
+
+    @abstractmethod
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        """Fold a batch into memory; return the records that can't be processed."""
+
+    @abstractmethod
+    async def flush(self) -> Effects:
+        """Return what has to be durable before the offsets of the added batches are committed."""
+
+    async def drop(self, source: TopicPartition) -> None:  # noqa: B027 - optional hook
+        """Forget a partition: its state and what was folded since the last flush; another worker has it now."""
+
+    def idle_flush_due(self) -> bool:
+        """Tell whether a flush is due although no batch came (windows slide with time)."""
+        return False
+
+    async def close(self) -> None:  # noqa: B027 - optional hook
+        """Release what `open` took."""

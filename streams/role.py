@@ -1,0 +1,42 @@
+"""Roles: what `threads-agent worker ROLE` runs. Agents and sinks declare theirs as entry points (`threads.roles`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from streams.engine.stage import Stage
+from streams.errors import SettingsError
+from streams.settings import Settings
+
+ENTRY_POINTS = "threads.roles"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named set of stages that share one consumer group; the group's id is the name.
+
+    `build` makes fresh stages for one worker. Stages of one role read different topics.
+    """
+
+    name: str
+    build: Callable[[Settings], Sequence[Stage]]
+
+
+def role_names() -> list[str]:
+    """Return the names of all installed roles, sorted."""
+    return sorted(entry.name for entry in entry_points(group=ENTRY_POINTS))
+
+
+def load_role(name: str) -> Role:
+    """Load the role that an entry point names.
+
+    Raises:
+        SettingsError: no such role; the message lists those there are.
+    """
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        role = entry.load()
+        assert isinstance(role, Role)
+        return role
+    raise SettingsError(f"There is no role {name!r}; choose from: {', '.join(role_names())}")
