@@ -1,0 +1,48 @@
+"""The registry of writer schemas: which schema an id names, and which id a schema has in a subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.definitions import AvroSchema
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSchema:
+    """A schema with its id and the subjects (`<topic>-value`) that have it as a version."""
+
+    id: int
+    subjects: frozenset[str]
+    schema: AvroSchema
+
+
+class SchemaRegistry(Protocol):
+    """Look up schemas. Both calls are synchronous, cached by id, and block at most one time-out when they miss."""
+
+    def schema_id(self, subject: str, schema: AvroSchema) -> int:
+        """Return the id that `schema` has in the subject.
+
+        Raises:
+            UnknownSchema: the subject has no such version; the message says how to register it.
+            RegistryUnavailable: the registry does not answer.
+        """
+
+    def writer_schema(self, schema_id: int) -> RegisteredSchema:
+        """Return the schema that an id names.
+
+        Raises:
+            UnknownSchema: no such id.
+            RegistryUnavailable: the registry does not answer.
+        """
+
+
+def open_registry(url: str | None) -> SchemaRegistry:
+    """Open the Confluent-compatible registry at `url`, or the committed file registry where there is none."""
+    if url is None:
+        from schemas.file_registry import FileRegistry  # noqa: PLC0415 - either kind loads only what it needs
+
+        return FileRegistry()
+    from schemas.http_registry import HttpRegistry  # noqa: PLC0415
+
+    return HttpRegistry(url)
