@@ -23,6 +23,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     home: Path = Field(Path(".threads-agent"), description="Folder of the embedded stack: data, logs, endpoints.json.")
+    cache: Path = Field(Path("~/.cache/threads-agent-stack"), description="Folder of downloaded programs, shared by all homes.")
+    min_free_bytes: int = Field(2**30, ge=0, description="Free space the home's file system must have for `up` to start.")
+    kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 takes a free one.")
+    postgres_port: int = Field(0, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
+    schemas_port: int = Field(0, ge=0, le=65535, description="Port of the embedded schema registry; 0 takes a free one.")
+    llm_port: int = Field(0, ge=0, le=65535, description="Port of the offline model's server; 0 takes a free one.")
+    prometheus_port: int = Field(0, ge=0, le=65535, description="Port of the embedded Prometheus; 0 takes a free one.")
+
     kafka: str | None = Field(None, description="Bootstrap servers, host:port[,host:port]; empty: the embedded broker.")
     postgres_dsn: SecretStr | None = Field(None, description="PostgreSQL DSN; empty: the embedded server.")
     qdrant_url: str | None = Field(None, description="Qdrant server URL; empty: the engine embedded in the sink.")
