@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fastavro
@@ -30,6 +31,10 @@ BODY_ERRORS: tuple[type[Exception], ...] = (
     fastavro.schema.SchemaParseException,
     fastavro.read.SchemaResolutionError,
 )
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ class RowCodec:
         assert isinstance(values, dict)
         return values
 
+    def decode_plain(self, topic: Topic, value: bytes | None) -> dict[str, Any]:
+        """Return the fields of a value as column values, timestamps as milliseconds; raises as `decode` does."""
+        values = self.decode_dict(topic, value)
+        return {name: _milliseconds(each) if isinstance(each, datetime) else each for name, each in values.items()}
+
     def _reader(self, topic: Topic) -> Any:  # noqa: ANN401 - fastavro's parsed schemas are untyped
         name = topic.record.schema_name
         if name not in self._readers:
@@ -118,3 +128,7 @@ class RowCodec:
         parsed = _Parsed(writer, None if same else self._reader(topic))
         self._parsed[topic.name, schema_id] = parsed
         return parsed
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MILLISECOND
