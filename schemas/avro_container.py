@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from schemas.avro_layout import branches
+from schemas.avro_layout import PADDING_BYTES, branches
 from schemas.definitions import AvroSchema
 
 _SYNC = b"threads-columns!"
+assert len(_SYNC) >= PADDING_BYTES
 _MAGIC = b"Obj\x01"
 # The five bytes in front of every body are read as two fields nobody asks for: a boolean takes one byte, a float four.
 _FRAME_FIELDS: list[dict[str, Any]] = [{"name": "_magic", "type": "boolean"}, {"name": "_schema_id", "type": "float"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A container of framed values, and where each value starts and ends in it; the sync marker is its padding."""
+
+    text: bytes
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +38,29 @@ class Container:
     head: bytes
     names: list[str]
 
-    def read(self, framed: bytes, count: int) -> pl.DataFrame:
-        """Return the fields of `count` framed values that stand one behind the other.
+    def filled(self, values: Sequence[bytes]) -> Block:
+        """Return the container of values, each with its frame.
 
-        Enums come as the Int64 number of their symbol, timestamps as Int64. The layout must have been checked.
+        Raises:
+            TypeError: one of the values is None.
+
+        """
+        lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+        ends = np.cumsum(lengths)
+        head = b"".join((self.head, _long(len(values)), _long(int(ends[-1]))))
+        ends += len(head)
+        return Block(b"".join((head, *values, _SYNC)), ends - lengths, ends)
+
+    def read(self, block: Block) -> pl.DataFrame:
+        """Return the fields of all values of a block whose frames and layout are good.
+
+        Enums come as the Int64 number of their symbol, ints and timestamps as Int64.
 
         Raises:
             polars.exceptions.ComputeError: a string is no UTF-8.
 
         """
-        block = b"".join((self.head, _long(count), _long(len(framed)), framed, _SYNC))
-        return pl.read_avro(io.BytesIO(block), columns=self.names)
+        return pl.read_avro(io.BytesIO(block.text), columns=self.names)
 
 
 def container_of(schema: AvroSchema) -> Container:

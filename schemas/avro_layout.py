@@ -44,7 +44,7 @@ class Layout:
     def first_faults(self, data: Bytes, starts: Places, ends: Places) -> npt.NDArray[np.int16]:
         """Return for each body the number of the first field that does not fit, or -1 where all do.
 
-        `data` holds all bodies, each from `starts[i]` to `ends[i]`, and PADDING_BYTES zero bytes at its end.
+        `data` holds all bodies, each from `starts[i]` to `ends[i]`, and at least PADDING_BYTES more at its end.
         Bytes left over behind the last field count as a fault of field number len(fields).
         """
         faults = np.full(len(starts), -1, dtype=np.int16)

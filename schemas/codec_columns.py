@@ -6,17 +6,18 @@ read by Polars as one Avro container, and the columns of the writer are projecte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from schemas.avro_container import Container, container_of
-from schemas.avro_layout import PADDING_BYTES, Layout, UnsupportedLayout, layout_of
+from schemas.avro_container import Block, Container, container_of
+from schemas.avro_layout import Layout, UnsupportedLayout, layout_of
 from schemas.catalogue import Topic
 from schemas.codec_rows import RowCodec
 from schemas.definitions import definition
@@ -24,9 +25,11 @@ from schemas.errors import DecodeFault
 from schemas.known_writers import KnownWriters
 from schemas.projection import Projection, projection_of, reader_dtypes
 from schemas.registry import SchemaRegistry
-from schemas.wire_format import HEADER_BYTES, described, schema_id_of
+from schemas.wire_format import HEADER_BYTES, MAGIC, described, schema_id_of
 
 Indices = npt.NDArray[np.int64]
+
+_head: Callable[[bytes], bytes] = itemgetter(slice(0, HEADER_BYTES))
 
 SMALLEST_SPLIT = 64  # records; below this a slice with bad text is decoded one by one
 
@@ -47,6 +50,25 @@ class _Plan:
     layout: Layout
     container: Container
     projection: Projection
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Framed values of one writer schema, and their places in the slice."""
+
+    topic: Topic
+    schema_id: int
+    values: Sequence[bytes]
+    places: Indices
+
+    def chosen(self, numbers: npt.NDArray[np.intp]) -> _Group:
+        values = [self.values[number] for number in numbers.tolist()]
+        return _Group(self.topic, self.schema_id, values, self.places[numbers])
+
+    def halves(self) -> tuple[_Group, _Group]:
+        numbers = np.arange(len(self.values))
+        half = len(numbers) // 2
+        return self.chosen(numbers[:half]), self.chosen(numbers[half:])
 
 
 @dataclass(slots=True)
@@ -77,71 +99,71 @@ class ColumnCodec:
 
         """
         parts = _Parts()
-        by_schema = _grouped_by_schema(values, parts)
-        for schema_id, places in by_schema:
-            self._decode_group(topic, schema_id, values, places, parts)
+        for group in _grouped_by_schema(topic, values, parts):
+            self._decode_group(group, parts)
         frame, kept = _in_order(parts, reader_dtypes(definition(topic.record.schema_name)))
-        parts.faults.sort(key=lambda each: each[0])
+        parts.faults.sort(key=itemgetter(0))
         return ColumnSlice(frame if columns is None else frame.select(columns), kept, parts.faults)
 
-    def _decode_group(
-        self, topic: Topic, schema_id: int, values: Sequence[bytes | None], places: Indices, parts: _Parts
-    ) -> None:
+    def _decode_group(self, group: _Group, parts: _Parts) -> None:
+        """Decode values of one writer schema; what does not fit its layout is set aside, the others are read."""
         try:
-            plan = self._plan(topic, schema_id)
+            plan = self._plan(group.topic, group.schema_id)
         except DecodeFault as fault:
-            parts.faults += [(int(place), fault) for place in places]
+            parts.faults += [(place, fault) for place in group.places.tolist()]
             return
-        group = [value for value in _at(values, places) if value is not None]
         if plan is None:
-            self._decode_one_by_one(topic, group, places, parts)
+            self._decode_one_by_one(group, parts)
             return
-        data, starts, ends = _joined(group)
-        faults = plan.layout.first_faults(np.frombuffer(data, dtype=np.uint8), starts + HEADER_BYTES, ends)
+        block = plan.container.filled(group.values)
+        data = np.frombuffer(block.text, dtype=np.uint8)
+        faults = plan.layout.first_faults(data, block.starts + HEADER_BYTES, block.ends)
         bad = np.flatnonzero(faults >= 0)
-        if len(bad):
-            for number in bad:
-                message = _layout_fault(topic, schema_id, plan.layout, int(faults[number]), group[number])
-                parts.faults.append((int(places[number]), DecodeFault(message)))
-            good = np.flatnonzero(faults < 0)
-            group, places = [group[number] for number in good], places[good]
-        self._read(topic, plan, group, places, parts)
+        if not len(bad):
+            self._read(plan, block, group, parts)
+            return
+        for number in bad.tolist():
+            message = _layout_fault(group, plan.layout, int(faults[number]), group.values[number])
+            parts.faults.append((int(group.places[number]), DecodeFault(message)))
+        self._fill_and_read(plan, group.chosen(np.flatnonzero(faults < 0)), parts)
 
-    def _read(self, topic: Topic, plan: _Plan, group: list[bytes], places: Indices, parts: _Parts) -> None:
-        """Read values with a good layout; only text that is no UTF-8 is left to go wrong, and is searched by halves."""
-        if not group:
-            return
+    def _fill_and_read(self, plan: _Plan, group: _Group, parts: _Parts) -> None:
+        if group.values:
+            self._read(plan, plan.container.filled(group.values), group, parts)
+
+    def _read(self, plan: _Plan, block: Block, group: _Group, parts: _Parts) -> None:
+        """Read a block of good layout; only text that is no UTF-8 is left to go wrong, and is searched by halves."""
         try:
-            frame = plan.container.read(b"".join(group), len(group))
+            frame = plan.container.read(block)
         except (PolarsError, PanicException):
-            if len(group) <= SMALLEST_SPLIT:
-                self._decode_one_by_one(topic, group, places, parts)
+            if len(group.values) <= SMALLEST_SPLIT:
+                self._decode_one_by_one(group, parts)
                 return
-            half = len(group) // 2
-            self._read(topic, plan, group[:half], places[:half], parts)
-            self._read(topic, plan, group[half:], places[half:], parts)
+            for half in group.halves():
+                self._fill_and_read(plan, half, parts)
             return
+        places = group.places
         if plan.projection.refused is not None:
             refused = frame.select(plan.projection.refused.alias("refused"))["refused"].to_numpy()
             if refused.any():
-                bad, good = np.flatnonzero(refused), np.flatnonzero(~refused)
-                self._decode_one_by_one(topic, [group[number] for number in bad], places[bad], parts)
+                self._decode_one_by_one(group.chosen(np.flatnonzero(refused)), parts)
+                good = np.flatnonzero(~refused)
                 frame, places = frame[good], places[good]
         parts.frames.append(frame.select(plan.projection.columns))
         parts.places.append(places)
 
-    def _decode_one_by_one(self, topic: Topic, group: Sequence[bytes], places: Indices, parts: _Parts) -> None:
+    def _decode_one_by_one(self, group: _Group, parts: _Parts) -> None:
         rows: list[dict[str, Any]] = []
         kept: list[int] = []
-        for place, value in zip(places.tolist(), group, strict=True):
+        for place, value in zip(group.places.tolist(), group.values, strict=True):
             try:
-                rows.append(self._rows.decode_plain(topic, value))
+                rows.append(self._rows.decode_plain(group.topic, value))
             except DecodeFault as fault:
                 parts.faults.append((place, fault))
             else:
                 kept.append(place)
         if rows:
-            schema = reader_dtypes(definition(topic.record.schema_name))
+            schema = reader_dtypes(definition(group.topic.record.schema_name))
             parts.frames.append(pl.DataFrame(rows, schema=schema, orient="row"))
             parts.places.append(np.array(kept, dtype=np.int64))
 
@@ -158,31 +180,25 @@ class ColumnCodec:
         return self._plans[key]
 
 
-def _at(values: Sequence[bytes | None], places: Indices) -> Sequence[bytes | None]:
-    return values if len(places) == len(values) else [values[place] for place in places]
-
-
-def _joined(values: Sequence[bytes]) -> tuple[bytes, Indices, Indices]:
-    """Return the values one behind the other with padding, and where each starts and ends."""
-    lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
-    ends = np.cumsum(lengths)
-    return b"".join((*values, bytes(PADDING_BYTES))), ends - lengths, ends
-
-
-def _grouped_by_schema(values: Sequence[bytes | None], parts: _Parts) -> list[tuple[int, Indices]]:
-    """Return the places of each schema id; values that name none become faults."""
-    if not values:
-        return []
-    data, starts, ends = _joined([value or b"" for value in values])
-    head = np.frombuffer(data, dtype=np.uint8)[starts[:, None] + np.arange(HEADER_BYTES)]
-    good = (ends - starts >= HEADER_BYTES) & (head[:, 0] == 0)
-    for place in np.flatnonzero(~good).tolist():
+def _grouped_by_schema(topic: Topic, values: Sequence[bytes | None], parts: _Parts) -> list[_Group]:
+    """Return the values of each schema id; values that name none become faults."""
+    try:
+        heads = set(map(_head, cast("Sequence[bytes]", values)))
+    except TypeError:  # one of them is None
+        heads = set()
+    if len(heads) == 1 and len(head := heads.pop()) == HEADER_BYTES and head.startswith(MAGIC):
+        everywhere = np.arange(len(values), dtype=np.int64)
+        return [_Group(topic, schema_id_of(head), cast("Sequence[bytes]", values), everywhere)]
+    groups: dict[int, list[int]] = {}
+    for place, value in enumerate(values):
         try:
-            schema_id_of(values[place])
+            groups.setdefault(schema_id_of(value), []).append(place)
         except DecodeFault as fault:
             parts.faults.append((place, fault))
-    schema_ids = np.ascontiguousarray(head[:, 1:]).view(">u4").ravel()
-    return [(int(each), np.flatnonzero(good & (schema_ids == each))) for each in np.unique(schema_ids[good])]
+    return [
+        _Group(topic, schema_id, [cast("bytes", values[place]) for place in places], np.array(places, dtype=np.int64))
+        for schema_id, places in groups.items()
+    ]
 
 
 def _in_order(parts: _Parts, schema: dict[str, pl.DataType]) -> tuple[pl.DataFrame, Indices]:
@@ -195,9 +211,9 @@ def _in_order(parts: _Parts, schema: dict[str, pl.DataType]) -> tuple[pl.DataFra
     return frame[order], kept[order]
 
 
-def _layout_fault(topic: Topic, schema_id: int, layout: Layout, number: int, value: bytes) -> str:
+def _layout_fault(group: _Group, layout: Layout, number: int, value: bytes) -> str:
     where = f"at field {layout.fields[number]!r}" if number < len(layout.fields) else "behind the last field"
     return (
-        f"expected a body of {topic.record.schema_name} (schema id {schema_id}), got {described(value)}, "
+        f"expected a body of {group.topic.record.schema_name} (schema id {group.schema_id}), got {described(value)}, "
         f"which does not fit {where}; check that the producer writes with the schema of this id"
     )
