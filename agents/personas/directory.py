@@ -1,0 +1,85 @@
+"""The persona directory: what a worker knows about the personas in force, kept up with their topic."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from agents.personas.persona import Persona
+from schemas.records import PersonaApplied
+from streams.errors import RecordFault
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPersona:
+    """A persona with the version it was applied as."""
+
+    persona: Persona
+    version: str
+
+
+class PersonaLog(Protocol):
+    """The personas topic, read on from where the last reading ended."""
+
+    async def news(self) -> Sequence[PersonaApplied]:
+        """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
+        ...
+
+
+class PersonaDirectory:
+    """Find personas by id; the newest record of each is in force.
+
+    `refresh` catches up with the topic. A stage calls it before each batch, so a persona that was applied before a
+    request was sent is always found, and one changed meanwhile is picked up without a restart. Several stages may share
+    a directory.
+    """
+
+    def __init__(self, log: PersonaLog) -> None:
+        self._log = log
+        self._known: dict[str, AppliedPersona] = {}
+        self._lock = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Read the topic up to its present end; raises `Unavailable` when that can't be done."""
+        async with self._lock:
+            for record in await self._log.news():
+                self._apply(record)
+
+    def _apply(self, record: PersonaApplied) -> None:
+        try:
+            persona = Persona.model_validate_json(record.definition)
+        except ValidationError:
+            logger.exception(
+                "Persona %r version %s on the topic is not usable; the version before stays in force. "
+                "Apply it again with `threads-agent personas apply`",
+                record.persona_id,
+                record.version,
+            )
+            return
+        self._known[record.persona_id] = AppliedPersona(persona, record.version)
+
+    def known(self) -> list[AppliedPersona]:
+        """Return all personas in force, by id."""
+        return [self._known[persona_id] for persona_id in sorted(self._known)]
+
+    def find(self, persona_id: str) -> AppliedPersona | None:
+        """Return the persona in force, None where the topic has none of that id."""
+        return self._known.get(persona_id)
+
+    def require(self, persona_id: str) -> AppliedPersona:
+        """Return the persona in force.
+
+        Raises:
+            RecordFault: the topic has none of that id.
+        """
+        found = self.find(persona_id)
+        if found is None:
+            raise RecordFault(f"persona {persona_id!r} is unknown; apply it with `threads-agent personas apply`")
+        return found

@@ -1,0 +1,73 @@
+"""The persona: who writes, for whom, how, and in which languages; its version follows from its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+VERSION_LENGTH = 16
+MAX_HOOK_LENGTH = 160
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+PersonaId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+EmojiPolicy = Literal["none", "sparing", "free"]
+
+
+class Example(BaseModel):
+    """A post as this persona would write it; models imitate it. `language` None means the persona's first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brief: Text
+    hook: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_HOOK_LENGTH)]
+    body: Text
+    language: Language | None = None
+
+
+class Persona(BaseModel):
+    """A persona as data. Unknown fields are refused, so that a typo never goes unnoticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    persona_id: PersonaId
+    name: Phrase
+    voice: Text
+    audience: Text
+    topics: tuple[Phrase, ...] = Field(min_length=1)
+    languages: tuple[Language, ...] = Field(min_length=1)
+    hook_styles: tuple[Phrase, ...] = Field(min_length=1)
+    banned_phrases: tuple[Phrase, ...] = ()
+    emoji_policy: EmojiPolicy = "sparing"
+    disclosure: Phrase | None = None
+    hook_model: Phrase | None = None
+    body_model: Phrase | None = None
+    temperature: float = Field(0.7, ge=0, le=2)
+    examples: tuple[Example, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Persona:
+        strangers = sorted({each.language for each in self.examples if each.language} - set(self.languages))
+        if strangers:
+            raise ValueError(f"examples are in {', '.join(strangers)}, which is not among languages: add it there")
+        if len(set(self.languages)) < len(self.languages):
+            raise ValueError("languages names one twice; name each once")
+        return self
+
+    def definition(self) -> str:
+        """Return the persona as canonical JSON: sorted keys, no blanks, defaults written out."""
+        fields = self.model_dump(mode="json")
+        return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def version(self) -> str:
+        """Return the version: the first 16 hex digits of the SHA-256 of the definition."""
+        return hashlib.sha256(self.definition().encode()).hexdigest()[:VERSION_LENGTH]
+
+    def examples_in(self, language: str) -> tuple[Example, ...]:
+        """Return the examples in a language; all of them where there is none, for the voice alone."""
+        first = self.languages[0]
+        return tuple(each for each in self.examples if (each.language or first) == language) or self.examples
