@@ -1,0 +1,18 @@
+"""The role `sink-postgres`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sinks.postgres.sink import PostgresSink
+from streams.endpoints import require_postgres
+from streams.engine.stage import Stage
+from streams.role import Role
+from streams.settings import Settings
+
+
+def _stages(settings: Settings) -> Sequence[Stage]:
+    return (PostgresSink(require_postgres(settings), settings.io_timeout_s),)
+
+
+ROLE = Role("sink-postgres", _stages)

@@ -1,0 +1,62 @@
+"""Increments: by how much one record moves which counter."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+import polars as pl
+
+from schemas.records import DraftDecided, DraftGenerated
+from streams.metrics import GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
+
+CounterKey = tuple[str, ...]
+"""A metric's name and the values of its labels; of a histogram also `BUCKET` and its bound, or `SUM_MS`."""
+
+Increment = tuple[CounterKey, int]
+
+BUCKET, SUM_MS = "bucket", "sum_ms"
+INFINITE = "+Inf"
+MODEL_PHASES = frozenset({"hook", "body"})  # steps of cost.events that are phases of writing a draft
+TOTAL_PHASE = "total"
+
+COST_COLUMNS = (
+    "offset",
+    "persona_id",
+    "step",
+    "model",
+    "latency_ms",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "reasoning_tokens",
+)
+_TOKEN_KINDS = ("prompt", "cached", "completion", "reasoning")  # as the last columns of COST_COLUMNS
+
+
+def draft_increments(event: DraftGenerated | DraftDecided) -> Iterator[Increment]:
+    """Yield what a draft's event adds; each key comes once."""
+    if isinstance(event, DraftDecided):
+        yield (POSTS_GENERATED.name, event.persona_id, event.decision), 1
+        return
+    yield (POSTS_GENERATED.name, event.persona_id, "generated"), 1
+    yield from _latency(event.persona_id, TOTAL_PHASE, event.latency_ms)
+
+
+def cost_increments(costs: pl.DataFrame) -> Iterator[tuple[int, list[Increment]]]:
+    """Yield for each row of cost.events its offset and what it adds; in a row's list each key comes once."""
+    for offset, persona_id, step, model, latency_ms, *tokens in costs.select(COST_COLUMNS).iter_rows():
+        added: list[Increment] = [
+            ((LLM_TOKENS.name, model, kind), count) for kind, count in zip(_TOKEN_KINDS, tokens, strict=True)
+        ]
+        if step in MODEL_PHASES:
+            added += _latency(persona_id, step, latency_ms)
+        yield offset, added
+
+
+def _latency(persona_id: str, phase: str, latency_ms: int) -> Iterator[Increment]:
+    bounds = GENERATION_LATENCY.buckets
+    place = bisect_left(bounds, latency_ms / 1000)
+    bound = str(bounds[place]) if place < len(bounds) else INFINITE
+    yield (GENERATION_LATENCY.name, persona_id, phase, BUCKET, bound), 1
+    yield (GENERATION_LATENCY.name, persona_id, phase, SUM_MS), latency_ms

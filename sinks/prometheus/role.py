@@ -1,0 +1,21 @@
+"""The role `sink-prometheus`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sinks.prometheus.stage import PrometheusStage
+from streams.endpoints import update_endpoints
+from streams.engine.stage import Stage
+from streams.role import Role
+from streams.settings import Settings
+
+
+def _stages(settings: Settings) -> Sequence[Stage]:
+    def announce(url: str) -> None:
+        update_endpoints(settings.home, metrics=url)
+
+    return (PrometheusStage(settings.metrics_window, settings.metrics_port, announce),)
+
+
+ROLE = Role("sink-prometheus", _stages)

@@ -1,0 +1,77 @@
+"""The metrics server: /metrics over HTTP on loopback, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from typing import Any, cast
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.registry import Collector
+
+from streams.errors import SettingsError
+
+HOST = "127.0.0.1"
+PATH = "/metrics"
+REQUEST_TIMEOUT_S = 10
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = REQUEST_TIMEOUT_S
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the signature of the base
+        """Log no scrape."""
+
+
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class MetricsServer:
+    """Serve what a collector yields, on a thread of its own, until `close`."""
+
+    def __init__(self, collector: Collector, port: int) -> None:
+        """Listen at once; port 0 takes a free one.
+
+        Raises:
+            SettingsError: another program has the port.
+        """
+        registry = CollectorRegistry()
+        registry.register(collector)
+        metrics = make_wsgi_app(registry)
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] == PATH:
+                return cast(Iterable[bytes], metrics(environ, start_response))
+            status = HTTPStatus.NOT_FOUND
+            start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"the metrics are at {PATH}\n".encode()]
+
+        try:
+            self._server = make_server(HOST, port, app, _ThreadingServer, _QuietHandler)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise SettingsError(
+                f"port {port} can't be taken for {PATH} ({error.strerror}): "
+                "set THREADS_METRICS_PORT to another port, or to 0 for a free one"
+            ) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Return the address of the metrics."""
+        return f"http://{HOST}:{self._server.server_port}{PATH}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(REQUEST_TIMEOUT_S)

@@ -1,0 +1,27 @@
+"""The role `sink-qdrant`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sinks.qdrant.embedded_store import EmbeddedStore
+from sinks.qdrant.server_store import ServerStore
+from sinks.qdrant.sink import QdrantSink
+from sinks.qdrant.store import VectorStore
+from streams.engine.stage import Stage
+from streams.role import Role
+from streams.settings import Settings
+
+
+def vector_store(settings: Settings) -> VectorStore:
+    """Return the server's store where THREADS_QDRANT_URL names one, else the engine embedded in the home."""
+    if settings.qdrant_url:
+        return ServerStore.at(settings.qdrant_url, settings.io_timeout_s)
+    return EmbeddedStore(settings.home.absolute() / "qdrant")
+
+
+def _stages(settings: Settings) -> Sequence[Stage]:
+    return (QdrantSink(vector_store(settings)),)
+
+
+ROLE = Role("sink-qdrant", _stages)

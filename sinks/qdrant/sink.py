@@ -1,0 +1,59 @@
+"""The Qdrant sink: a point for each accepted draft."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+from schemas.records import DraftDecided
+from sinks.qdrant.points import Collection, DraftPoint, collection_of, point_of
+from sinks.qdrant.store import VectorStore
+from sinks.sink import Screened, Sink
+from streams.engine.batch import Batch, Row, RowBatch
+from streams.engine.stage import Rejection
+from streams.errors import RecordFault
+
+
+class QdrantSink(Sink):
+    """Upserts the embeddings of accepted drafts by draft id: written again, a point is the same point."""
+
+    name: ClassVar[str] = "sink-qdrant"
+    topics: ClassVar[tuple[str, ...]] = ("drafts.accepted",)
+
+    def __init__(self, store: VectorStore) -> None:
+        super().__init__()
+        self._store = store
+
+    async def open(self) -> None:
+        await self._store.open()
+
+    async def screen(self, batch: Batch) -> Screened:
+        assert isinstance(batch, RowBatch)
+        rows: list[Row] = []
+        rejections: list[Rejection] = []
+        for row in batch.rows:
+            try:
+                point_of(_decided(row))
+                rows.append(row)
+            except RecordFault as fault:
+                rejections.append(Rejection(row.offset, fault))
+        return Screened(RowBatch(batch.source, rows) if rows else None, tuple(rejections))
+
+    async def write(self, batches: Sequence[Batch]) -> None:
+        points: dict[Collection, dict[str, DraftPoint]] = defaultdict(dict)
+        for batch in batches:
+            assert isinstance(batch, RowBatch)
+            for decided in map(_decided, batch.rows):
+                point = point_of(decided)
+                points[collection_of(decided.embedding_model, len(point.vector))][point.point_id] = point
+        for collection, by_id in points.items():
+            await self._store.upsert(collection, list(by_id.values()))
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def _decided(row: Row) -> DraftDecided:
+    assert isinstance(row.record, DraftDecided)
+    return row.record

@@ -1,0 +1,84 @@
+"""The metrics catalogue: every series that any process exposes, a closed list; dashboards use no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MetricType = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: `name` as it is queried (a counter's with its _total; a histogram's without _bucket), in base units.
+
+    `buckets` are the upper bounds of a histogram, without +Inf.
+    """
+
+    name: str
+    type: MetricType
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+# What the Prometheus sink folds from the log.
+POSTS_ENGAGEMENT_RATE = Metric(
+    "posts_engagement_rate",
+    "gauge",
+    ("persona_id",),
+    "(likes + replies + reposts + quotes + shares) / views in the window THREADS_METRICS_WINDOW; absent without views.",
+)
+COST_PER_FOLLOW = Metric(
+    "cost_per_follow_dollars",
+    "gauge",
+    ("persona_id",),
+    "All cost / follows in the window THREADS_METRICS_WINDOW, dollars; absent without follows.",
+)
+REVENUE_PROJECTION = Metric(
+    "revenue_projection_monthly",
+    "gauge",
+    (),
+    "Run rate of the last 30 days of one-off revenue plus recurring revenue, all personas, dollars a month.",
+)
+VIRAL_POSTS = Metric(
+    "viral_posts_total",
+    "gauge",  # a post's rate can fall again, so this can too
+    ("persona_id",),
+    "Posts with an engagement rate over 10 % and at least 100 views.",
+)
+POSTS_GENERATED = Metric(
+    "posts_generated_total", "counter", ("persona_id", "status"), "Drafts by status: generated, accepted, rejected."
+)
+LLM_TOKENS = Metric(
+    "llm_tokens_total",
+    "counter",
+    ("model", "kind"),
+    "Tokens by kind: prompt (with cached), cached, completion (with reasoning), reasoning.",
+)
+GENERATION_LATENCY = Metric(
+    "content_generation_latency_seconds",
+    "histogram",
+    ("persona_id", "phase"),
+    "Wall time of generation by phase: hook and body (one model call each), total (a draft).",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0),
+)
+ENGAGEMENTS = Metric(
+    "engagements_total",
+    "counter",
+    ("persona_id", "kind"),
+    "Sum of the counts of engagement events by kind: views, likes, replies, reposts, quotes, shares, clicks, follows.",
+)
+
+BUSINESS_METRICS = (
+    POSTS_ENGAGEMENT_RATE,
+    COST_PER_FOLLOW,
+    REVENUE_PROJECTION,
+    VIRAL_POSTS,
+    POSTS_GENERATED,
+    LLM_TOKENS,
+    GENERATION_LATENCY,
+    ENGAGEMENTS,
+)
+
+METRICS: tuple[Metric, ...] = (*BUSINESS_METRICS,)
