@@ -43,7 +43,6 @@ class Container:
 
         Raises:
             TypeError: one of the values is None.
-
         """
         lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
         ends = np.cumsum(lengths)
@@ -58,7 +57,6 @@ class Container:
 
         Raises:
             polars.exceptions.ComputeError: a string is no UTF-8.
-
         """
         return pl.read_avro(io.BytesIO(block.text), columns=self.names)
 
@@ -68,7 +66,6 @@ def container_of(schema: AvroSchema) -> Container:
 
     Raises:
         UnsupportedLayout: a field is nested or a union of several types.
-
     """
     fields = [{"name": field["name"], "type": _plain(field["type"])} for field in schema["fields"]]
     plain = {"type": "record", "name": "Framed", "fields": _FRAME_FIELDS + fields}

@@ -65,7 +65,6 @@ def layout_of(schema: AvroSchema) -> Layout:
 
     Raises:
         UnsupportedLayout: a field is not a string, bytes, number, boolean or enum, or a nullable one of these.
-
     """
     fields = schema["fields"]
     return Layout(tuple(field["name"] for field in fields), tuple(_step(field["type"]) for field in fields))

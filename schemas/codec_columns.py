@@ -96,7 +96,6 @@ class ColumnCodec:
 
         Raises:
             RegistryUnavailable: a schema id is not known here and the registry does not answer.
-
         """
         parts = _Parts()
         for group in _grouped_by_schema(topic, values, parts):

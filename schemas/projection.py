@@ -43,7 +43,6 @@ def reader_dtypes(reader: AvroSchema) -> dict[str, pl.DataType]:
 
     Raises:
         UnsupportedLayout: a field can't be a column.
-
     """
     return {field["name"]: _DTYPES[_value_kind(field["type"])[0]] for field in reader["fields"]}
 
@@ -53,7 +52,6 @@ def projection_of(writer: AvroSchema, reader: AvroSchema) -> Projection:
 
     Raises:
         UnsupportedLayout: a type differs in a way only a record-by-record reader resolves (or refuses).
-
     """
     written = {field["name"]: field for field in writer["fields"]}
     columns, refused = [], []

@@ -1,0 +1,5 @@
+"""Plain Kafka clients: connection, producer, range reader and topic administration.
+
+No consumer groups, checkpoints or state (streams/engine/) and no schemas (schemas/).
+Start with producer.py (what is durable when) and reader.py (reading a range without a group).
+"""

@@ -1,0 +1,36 @@
+"""Kafka's errors as the platform's: a record too large is a fault of its own, all else is a broker to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+
+from streams.errors import RecordFault, ThreadsError, Unavailable
+
+CLIENT_ERRORS: tuple[type[Exception], ...] = (KafkaError, OSError)  # TimeoutError is an OSError
+
+
+def translated(error: BaseException, doing: str, bootstrap: str) -> ThreadsError:
+    """Return the platform's error for one of CLIENT_ERRORS; `doing` completes "while ..."."""
+    if isinstance(error, MessageSizeTooLargeError):
+        return RecordFault(
+            f"Kafka at {bootstrap} refused a record as too large while {doing}: {error}; "
+            "send less, or raise THREADS_MAX_RECORD_BYTES and run `threads-agent topics create`"
+        )
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return Unavailable(
+            f"Kafka at {bootstrap} has no such topic or partition while {doing}; run `threads-agent topics create`"
+        )
+    reason = str(error) or type(error).__name__
+    return Unavailable(f"Kafka at {bootstrap} does not answer while {doing}: {reason}; is the broker up?")
+
+
+@contextmanager
+def translating(doing: str, bootstrap: str) -> Iterator[None]:
+    """Turn CLIENT_ERRORS of the block into RecordFault or Unavailable; other errors pass."""
+    try:
+        yield
+    except CLIENT_ERRORS as error:
+        raise translated(error, doing, bootstrap) from error
