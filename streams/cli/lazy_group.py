@@ -1,0 +1,90 @@
+"""A command group that imports a command only when it is needed, so that a broken one breaks no other."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+import click
+
+from streams.errors import ThreadsError
+from streams.settings import current_settings
+
+ENTRY_POINTS = "threads.commands"
+FAULT_EXIT_STATUS = 2
+SUMMARY_LENGTH = 90
+
+
+class LazyGroup(click.Group):
+    """Commands by name: `module:attribute` of our own, and installed entry points. A fault is one line, status 2."""
+
+    def __init__(self, name: str, sources: Mapping[str, str], help: str, epilog: str) -> None:  # noqa: A002 - click's
+        super().__init__(name, help=help, epilog=epilog)
+        self._sources = sources
+
+    def _all_sources(self) -> dict[str, str]:
+        plugins = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+        return {**plugins, **self._sources}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return all names, sorted."""
+        return sorted(self._all_sources())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command; one that can't be imported is replaced by one that says why."""
+        source = self._all_sources().get(cmd_name)
+        if source is None:
+            return None
+        module, _, attribute = source.partition(":")
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and must break no other
+            return _broken(cmd_name, source, error)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List each command with its summary and its example (its epilog)."""
+        names = self.list_commands(ctx)
+        width = max(map(len, names), default=0)
+        with formatter.section("Commands"):
+            for name in names:
+                command = self.get_command(ctx, name)
+                if command is None or command.hidden:
+                    continue
+                formatter.write_dl([(name.ljust(width), command.get_short_help_str(SUMMARY_LENGTH))])
+                if command.epilog:
+                    formatter.write(f"{'':{formatter.current_indent + width + 2}}{command.epilog}\n")
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a fault of ours becomes one line on stderr, with the traceback when debugging."""
+        try:
+            return super().invoke(ctx)
+        except ThreadsError as error:
+            if _is_debugging():
+                raise
+            click.echo(f"{self.name}: {error}", err=True)
+            ctx.exit(FAULT_EXIT_STATUS)
+
+
+def _is_debugging() -> bool:
+    try:
+        return current_settings().log_level == "debug"
+    except ThreadsError:
+        return False
+
+
+def _broken(name: str, source: str, error: Exception) -> click.Command:
+    reason = f"{source} can't be loaded: {type(error).__name__}: {error}"
+
+    def fail(arguments: tuple[str, ...]) -> None:  # noqa: ARG001 - swallowed, so that the reason is shown
+        raise ThreadsError(f"The command {name!r} is broken: {reason}") from error
+
+    return click.Command(
+        name,
+        callback=fail,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        short_help=f"(broken: {reason})",
+        context_settings={"ignore_unknown_options": True},
+    )

@@ -1,0 +1,27 @@
+"""The entry point of `threads-agent`."""
+
+from __future__ import annotations
+
+from streams.cli.lazy_group import LazyGroup
+
+COMMANDS = {
+    "up": "streams.cli.up:up",
+    "down": "streams.cli.up:down",
+    "status": "streams.cli.status:status",
+    "worker": "streams.cli.worker:worker",
+    "topics": "streams.cli.topics:topics",
+    "schemas": "streams.cli.schemas:schemas",
+    "produce": "streams.cli.produce:produce",
+    "consume": "streams.cli.consume:consume",
+    "dead-letters": "streams.cli.dead_letters:dead_letters",
+}
+
+main = LazyGroup(
+    "threads-agent",
+    COMMANDS,
+    help="Run AI personas on Threads over Kafka: start the stack, watch it, produce, consume and replay its topics.",
+    epilog="Settings are environment variables THREADS_*; the README lists them. Exit status 2: the message says why.",
+)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""`threads-agent status`: what runs in the home."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from streams.embedded.control import find_stack, observed
+from streams.embedded.state_file import ChildStatus
+from streams.endpoints import read_endpoints
+from streams.settings import current_settings
+
+METRICS_ROLE = "sink-prometheus"
+
+
+def _entry(child: ChildStatus, metrics_url: str | None) -> dict[str, str | int | None]:
+    address = (metrics_url or "") if child.role == METRICS_ROLE else child.address
+    pid = child.process.pid if child.process else None
+    return {"kind": child.kind, "role": child.role, "pid": pid, "address": address, "state": child.state}
+
+
+def _table(entries: list[dict[str, str | int | None]]) -> Table:
+    table = Table("kind", "role", "pid", "address", "state")
+    for entry in entries:
+        table.add_row(*("" if value is None else str(value) for value in entry.values()))
+    return table
+
+
+@click.command(epilog="Example: threads-agent status --json")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects: kind, role, pid, address, state.")
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Show servers and workers; exit status 0 when all run, else 1."""
+    home = current_settings().home.absolute()
+    state = find_stack(home)
+    metrics_url = read_endpoints(home).metrics
+    entries = [_entry(observed(child), metrics_url) for child in state.children] if state else []
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+    elif entries:
+        Console().print(_table(entries))
+    else:
+        click.echo(f"nothing runs in {home}; start it with `threads-agent up`")
+    ctx.exit(0 if entries and all(entry["state"] == "running" for entry in entries) else 1)

@@ -1,0 +1,56 @@
+"""`threads-agent up` and `down`: the embedded stack of a home."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from streams.embedded.control import await_running, find_stack, start_detached, stop_stack
+from streams.embedded.supervisor import AlreadyRunning, Supervisor
+from streams.role import load_role, role_names
+from streams.settings import Settings, current_settings
+
+
+@click.command(epilog="Example: threads-agent up --detach")
+@click.option("--detach", is_flag=True, help="Return once everything runs; `threads-agent down` stops it.")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="Run only this worker role (repeatable).")
+@click.option("--no-workers", is_flag=True, help="Run the servers only.")
+def up(*, detach: bool, roles: tuple[str, ...], no_workers: bool) -> None:
+    """Start servers and workers, and restart those that die; attaches when the stack runs already."""
+    settings = current_settings()
+    chosen = _chosen_roles(roles, no_workers=no_workers)
+    if detach:
+        _start_in_background(settings, chosen)
+        return
+    try:
+        Supervisor(settings, chosen, click.echo).run()
+    except AlreadyRunning:
+        state = await_running(settings.home.absolute(), click.echo)
+        click.echo(f"already running, pid {state.supervisor.pid}; `threads-agent down` stops it")
+
+
+def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
+    if roles and no_workers:
+        raise click.UsageError("--role and --no-workers exclude each other")
+    for role in roles:
+        load_role(role)
+    if no_workers:
+        return []
+    return list(dict.fromkeys(roles)) or role_names()
+
+
+def _start_in_background(settings: Settings, roles: list[str]) -> None:
+    console = Console(stderr=True)
+    with console.status("starting") as spinner:
+        state = start_detached(settings, roles, spinner.update if console.is_terminal else click.echo)
+    click.echo(f"running, pid {state.supervisor.pid}, {len(state.children)} processes; see `threads-agent status`")
+
+
+@click.command(epilog="Example: threads-agent down")
+def down() -> None:
+    """Stop workers, then servers; also what a killed supervisor left behind."""
+    home = current_settings().home.absolute()
+    state = find_stack(home)
+    if state is not None:
+        click.echo(f"stopping, pid {state.supervisor.pid}")
+    click.echo("stopped" if stop_stack(home) else f"nothing runs in {home}")

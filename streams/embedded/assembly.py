@@ -1,0 +1,56 @@
+"""Which servers a home needs: those whose address no setting gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.embedded.kafka import KafkaServer, Node
+from streams.embedded.llm import ModelServer
+from streams.embedded.port_book import PortBook
+from streams.embedded.postgres import PostgresServer
+from streams.embedded.prometheus import PrometheusServer, find_prometheus
+from streams.embedded.registry import RegistryServer
+from streams.embedded.server import Server
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The servers to run, and lines that tell the operator what is left out and why."""
+
+    servers: tuple[Server, ...]
+    remarks: tuple[str, ...]
+
+
+def qdrant_folder(home: Path) -> Path:
+    """Return the folder of the embedded vector engine."""
+    return home.absolute() / "qdrant"
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Choose servers and their ports for the settings' home.
+
+    Raises:
+        SettingsError: a port fixed by a setting is in use.
+    """
+    home, cache = settings.home.absolute(), settings.cache.expanduser().absolute()
+    ports = PortBook(settings)
+    servers: list[Server] = []
+    remarks: list[str] = []
+    if settings.kafka is None:
+        node = Node(port=ports.port("kafka"), controller_port=ports.port("kafka_controller"))
+        servers.append(KafkaServer(home / "kafka", cache / "jars", node))
+    if settings.postgres_dsn is None:
+        servers.append(PostgresServer(home / "postgres", ports.port("postgres")))
+    if settings.registry_url is None:
+        servers.append(RegistryServer(home / "schemas", ports.port("schemas")))
+    if settings.openai_api_key is None and settings.openai_base_url is None:
+        servers.append(ModelServer(home / "llm", ports.port("llm")))
+    if settings.prometheus_url is None:
+        program = find_prometheus(cache)
+        if program:
+            servers.append(PrometheusServer(program, home / "prometheus", ports.port("prometheus")))
+        else:
+            remarks.append("Prometheus is left out: no `prometheus` on PATH; /metrics is served all the same")
+    return Assembly(tuple(servers), tuple(remarks))

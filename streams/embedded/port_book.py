@@ -1,0 +1,39 @@
+"""The ports of a home: fixed by settings, else those of the last start while they are free, else new ones."""
+
+from __future__ import annotations
+
+import json
+
+from streams.embedded.ports import fixed_port, free_port
+from streams.settings import PREFIX, Settings
+
+FILE_NAME = "ports.json"
+
+
+class PortBook:
+    """Ports by server name, remembered in `home` so that clients of the last start still find the servers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._path = settings.home / FILE_NAME
+        self._ports = self._read()
+
+    def _read(self) -> dict[str, int]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # only a convenience: without it, new ports are taken
+            return {}
+        return {name: port for name, port in found.items() if isinstance(port, int)} if isinstance(found, dict) else {}
+
+    def port(self, name: str) -> int:
+        """Return the port of a server and remember it.
+
+        Raises:
+            SettingsError: a setting fixes the port and another program listens on it.
+        """
+        wanted: int = getattr(self._settings, f"{name}_port", 0)
+        chosen = fixed_port(wanted, f"{PREFIX}{name.upper()}_PORT") if wanted else free_port(self._ports.get(name))
+        self._ports[name] = chosen
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps(self._ports), encoding="utf-8")
+        return chosen
