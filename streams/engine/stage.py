@@ -63,6 +63,7 @@ class Stage(ABC):
     name: ClassVar[str]
     topics: ClassVar[tuple[str, ...]]
     stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `restore` is fed from it
+    once_per_event: ClassVar[bool] = False  # column batches come without events whose event_id repeats a recent one
 
     async def open(self) -> None:  # noqa: B027 - optional hook
         """Connect to what the stage needs; called once, before any partition is assigned."""

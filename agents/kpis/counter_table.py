@@ -1,0 +1,93 @@
+"""Counter tables: rows of int64 counters by key, with the offset each row is applied up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+"""Row numbers of a table."""
+
+NOTHING_APPLIED = -1
+_LEAST_CAPACITY = 1024
+
+
+class CounterTable:
+    """Counters by key, in arrays that whole batches are folded into at once.
+
+    A row has `width` counters and a stamp: the source offset up to which it is applied. Keys are text; a deleted row is
+    zero and its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1)
+    bytes.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._values: NDArray[np.int64] = np.zeros((_LEAST_CAPACITY, width + 1), dtype=np.int64)
+        self._row: dict[str, int] = {}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._row
+
+    def keys(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def rows(self, keys: Iterable[str]) -> Rows:
+        """Return the rows of keys, in their order; new ones are zero, with nothing applied."""
+        get = self._row.get
+        return np.fromiter((row if (row := get(key)) is not None else self._add(key) for key in keys), dtype=np.int64)
+
+    def _add(self, key: str) -> int:
+        row = self._free.pop() if self._free else len(self._row)
+        if row >= len(self._values):
+            self._values = np.concatenate((self._values, np.zeros_like(self._values)))
+        self._values[row, 0] = NOTHING_APPLIED
+        self._row[key] = row
+        return row
+
+    def counters(self, rows: Rows) -> NDArray[np.int64]:
+        """Return a copy of the counters, shape (rows, width)."""
+        return self._values[rows, 1:]
+
+    def stamps(self, rows: Rows) -> NDArray[np.int64]:
+        """Return a copy of the stamps, shape (rows,)."""
+        return self._values[rows, 0]
+
+    def add(self, rows: Rows, counters: NDArray[np.integer], amounts: NDArray[np.int64]) -> None:
+        """Add amounts to counters; a row and counter may come several times. Shapes all (n,)."""
+        np.add.at(self._values, (rows, counters.astype(np.int64) + 1), amounts)
+
+    def stamp(self, rows: Rows, offset: int) -> None:
+        """Note that rows are applied up to an offset; a row that is ahead stays ahead."""
+        self._values[rows, 0] = np.maximum(self._values[rows, 0], offset)
+
+    def replace(self, rows: Rows, stamps: NDArray[np.int64], counters: NDArray[np.int64]) -> None:
+        """Set stamps, shape (n,), and counters, shape (n, width); rows are distinct."""
+        self._values[rows, 0] = stamps
+        self._values[rows, 1:] = counters
+
+    def encoded(self, rows: Rows) -> list[bytes]:
+        """Return each row as bytes."""
+        size = 8 * (self.width + 1)
+        joined = np.ascontiguousarray(self._values[rows], dtype="<i8").tobytes()
+        return [joined[start : start + size] for start in range(0, len(joined), size)]
+
+    def load(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Set rows from their encoded form."""
+        if not items:
+            return
+        rows = self.rows(key for key, _ in items)
+        self._values[rows] = np.frombuffer(b"".join(value for _, value in items), dtype="<i8").reshape(len(items), -1)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete rows; a key that is not there is nothing."""
+        for key in keys:
+            row = self._row.pop(key, None)
+            if row is not None:
+                self._values[row] = 0
+                self._free.append(row)

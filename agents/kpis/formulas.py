@@ -1,0 +1,38 @@
+"""The business KPIs: one formula each, its numerator and denominator beside it (definitions: README, section KPIs)."""
+
+from __future__ import annotations
+
+from agents.kpis.windows import DAY_MS
+
+MICROS = 1_000_000
+MONTH_MS = 30 * DAY_MS
+VIRAL_RATE = 0.10
+VIRAL_LEAST_VIEWS = 100
+
+
+def engagement_rate(engagements: int, views: int) -> float | None:
+    """Return engagements / views, None without views; engagements are likes, replies, reposts, quotes and shares."""
+    return engagements / views if views > 0 else None
+
+
+def cost_per_follow_dollars(cost_micros: int, follows: int) -> float | None:
+    """Return all cost of the window in dollars by its follows, None unless there are any."""
+    return cost_micros / follows / MICROS if follows > 0 else None
+
+
+def is_viral(engagements: int, views: int) -> bool:
+    """Tell whether a post is viral: an engagement rate over 10 % and at least 100 views."""
+    return views >= VIRAL_LEAST_VIEWS and engagements > VIRAL_RATE * views
+
+
+def revenue_projection_micros(
+    one_off_30d_micros: int, recurring_micros: int, first_revenue_ms: int | None, now_ms: int
+) -> int:
+    """Return the monthly projection: the run rate of one-off revenue of 30 days, scaled by the days covered, plus recurring.
+
+    Days covered run from the first one-off revenue to now, at least 1 and at most 30. Integer arithmetic, rounded down.
+    """
+    if first_revenue_ms is None:
+        return recurring_micros
+    covered_ms = min(max(now_ms - first_revenue_ms, DAY_MS), MONTH_MS)
+    return one_off_30d_micros * MONTH_MS // covered_ms + recurring_micros

@@ -1,0 +1,64 @@
+"""Panes and rolling windows on event time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+Granularity = Literal["minute", "hour", "lifetime"]
+
+PANE_MS: dict[Granularity, int] = {"minute": MINUTE_MS, "hour": HOUR_MS}
+
+RETENTION_MS: dict[Granularity, int] = {"minute": DAY_MS + 2 * HOUR_MS, "hour": 31 * DAY_MS}
+"""How long panes are kept behind the clock: their longest window, and a margin for clocks that step back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rolling window as a sum of panes; `length_ms` 0 and granularity lifetime for everything there ever was."""
+
+    name: str
+    granularity: Granularity
+    length_ms: int
+
+    def first_pane(self, now_ms: int) -> int:
+        """Return the number of the first pane in the window that ends at `now_ms`, the current pane being its last."""
+        pane_ms = PANE_MS[self.granularity]
+        return now_ms // pane_ms - self.length_ms // pane_ms + 1
+
+    def last_pane(self, now_ms: int) -> int:
+        return now_ms // PANE_MS[self.granularity]
+
+    def start_ms(self, now_ms: int) -> int | None:
+        """Return the first instant of the window, None for the lifetime."""
+        return None if self.granularity == "lifetime" else self.first_pane(now_ms) * PANE_MS[self.granularity]
+
+
+WINDOWS: tuple[Window, ...] = (
+    Window("1h", "minute", HOUR_MS),
+    Window("24h", "minute", DAY_MS),
+    Window("7d", "hour", 7 * DAY_MS),
+    Window("30d", "hour", 30 * DAY_MS),
+    Window("lifetime", "lifetime", 0),
+)
+
+LONGEST_MS = max(window.length_ms for window in WINDOWS)
+
+
+def is_late(occurred_at_ms: int, now_ms: int) -> bool:
+    """Tell whether an event is older than the longest rolling window: it moves the lifetime totals alone."""
+    return occurred_at_ms // HOUR_MS < oldest_hour(now_ms)
+
+
+def oldest_hour(now_ms: int) -> int:
+    """Return the oldest hour pane of the longest rolling window."""
+    return now_ms // HOUR_MS - LONGEST_MS // HOUR_MS + 1
+
+
+def oldest_minute(now_ms: int) -> int:
+    """Return the oldest minute pane of any window made of minutes."""
+    return now_ms // MINUTE_MS - DAY_MS // MINUTE_MS + 1

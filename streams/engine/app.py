@@ -1,0 +1,107 @@
+"""The Faust app of a role: one consumer group, one agent a stage, slices in, nothing acknowledged but by the loops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+
+from streams.engine.batch import TopicPartition
+from streams.engine.loop import CheckpointedLoop
+from streams.engine.transport import register
+from streams.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+MAX_FETCH_BYTES = 4 * 2**20  # of one partition in one fetch
+COMMIT_INTERVAL_S = 1.0  # Faust's own; the loops commit at each checkpoint, this repeats what failed
+POLL_INTERVAL_S = 24 * 3600.0  # a stage may wait long for its surroundings: heartbeats tell that the worker lives
+REBALANCE_TIMEOUT_S = 60.0
+
+
+class SliceSchema(faust.Schema):  # type: ignore[misc]  # faust is untyped to mypy
+    """Hand slices to agents as they are: decoding is the loop's work."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
+        del app, message, kwargs
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        del app, kwargs
+        return message.value
+
+
+class RoleApp(faust.App):  # type: ignore[misc]  # faust is untyped to mypy
+    """A Faust app whose partitions are told to the loops of its stages.
+
+    `fail` is called with the first error that the loops could not classify: the worker ends and starts again.
+    """
+
+    def __init__(
+        self, *args: Any, inflight_max_bytes: int, fail: Callable[[BaseException], None], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.inflight_max_bytes = inflight_max_bytes
+        self.fail = fail
+        self.loops: list[CheckpointedLoop] = []
+
+    @property
+    def listener(self) -> RoleApp:
+        return self
+
+    async def release(self) -> None:
+        await asyncio.gather(*(loop.release() for loop in self.loops))
+
+    async def assign(self, owned: set[TopicPartition], generation: int) -> None:
+        for loop in self.loops:
+            await loop.assign({source for source in owned if source.topic in loop.stage.topics}, generation)
+
+    def add_stage(self, loop: CheckpointedLoop) -> None:
+        """Feed a loop from an agent on its stage's topics."""
+        self.loops.append(loop)
+
+        async def feed(stream: Any) -> None:
+            async for event in stream.noack().events():
+                try:
+                    await loop.receive(event.value, event.message.generation_id)
+                except Exception as error:
+                    self.fail(error)
+                    raise
+
+        self.agent(self.topic(*loop.stage.topics, schema=SliceSchema()), name=loop.stage.name)(feed)
+
+
+def make_app(
+    role: str, bootstrap: str, settings: Settings, instance_id: str | None, fail: Callable[[BaseException], None]
+) -> RoleApp:
+    """Make the app of a role; its consumer group is the role's name.
+
+    `instance_id` is the worker's slot in the group (static membership): a worker that was killed and started again
+    in its slot has its partitions back at once, instead of after the session time-out.
+    """
+    servers: Mapping[str, Any] = {"broker": f"{register()}://{bootstrap.replace(',', ';')}"}
+    return RoleApp(
+        role,
+        **servers,
+        inflight_max_bytes=settings.inflight_max_bytes,
+        fail=fail,
+        autodiscover=False,
+        store="memory://",
+        datadir=str(settings.home / "faust" / role),
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{role}-{instance_id}" if instance_id else None,
+        consumer_max_fetch_size=MAX_FETCH_BYTES,
+        broker_max_poll_records=settings.fetch_max_records,
+        broker_max_poll_interval=POLL_INTERVAL_S,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_request_timeout=max(settings.io_timeout_s, settings.session_timeout_s + 5),
+        broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
+        broker_heartbeat_interval=settings.session_timeout_s / 10,
+        broker_commit_interval=COMMIT_INTERVAL_S,
+    )

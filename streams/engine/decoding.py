@@ -1,0 +1,84 @@
+"""Decoding: a slice of raw records becomes a batch for the stage and the faults of the records that can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from schemas.catalogue import Topic, topic_named
+from schemas.codec_columns import ColumnCodec
+from schemas.codec_rows import RowCodec
+from schemas.errors import DecodeFault
+from schemas.registry import SchemaRegistry
+from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
+from streams.engine.slices import FetchedRecord, Slice
+from streams.engine.stage import Rejection
+from streams.errors import RecordFault
+from streams.validation import invalid_rows, validate
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The batch (None when no record is left) and the records that were refused."""
+
+    batch: Batch | None
+    rejections: list[Rejection]
+
+
+class Decoder:
+    """Decode and validate slices by the layout that the catalogue gives their topic."""
+
+    def __init__(self, registry: SchemaRegistry, max_record_bytes: int) -> None:
+        self._rows = RowCodec(registry)
+        self._columns = ColumnCodec(registry)
+        self._max_record_bytes = max_record_bytes
+
+    def decode(self, part: Slice) -> Decoded:
+        """Decode a slice; a record that is no value of its topic's schema, or breaks its rules, is a rejection."""
+        topic = topic_named(part.source.topic)
+        decode: Callable[[Topic, Slice], Decoded] = (
+            self._decode_rows if topic.layout == "rows" else self._decode_columns
+        )
+        return decode(topic, part)
+
+    def _decode_rows(self, topic: Topic, part: Slice) -> Decoded:
+        rows: list[Row] = []
+        rejections: list[Rejection] = []
+        for record in part.records:
+            try:
+                rows.append(self._row(topic, record))
+            except (DecodeFault, RecordFault) as fault:
+                rejections.append(Rejection(record.offset, _as_record_fault(fault)))
+        return Decoded(RowBatch(part.source, rows) if rows else None, rejections)
+
+    def _row(self, topic: Topic, record: FetchedRecord) -> Row:
+        value = record.value
+        if value is None:
+            raise RecordFault(f"{topic.name} expects a value, got a record without one (a tombstone)")
+        if len(value) > self._max_record_bytes:
+            raise RecordFault(
+                f"the record has {len(value):,} bytes, at most {self._max_record_bytes:,} are taken; "
+                "send it in parts, or raise THREADS_MAX_RECORD_BYTES here and max.message.bytes at the broker"
+            )
+        decoded = self._rows.decode(topic, value)
+        validate(decoded)
+        return Row(record.offset, decoded)
+
+    def _decode_columns(self, topic: Topic, part: Slice) -> Decoded:
+        records = part.records
+        decoded = self._columns.decode(topic, [record.value for record in records])
+        rejections = [Rejection(records[index].offset, _as_record_fault(fault)) for index, fault in decoded.faults]
+        offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
+        frame = decoded.frame.with_columns(pl.Series("offset", offsets[decoded.kept], dtype=pl.Int64))
+        invalid = invalid_rows(topic, frame)
+        if invalid:
+            rejections += [Rejection(int(frame["offset"][row]), RecordFault(reason)) for row, reason in invalid]
+            frame = frame.with_row_index("row").filter(~pl.col("row").is_in([row for row, _ in invalid])).drop("row")
+        return Decoded(ColumnBatch(part.source, frame) if len(frame) else None, rejections)
+
+
+def _as_record_fault(fault: DecodeFault | RecordFault) -> RecordFault:
+    return fault if isinstance(fault, RecordFault) else RecordFault(str(fault))

@@ -1,0 +1,63 @@
+"""The duplicate filter: an event_id counts once among the last offsets of its partition, across restarts too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+from schemas.catalogue import Topic, topic_named
+from schemas.codec_columns import ColumnCodec
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.recent_ids import Hashes, Offsets, RecentIds
+from streams.engine.slices import FetchedRecord
+
+ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
+"""Read (partition, first offset, offset behind the last) of the log, block by block; offsets that are gone are skipped."""
+
+
+class DuplicateFilter:
+    """Drop events whose event_id stands among the last `horizon` offsets of their partition.
+
+    What it knows is a function of the log, so it is not kept as state: when a partition comes, the ids before the
+    first slice are read again from the topic itself. What retention has deleted can't be recognised any more.
+    """
+
+    def __init__(self, horizon: int, columns: ColumnCodec, read_log: ReadLog) -> None:
+        self._horizon = horizon
+        self._columns = columns
+        self._read_log = read_log
+        self._recent: dict[TopicPartition, RecentIds] = {}
+
+    def forget(self, source: TopicPartition) -> None:
+        """Forget a partition: it went to another worker, or will be read again from an earlier offset."""
+        self._recent.pop(source, None)
+
+    async def warm_up(self, source: TopicPartition, first_offset: int) -> None:
+        """Learn the ids that stand before the partition's first slice; nothing to do for a partition already known."""
+        if source in self._recent or self._horizon == 0:
+            return
+        recent = RecentIds(self._horizon)
+        topic = topic_named(source.topic)
+        if first_offset > 0:
+            async for records in self._read_log(source, max(first_offset - self._horizon, 0), first_offset):
+                recent.remember(*self._ids(topic, records))
+        self._recent[source] = recent
+
+    def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
+        decoded = self._columns.decode(topic, [record.value for record in records])
+        offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
+        return _hashes(decoded.frame), offsets[decoded.kept]
+
+    def without_repetitions(self, batch: ColumnBatch) -> ColumnBatch:
+        """Return the batch without events that repeat an earlier one."""
+        if self._horizon == 0:
+            return batch
+        recent = self._recent[batch.source]
+        first = recent.first_seen(_hashes(batch.frame), batch.frame["offset"].to_numpy())
+        return batch if first.all() else ColumnBatch(batch.source, batch.frame.filter(pl.Series(first)))
+
+
+def _hashes(frame: pl.DataFrame) -> Hashes:
+    return frame["event_id"].hash(seed=1).to_numpy()  # stable within a process, which is all that is needed

@@ -1,0 +1,281 @@
+"""The checkpointed loop: what stands between the transport and a stage, and the only way anything consumes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
+from streams.engine.dead_letters import dead_letter
+from streams.engine.decoding import Decoder
+from streams.engine.duplicates import DuplicateFilter
+from streams.engine.retry import CircuitBreaker
+from streams.engine.slices import Slice
+from streams.engine.stage import Effects, Output, Rejection, Stage
+from streams.errors import ThreadsError
+from streams.state.changelogged import Appended, ChangeloggedState
+
+logger = logging.getLogger(__name__)
+
+RELEASE_TIMEOUT_S = 10.0  # for the last checkpoint before partitions go; far below the rebalance time-out
+TICK_S = 0.02
+
+
+class SliceMissing(ThreadsError):
+    """Records between two slices never came: going on would lose them, so the worker starts again."""
+
+
+class Acknowledger(Protocol):
+    """The transport's side of a checkpoint."""
+
+    def acknowledge(self, part: Slice) -> None: ...
+    def discard(self, part: Slice) -> None: ...
+    async def commit(self) -> object: ...
+
+
+class Appender(Protocol):
+    """Appends records to topics and waits for every acknowledgement; `Unavailable` when the broker is away."""
+
+    async def append_all(self, outputs: Iterable[Output]) -> None: ...
+
+
+class CheckpointedLoop:
+    """Drive one stage through slices and checkpoints.
+
+    A slice is decoded and folded (`Stage.add`). At a checkpoint the stage's effects are made durable, in this order:
+    state to the changelog, outputs and dead letters to their topics, each acknowledged by the broker; then the state to
+    the local store; then the slices are acknowledged and their offsets committed. After a crash anywhere in between,
+    slices come again from the last commit, and stamps in the state or ids in the outputs keep them from counting twice.
+
+    Everything that touches the stage holds one lock. A rebalance calls `release` while partitions are still ours, then
+    `assign`; what could not be made durable in time is forgotten and read again by whoever has the partition then.
+    """
+
+    def __init__(
+        self,
+        *,
+        consumer_name: str,
+        stage: Stage,
+        decoder: Decoder,
+        duplicates: DuplicateFilter | None,
+        state: ChangeloggedState | None,
+        appender: Appender,
+        acknowledger: Acknowledger,
+        limits: CheckpointLimits,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stage = stage
+        self.breaker = CircuitBreaker(f"{consumer_name}/{stage.name}: something it needs")
+        self.progress_at = monotonic()
+        self._consumer_name = consumer_name
+        self._decoder = decoder
+        self._duplicates = duplicates
+        self._state = state
+        self._appender = appender
+        self._acknowledger = acknowledger
+        self._clock = CheckpointClock(limits)
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+        self._work: asyncio.Task[None] | None = None
+        self._generation = -1
+        self._owned: set[TopicPartition] = set()
+        self._restored: set[TopicPartition] = set()
+        self._position: dict[TopicPartition, int] = {}
+        self._folded: list[Slice] = []
+        self._letters: list[Output] = []
+        self._tainted = False
+
+    # slices
+
+    async def receive(self, part: Slice, generation: int) -> None:
+        """Fold a slice, and take a checkpoint when one is due. Slices of an earlier generation of the group are void."""
+        async with self._lock:
+            await self._interruptible(self._receive(part, generation))
+
+    async def _receive(self, part: Slice, generation: int) -> None:
+        current = generation == self._generation and part.source in self._owned
+        fresh = self._unfolded(part) if current else None
+        if fresh is None:
+            self._acknowledger.discard(part)
+            return
+        await self._restore(part.source)
+        await self._fold(fresh)
+        if self._clock.due(self._monotonic()):
+            await self._checkpoint()
+
+    def _unfolded(self, part: Slice) -> Slice | None:
+        position = self._position.get(part.source, -1)
+        if part.after is not None and part.after > position:
+            raise SliceMissing(
+                f"{part.source.topic}/{part.source.partition}: expected what follows offset {position}, "
+                f"got a slice that follows {part.after}; the worker starts again from its last checkpoint"
+            )
+        return part.beyond(position)
+
+    async def _fold(self, part: Slice) -> None:
+        decoded = self._decoder.decode(part)
+        batch = decoded.batch
+        if self._duplicates is not None and isinstance(batch, ColumnBatch):
+            await self.breaker.until_available(lambda: self._warm_up(part))
+            batch = self._duplicates.without_repetitions(batch)
+        refused = list(decoded.rejections)
+        if batch is not None:
+            kept = batch
+            refused += await self.breaker.until_available(lambda: self._add(kept))
+        self._set_aside(part, refused)
+        self._position[part.source] = part.last_offset
+        self._folded.append(part)
+        self._clock.folded(len(part.records), part.size_bytes)
+        self.progress_at = self._monotonic()
+
+    async def _add(self, batch: Batch) -> list[Rejection]:
+        return list(await self.stage.add(batch))
+
+    async def _warm_up(self, part: Slice) -> None:
+        assert self._duplicates is not None
+        await self._duplicates.warm_up(part.source, part.first_offset)
+
+    def _set_aside(self, part: Slice, refused: list[Rejection]) -> None:
+        if not refused:
+            return
+        faults = {rejection.offset: rejection.fault for rejection in refused}
+        now = datetime.now(UTC)
+        for record in part.records:
+            if record.offset in faults:
+                fault = faults[record.offset]
+                logger.warning("Dead letter %s/%d@%d: %s", *part.source, record.offset, fault)
+                self._letters.append(dead_letter(self._consumer_name, part.source, record, fault, now))
+
+    # checkpoints
+
+    async def tick(self) -> None:
+        """Restore partitions that are new and take the checkpoint that is due; called every `TICK_S`."""
+        new = self._owned - self._restored
+        if not new and not self._due():
+            return
+        async with self._lock:
+            await self._interruptible(self._tick())
+
+    def _due(self) -> bool:
+        return bool(self._folded or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
+
+    async def _tick(self) -> None:
+        for source in sorted(self._owned - self._restored):
+            await self._restore(source)
+        if self._due():
+            await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        started = self._monotonic()
+        available = self.breaker.until_available
+        self._tainted = True  # until all is durable: what a broken-off flush took from the stage is gone from memory
+        effects: Effects = await available(self.stage.flush)
+        appended = await available(lambda: self._append_state(effects))
+        letters, outputs = self._letters, effects.outputs
+        if outputs or letters:
+            await available(lambda: self._appender.append_all([*outputs, *letters]))
+        if self._state is not None:
+            self._state.store(appended)
+        for part in self._folded:
+            self._acknowledger.acknowledge(part)
+        self._folded, self._letters = [], []
+        self._tainted = False
+        await self._acknowledger.commit()
+        self._clock.finished(started, self._monotonic())
+        self.progress_at = self._monotonic()
+
+    async def _append_state(self, effects: Effects) -> list[Appended]:
+        if not effects.state:
+            return []
+        assert self._state is not None, f"{self.stage.name} has state, but is not declared stateful"
+        return await self._state.append(effects.state)
+
+    # partitions
+
+    async def release(self) -> None:
+        """Make everything durable, because partitions may go: within `RELEASE_TIMEOUT_S`, or not at all."""
+        try:
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                await self._lock.acquire()
+        except TimeoutError:
+            await self._interrupt()
+            await self._lock.acquire()
+        try:
+            self._owned = set()
+            if self._folded and not self._tainted:
+                async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                    await self._checkpoint()
+        except TimeoutError:
+            logger.warning(
+                "%s: no checkpoint within %.0f s before a rebalance; its slices are read again",
+                self.stage.name,
+                RELEASE_TIMEOUT_S,
+            )
+        finally:
+            self._lock.release()
+
+    async def assign(self, owned: set[TopicPartition], generation: int) -> None:
+        """Take over the assignment of a generation of the group, before any slice of it comes.
+
+        State of a partition we had is kept only when this generation follows ours at once, so that nobody else can have
+        had it in between, and everything folded is durable.
+        """
+        async with self._lock:
+            clean = not self._tainted and not self._folded and generation == self._generation + 1
+            kept = self._restored & owned if clean else set()
+            for source in sorted(self._restored - kept):
+                await self._drop(source)
+            if not kept:
+                self._folded, self._letters, self._tainted = [], [], False
+            self._owned, self._generation = owned, generation
+
+    async def _drop(self, source: TopicPartition) -> None:
+        await self.stage.drop(source)
+        self._restored.discard(source)
+        self._position.pop(source, None)
+        if self._duplicates is not None:
+            self._duplicates.forget(source)
+        if self._state is not None:
+            self._state.release(source)
+
+    async def _restore(self, source: TopicPartition) -> None:
+        if source in self._restored:
+            return
+        items: Iterable[tuple[bytes, bytes]] = ()
+        if self._state is not None:
+            state = self._state
+            items = await self.breaker.until_available(lambda: state.restore(source))
+        await self.stage.restore(source, items)
+        self._restored.add(source)
+
+    async def stop(self) -> None:
+        """Close the stage and its state; `release` has made durable what could be."""
+        async with self._lock:
+            await self.stage.close()
+            if self._state is not None:
+                self._state.close()
+
+    # interruption
+
+    async def _interruptible(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work = task
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                task.cancel()
+                raise
+            self._tainted = True
+        finally:
+            self._work = None
+
+    async def _interrupt(self) -> None:
+        if self._work is not None:
+            logger.warning("%s: interrupted for a rebalance; its slices are read again", self.stage.name)
+            self._work.cancel()

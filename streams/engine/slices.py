@@ -1,0 +1,73 @@
+"""Slices: raw records of one partition, in order, as the transport hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from streams.engine.batch import TopicPartition
+
+RECORD_OVERHEAD_BYTES = 200  # what a fetched record costs in memory beside its key and value
+
+
+class FetchedRecord(Protocol):
+    """The part of a client's consumer record that the engine reads; `timestamp` is milliseconds since the epoch."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive records of one partition, at least one.
+
+    `after` is the last offset handed over before this slice since the partition was last sought, None for the first:
+    whoever receives slices can tell that none is missing, although offsets of a log may have holes.
+    """
+
+    source: TopicPartition
+    records: Sequence[FetchedRecord]
+    after: int | None
+    size_bytes: int
+
+    @property
+    def first_offset(self) -> int:
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        return self.records[-1].offset
+
+    def beyond(self, offset: int) -> Slice | None:
+        """Return the part after `offset`, None when nothing is left."""
+        if self.first_offset > offset:
+            return self
+        rest = [record for record in self.records if record.offset > offset]
+        return replace(self, records=rest, size_bytes=weigh(rest)) if rest else None
+
+
+def weigh(records: Sequence[FetchedRecord]) -> int:
+    """Return the bytes that records hold in memory, about."""
+    values = sum(len(record.value) for record in records if record.value is not None)
+    return values + RECORD_OVERHEAD_BYTES * len(records)
+
+
+def cut(source: TopicPartition, records: Sequence[FetchedRecord], after: int | None, max_bytes: int) -> list[Slice]:
+    """Cut fetched records into slices of about `max_bytes` at most; one larger record is a slice of its own."""
+    total = weigh(records)
+    if total <= max_bytes:
+        return [Slice(source, records, after, total)]
+    middle = len(records) // 2
+    if middle == 0:
+        return [Slice(source, records, after, total)]
+    left = cut(source, records[:middle], after, max_bytes)
+    return left + cut(source, records[middle:], records[middle - 1].offset, max_bytes)

@@ -1,0 +1,177 @@
+"""The micro-batch transport for Faust: one message a slice of a partition, with its own acknowledgement arithmetic.
+
+Faust's own consumer makes a message, an event and sensor calls of every record (about 110 microseconds each) and
+tracks acknowledgements as lists of offsets in which a hole of the log can mark an unprocessed record as done
+(`Consumer._add_gap` takes the interval up to and including the record not yet processed). Here a message carries a
+slice, and what may be committed is one number a partition: the offset behind the last slice acknowledged in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Protocol
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.engine.batch import TopicPartition
+from streams.engine.fetch_budget import FetchBudget
+from streams.engine.slices import FetchedRecord, Slice, cut
+
+MAX_SLICE_BYTES = 8 * 2**20
+FULL_POLL_S = 0.02  # how often a full budget is looked at again
+
+
+class PartitionListener(Protocol):
+    """Who is told of partitions that come and go; the consumer waits for it."""
+
+    async def release(self) -> None:
+        """Make everything durable while the partitions are still ours; the commit that follows covers it."""
+
+    async def assign(self, owned: set[TopicPartition], generation: int) -> None:
+        """Take over an assignment, before the first slice of it."""
+
+
+class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped to mypy
+    """A Faust consumer of slices.
+
+    `budget` bounds what is in flight; the app's `listener` is told of partitions that come and go.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.budget = FetchBudget(self.app.inflight_max_bytes)
+        self._last_fetched: dict[TP, int] = {}
+        self._durable: dict[TP, int] = {}
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Fetch and yield one message a slice, in the order of each partition."""
+        generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_quietly()
+            return
+        for tp, part in [(tp, part) for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]:
+            if not self._may_hand_over(tp, active, generation):
+                return
+            self.budget.take(part.source, part.size_bytes)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, _message(tp, part, generation)
+
+    def _cut(self, tp: TP, fetched: Sequence[FetchedRecord]) -> list[Slice]:
+        after = self._last_fetched.get(tp)
+        self._last_fetched[tp] = fetched[
+            -1
+        ].offset  # even if it is not handed over: the receiver must see that it is missing
+        return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES)
+
+    def _may_hand_over(self, tp: TP, active: set[TP] | None, generation: int) -> bool:
+        if not self.flow_active or self.app.consumer_generation_id != generation:
+            return False
+        return active is None or tp in active or tp in self._buffered_partitions
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        wanted = active_partitions or set()
+        fetchable = self.budget.fetchable(TopicPartition(*tp) for tp in wanted)
+        if wanted and not fetchable:
+            await asyncio.sleep(FULL_POLL_S)
+            return {}
+        return await super()._getmany({tp for tp in wanted if TopicPartition(*tp) in fetchable}, timeout)
+
+    async def _seek_quietly(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001 - the rebalance that stopped the flow seeks again when it ends
+            self.log.warning("Seeking to the committed offsets failed, the rebalance repeats it: %r", error)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets; what was handed over before is void."""
+        self._last_fetched.clear()
+        self.budget.forget_all()
+        await super().perform_seek()
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        self._last_fetched.pop(partition, None)
+        await super().seek(partition, offset)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        await super().on_partitions_revoked(revoked)
+        self._last_fetched.clear()
+        self._durable.clear()
+        self.budget.forget_all()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        await self.app.listener.assign({TopicPartition(*tp) for tp in assigned}, generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def wait_empty(self) -> None:
+        """Make everything durable that was folded and commit it: called before partitions go and at a stop."""
+        await self.app.listener.release()
+        await self.commit_and_end_transactions()
+
+    def acknowledge(self, part: Slice) -> None:
+        """Mark a slice as durable; slices of a partition are acknowledged in order."""
+        tp = TP(*part.source)
+        self._durable[tp] = max(part.last_offset + 1, self._durable.get(tp, 0))
+        self.discard(part)
+
+    def discard(self, part: Slice) -> None:
+        """Give back the budget of a slice that will not be processed by this worker."""
+        self.budget.give_back(part.source, part.size_bytes)
+
+    def ack(self, message: Any) -> bool:
+        """Refuse Faust's own acknowledgement: only `acknowledge` moves what is committed."""
+        del message
+        return False
+
+    def track_message(self, message: Any) -> None:
+        self._on_message_in(message.tp, message.offset, message)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return iter([tp for tp in self._durable if topics is None or tp in topics or tp.topic in topics])
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._durable.get(tp)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Ignore holes of the log: the acknowledged slice says how far the partition is done."""
+
+    async def verify_all_partitions_active(self) -> None:
+        """Leave liveness to the loop's own progress: idle is not dead, and a long checkpoint is no livelock."""
+
+
+def _message(tp: TP, part: Slice, generation: int) -> ConsumerMessage:
+    last = part.records[-1]
+    return ConsumerMessage(
+        topic=tp.topic,
+        partition=tp.partition,
+        offset=part.first_offset,
+        timestamp=last.timestamp / 1000.0,
+        timestamp_type=0,
+        headers=[],
+        key=None,
+        value=part,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=part.size_bytes,
+        tp=tp,
+        generation_id=generation,
+    )
+
+
+class SliceTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped to mypy
+    """Faust's aiokafka transport with the slice consumer."""
+
+    Consumer = SliceConsumer
+
+
+def register(scheme: str = "slices") -> str:
+    """Make the transport known to Faust under a URL scheme, and return the scheme."""
+    from faust.transport import drivers
+
+    drivers.TRANSPORTS.aliases[scheme] = f"{SliceTransport.__module__}:{SliceTransport.__name__}"
+    return scheme

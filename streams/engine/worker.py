@@ -1,0 +1,178 @@
+"""The worker: one process that runs the stages of one or several roles until a signal or a fault ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from schemas.codec_columns import ColumnCodec
+from schemas.registry import SchemaRegistry, open_registry
+from streams.endpoints import require_kafka, resolve
+from streams.engine.app import RoleApp, make_app
+from streams.engine.batch import TopicPartition
+from streams.engine.checkpoint import CheckpointLimits
+from streams.engine.decoding import Decoder
+from streams.engine.duplicates import DuplicateFilter
+from streams.engine.loop import TICK_S, CheckpointedLoop
+from streams.engine.slices import FetchedRecord
+from streams.engine.stage import Stage
+from streams.errors import ThreadsError
+from streams.kafka.connection import check_broker
+from streams.kafka.producer import EventProducer
+from streams.kafka.reader import read_offsets
+from streams.kafka.topics import partition_counts
+from streams.role import Role, load_role
+from streams.settings import Settings
+from streams.state.changelogged import ChangeloggedState
+from streams.state.kafka_changelog import KafkaChangelog
+from streams.state.local_store import open_store
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 30.0
+
+
+class Worker:
+    """Run roles on one event loop with one producer.
+
+    The first error that the loops could not classify ends the worker: `run` returns 1, whoever supervises starts it
+    again, and it goes on from the last checkpoint. A signal (SIGTERM, SIGINT) drains: `run` returns 0.
+    """
+
+    def __init__(self, roles: Sequence[Role], settings: Settings, instance_id: str | None) -> None:
+        self._roles = roles
+        self._settings = settings
+        self._instance_id = instance_id
+        self._ended: asyncio.Event = asyncio.Event()
+        self._fault: BaseException | None = None
+        self._bootstrap = require_kafka(settings)
+        self._registry: SchemaRegistry = open_registry(resolve(settings).schemas)
+        self._producer = EventProducer(self._bootstrap, self._registry, settings)
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker because of an error."""
+        if self._fault is None:
+            self._fault = error
+            logger.error(
+                "The worker ends, and goes on from its last checkpoint when started again: %r", error, exc_info=error
+            )
+        self._ended.set()
+
+    async def run(self) -> int:
+        """Run until a signal or a fault; return the exit status."""
+        running = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            running.add_signal_handler(signum, self._ended.set)
+        async with contextlib.AsyncExitStack() as stack:
+            await check_broker(self._bootstrap, self._settings)
+            await self._producer.start()
+            stack.push_async_callback(self._producer.stop)
+            for role in self._roles:
+                await stack.enter_async_context(self._running(role))
+            logger.info("Running %s", ", ".join(role.name for role in self._roles))
+            await self._ended.wait()
+        return 1 if self._fault else 0
+
+    @contextlib.asynccontextmanager
+    async def _running(self, role: Role) -> AsyncIterator[RoleApp]:
+        app = make_app(role.name, self._bootstrap, self._settings, self._instance_id, self.fail)
+        for stage in role.build(self._settings):
+            await stage.open()
+            app.add_stage(await self._loop(role, stage, app))
+        await app.start()
+        ticks = [asyncio.create_task(self._tick(loop)) for loop in app.loops]
+        try:
+            yield app
+        finally:
+            for task in ticks:
+                task.cancel()
+            await asyncio.gather(*ticks, return_exceptions=True)
+            await self._stop(app)
+
+    async def _stop(self, app: RoleApp) -> None:
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await app.stop()
+                for loop in app.loops:
+                    await loop.stop()
+        except TimeoutError:
+            logger.warning(
+                "%s did not stop within %.0f s; what was not durable is done again", app.conf.id, STOP_TIMEOUT_S
+            )
+
+    async def _tick(self, loop: CheckpointedLoop) -> None:
+        while True:
+            try:
+                await loop.tick()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+                self.fail(error)
+                return
+            await asyncio.sleep(TICK_S)
+
+    async def _loop(self, role: Role, stage: Stage, app: RoleApp) -> CheckpointedLoop:
+        duplicates = None
+        if stage.once_per_event:
+            columns = ColumnCodec(self._registry)
+            duplicates = DuplicateFilter(self._settings.duplicate_horizon, columns, self._read_log)
+        return CheckpointedLoop(
+            consumer_name=role.name,
+            stage=stage,
+            decoder=Decoder(self._registry, self._settings.max_record_bytes),
+            duplicates=duplicates,
+            state=await self._state(role, stage) if stage.stateful else None,
+            appender=self._producer,
+            acknowledger=_Transport(app),
+            limits=CheckpointLimits.of(self._settings),
+        )
+
+    async def _state(self, role: Role, stage: Stage) -> ChangeloggedState:
+        changelog = KafkaChangelog(f"{role.name}.{stage.name}", self._producer, self._settings)
+        counts = await partition_counts(self._settings, self._bootstrap, stage.topics)
+        for topic in stage.topics:
+            await changelog.create(topic, counts[topic])
+        folder = self._settings.home / "state" / role.name / stage.name / (self._instance_id or "0")
+        return ChangeloggedState(changelog, folder, open_store)
+
+    def _read_log(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[FetchedRecord]]:
+        return read_offsets(self._settings, self._bootstrap, source, start, end)
+
+
+class _Transport:
+    """The transport of an app, which has its consumer only once it runs."""
+
+    def __init__(self, app: RoleApp) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._app.consumer, name)
+
+
+def configure_logging(level: str) -> None:
+    """Log to stderr, one line a message; the clients below speak from warning on."""
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("aiokafka", "faust", "mode", "kafka"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None = None) -> int:
+    """Run roles by name in this process until a signal or a fault, and return the exit status.
+
+    Raises:
+        ThreadsError: a role is unknown, or Kafka is not configured or does not answer.
+    """
+    configure_logging(settings.log_level)
+    roles = [load_role(name) for name in names]
+    if not roles:
+        raise ThreadsError("No role given; for example: threads-agent worker kpis")
+    return asyncio.run(_run(partial(Worker, roles, settings, instance_id)))
+
+
+async def _run(make: partial[Worker]) -> int:
+    return await make().run()

@@ -1,0 +1,123 @@
+"""Local stores: a partition's state on this machine, so that a restart reads only the changelog's tail."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from rocksdict import Options, Rdict, WriteBatch
+
+logger = logging.getLogger(__name__)
+
+_POSITION = b"p"  # key of the next changelog offset; keys of the state have the prefix _STATE
+_STATE = b"s"
+
+
+class LocalStore(Protocol):
+    """The state of one partition up to an offset of its changelog. `apply` is atomic: all changes with their position."""
+
+    def position(self) -> int | None:
+        """Return the changelog offset up to which changes are in, None when the store is new."""
+
+    def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
+        """Put and delete (None), and move the position."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every key with its value."""
+
+    def clear(self) -> None:
+        """Forget everything, the position too."""
+
+    def close(self) -> None:
+        """Release files and locks."""
+
+
+class MemoryStore:
+    """A store that lives as long as its worker."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, bytes] = {}
+        self._position: int | None = None
+
+    def position(self) -> int | None:
+        return self._position
+
+    def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
+        apply_to(self._values, changes)
+        self._position = position
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(list(self._values.items()))
+
+    def clear(self) -> None:
+        self._values.clear()
+        self._position = None
+
+    def close(self) -> None:
+        self._values.clear()
+
+
+def apply_to(values: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Apply puts and deletes (None) to a mapping."""
+    for key, value in changes:
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+
+
+class RocksStore:
+    """A store in a RocksDB folder; one process has it open at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._db = self._open()
+
+    def _open(self) -> Rdict:
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        return Rdict(str(self._folder), options=options)
+
+    def position(self) -> int | None:
+        found = self._db.get(_POSITION)
+        return None if found is None else int(found)
+
+    def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes:
+            if value is None:
+                batch.delete(_STATE + key)
+            else:
+                batch.put(_STATE + key, value)
+        batch.put(_POSITION, str(position).encode())
+        self._db.write(batch)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._db.items(from_key=_STATE):
+            if not key.startswith(_STATE):
+                return
+            yield key[len(_STATE) :], value
+
+    def clear(self) -> None:
+        self._db.close()
+        shutil.rmtree(self._folder)
+        self._db = self._open()
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def open_store(folder: Path) -> LocalStore:
+    """Open the RocksDB store of a partition; where another process holds it, go on in memory and say so.
+
+    The local store only shortens a restart: the changelog has everything.
+    """
+    try:
+        return RocksStore(folder)
+    except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exceptions: locked, corrupt, full disk
+        logger.warning("Local state in %s can't be used (%s); restoring from the changelog into memory", folder, error)
+        return MemoryStore()
