@@ -48,7 +48,7 @@ class MetricsServer:
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] == PATH:
-                return cast(Iterable[bytes], metrics(environ, start_response))
+                return cast("Iterable[bytes]", metrics(environ, start_response))
             status = HTTPStatus.NOT_FOUND
             start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
             return [f"the metrics are at {PATH}\n".encode()]

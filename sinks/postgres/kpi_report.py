@@ -1,0 +1,88 @@
+"""The KPI report: the current KPIs of each persona and window, every ratio with its numerator and denominator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from sinks.postgres.queries import Found
+
+COUNTS = (
+    "views",
+    "likes",
+    "replies",
+    "reposts",
+    "quotes",
+    "shares",
+    "clicks",
+    "follows",
+    "account_growth",
+    "posts",
+    "engagements",
+    "cost_micros",
+    "unpriced_calls",
+    "revenue_micros",
+    "one_off_revenue_micros",
+    "recurring_revenue_micros",
+    "late_events",
+    "viral_posts",
+)
+
+
+def kpi_object(row: Found) -> dict[str, Any]:
+    """Return the object that `kpis --json` prints for a row of kpi_current; times are ISO 8601, money is dollars."""
+    cost_dollars, projection = float(row["cost_dollars"]), row["revenue_projection_monthly_dollars"]
+    dollars_a_month = None if projection is None else float(projection)
+    return {
+        "persona_id": row["persona_id"],
+        "window": row["window_name"],
+        "window_start": None if row["window_start"] is None else row["window_start"].isoformat(timespec="milliseconds"),
+        "as_of": row["as_of"].isoformat(timespec="milliseconds"),
+        **{name: row[name] for name in COUNTS},
+        "engagement_rate": _ratio(row["engagement_rate"], row["engagements"], row["views"]),
+        "cost_per_follow": _ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
+        "cost_per_account_growth": _ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
+        "revenue_projection_monthly": _ratio(dollars_a_month, dollars_a_month, 1),  # dollars by one month
+    }
+
+
+def _ratio(value: float | None, numerator: float | None, denominator: int) -> dict[str, float | None]:
+    return {"value": value, "numerator": numerator, "denominator": denominator}
+
+
+def kpi_table(rows: Sequence[Found]) -> Table:
+    """Return the table that `kpis` prints."""
+    table = Table("persona", "window", "as of (UTC)", title="KPIs")
+    for name in ("views", "engagement rate", "cost / follow", "cost / growth", "$ a month", "viral", "posts", "late"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        found = kpi_object(row)
+        table.add_row(
+            Text(found["persona_id"]),
+            found["window"],
+            f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
+            f"{found['views']:,}",
+            _rate(found["engagement_rate"]),
+            _dollars_each(found["cost_per_follow"]),
+            _dollars_each(found["cost_per_account_growth"]),
+            _shown(found["revenue_projection_monthly"]["value"], "${:,.2f}"),
+            _shown(found["viral_posts"], "{:,}"),
+            f"{found['posts']:,}",
+            f"{found['late_events']:,}",
+        )
+    return table
+
+
+def _rate(ratio: dict[str, Any]) -> str:
+    return f"{_shown(ratio['value'], '{:.2%}')} ({ratio['numerator']:,} / {ratio['denominator']:,})"
+
+
+def _dollars_each(ratio: dict[str, Any]) -> str:
+    return f"{_shown(ratio['value'], '${:,.4f}')} (${ratio['numerator']:,.2f} / {ratio['denominator']:,})"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

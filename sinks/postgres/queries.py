@@ -1,0 +1,57 @@
+"""Queries: what the commands read from PostgreSQL, one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sinks.postgres.connection import CONNECT_TIMEOUT_S
+from sinks.postgres.statements import statements
+from streams.endpoints import require_postgres
+from streams.errors import ThreadsError, Unavailable
+from streams.settings import Settings
+
+Found = dict[str, Any]
+
+
+class NoTables(ThreadsError):
+    """The Postgres sink has not made its tables in this database yet."""
+
+
+def report(settings: Settings, name: str, parameters: Mapping[str, str | None] | None = None) -> list[Found]:
+    """Run a statement of sql/reports.sql and return its rows; sums that are whole come as int.
+
+    Raises:
+        NoTables: the sink never ran on this database.
+        Unavailable: the server does not answer.
+    """
+    timeout_ms = str(int(settings.io_timeout_s * 1000))
+    try:
+        with psycopg.connect(
+            require_postgres(settings),
+            connect_timeout=CONNECT_TIMEOUT_S,
+            tcp_user_timeout=timeout_ms,
+            row_factory=dict_row,
+            autocommit=True,
+        ) as connection:
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
+            connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
+            rows = connection.execute(statements("reports.sql")[name], parameters).fetchall()
+    except psycopg.errors.UndefinedTable as error:
+        raise NoTables(
+            "the database has no tables yet: start the stack with `threads-agent up`, "
+            "or the sink alone with `threads-agent worker sink-postgres`"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            f"PostgreSQL does not answer: {str(error).strip()}; see `threads-agent status` and THREADS_POSTGRES_DSN"
+        ) from error
+    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
