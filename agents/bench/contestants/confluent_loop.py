@@ -1,0 +1,43 @@
+"""A plain loop of confluent-kafka and fastavro: what a user would write by hand, without any state kept."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, KafkaException
+
+from agents.bench.contestants.hand_written import HandWrittenCounts
+from agents.bench.contestants.report import Stopwatch, read_assignment, write_report
+
+BATCH_RECORDS = 5_000
+POLL_S = 1.0
+
+
+def main() -> None:
+    """Count the topic."""
+    task = read_assignment()
+    consumer = Consumer(
+        {
+            "bootstrap.servers": task.bootstrap,
+            "group.id": task.run_id,
+            "auto.offset.reset": "earliest",
+            "fetch.message.max.bytes": 4_000_000,
+            "queued.max.messages.kbytes": 65_536,
+        }
+    )
+    consumer.subscribe([task.topic])
+    counts, watch, consumed = HandWrittenCounts(), Stopwatch(), 0
+    while consumed < task.events:
+        messages = consumer.consume(BATCH_RECORDS, POLL_S)
+        if messages:
+            watch.start()
+        for message in messages:
+            if message.error():
+                raise KafkaException(message.error())
+            counts.fold(message.partition(), message.value())
+        consumed += len(messages)
+    watch.stop()
+    consumer.close()
+    write_report(task, watch, counts.counters.answer(), ("confluent-kafka", "fastavro"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Stock Faust: an agent that writes its tables event by event, with their changelogs and the memory store.
+
+Duplicates are dropped by a set in memory, which is faster than a table and is lost on a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import faust
+
+from agents.bench.contestants.hand_written import RecentIds, decode
+from agents.bench.contestants.report import Assignment, Counters, Stopwatch, hour_of, read_assignment, write_report
+
+RUN_TIMEOUT_S = 3_600.0
+
+
+class FaustCounts:
+    """A Faust app with a table of panes and a table of posts, both keyed by text; it ends after `task.events`."""
+
+    def __init__(self, task: Assignment, partitions: int) -> None:
+        self.watch = Stopwatch()
+        self.app = faust.App(
+            task.run_id,
+            broker=f"kafka://{task.bootstrap}",
+            store="memory://",
+            datadir=str(task.scratch),
+            topic_partitions=partitions,
+            topic_replication_factor=1,
+            web_enabled=False,
+            autodiscover=False,
+        )
+        self.panes = self.app.Table("panes", default=int, partitions=partitions)
+        self.posts = self.app.Table("posts", default=int, partitions=partitions)
+        self._wanted, self._consumed = task.events, 0
+        self._recent: dict[int, RecentIds] = {}
+        self._done = asyncio.Event()
+        topic = self.app.topic(
+            task.topic, value_serializer="raw", key_serializer="raw", value_type=bytes, key_type=bytes
+        )
+        self.app.agent(topic, name="count")(self._count)
+
+    async def run(self) -> None:
+        """Count until all events are in the tables and what the producer holds is sent, then stop."""
+        await self.app.start()
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            await self._done.wait()
+            await self.app.producer.flush()
+        self.watch.stop()
+        await self.app.stop()
+
+    async def _count(self, stream: Any) -> None:  # noqa: ANN401 - Faust's streams are untyped
+        async for faust_event in stream.events():
+            self.watch.start()
+            self._consumed += 1
+            event = decode(faust_event.value)
+            recent = self._recent.setdefault(faust_event.message.partition, RecentIds())
+            if recent.is_new(event["event_id"]):
+                kind, number = event["kind"], event["count"]
+                self.panes[f"{event['persona_id']}|{kind}|{hour_of(event['occurred_at'])}"] += number
+                self.posts[f"{event['post_id']}|{kind}"] += number
+            if self._consumed == self._wanted:
+                self._done.set()
+
+    def counters(self) -> Counters:
+        """Return what the tables hold."""
+        found = Counters()
+        for key, total in self.panes.items():
+            persona_id, kind, hour = key.split("|")
+            found.panes[persona_id, kind, int(hour)] = total
+        for key, total in self.posts.items():
+            post_id, kind = key.split("|")
+            found.posts[post_id, kind] = total
+        return found
+
+
+async def count_topic(task: Assignment) -> FaustCounts:
+    """Run the app on the running event loop."""
+    counts = FaustCounts(task, task.partitions)
+    await counts.run()
+    return counts
+
+
+def main() -> None:
+    """Count the topic."""
+    task = read_assignment()
+    counts = asyncio.run(count_topic(task))
+    write_report(task, counts.watch, counts.counters().answer(), ("faust-streaming", "aiokafka", "fastavro"))
+
+
+if __name__ == "__main__":
+    main()

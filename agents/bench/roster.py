@@ -1,0 +1,72 @@
+"""Who takes part in the benchmark: each contestant's script, what it needs installed, and how many events it gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.errors import ThreadsError
+
+CHECK_TIMEOUT_S = 60.0
+PACKAGE = "agents.bench.contestants"
+_FIND_MISSING = (
+    "import importlib.util as u, json, sys; print(json.dumps([n for n in sys.argv[1:] if u.find_spec(n) is None]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A script of agents/bench/contestants; `needs` are import names, `max_events` bounds a slow one's share."""
+
+    name: str
+    script: str
+    what: str
+    needs: tuple[str, ...] = ()
+    max_events: int | None = None
+
+    @property
+    def module(self) -> str:
+        """Return the module that `python -m` runs."""
+        return f"{PACKAGE}.{self.script}"
+
+
+ROSTER = (
+    Contestant("threads-agent-stack", "threads_agent_stack", "this platform, every guarantee on"),
+    Contestant("stock-faust", "stock_faust", "Faust, a table write per event", ("faust",), max_events=100_000),
+    Contestant("quix", "quix", "Quix Streams, state and changelog", ("quixstreams",)),
+    Contestant("bytewax-recovery", "bytewax_recovery", "Bytewax, recovery on", ("bytewax", "confluent_kafka")),
+    Contestant("bytewax", "bytewax_plain", "Bytewax, recovery off", ("bytewax", "confluent_kafka")),
+    Contestant(
+        "confluent-loop", "confluent_loop", "confluent-kafka + fastavro by hand, no state", ("confluent_kafka",)
+    ),
+    Contestant("aiokafka-loop", "aiokafka_loop", "aiokafka + fastavro by hand, no state", ("aiokafka",)),
+    Contestant("polars-file", "polars_file", "Polars on the events as a file, no stream: the limit"),
+)
+
+
+def choose(names: Sequence[str]) -> list[Contestant]:
+    """Return the contestants of these names, in the roster's order; all of them where none is named.
+
+    Raises:
+        ThreadsError: a name is unknown; the text lists those there are.
+    """
+    known = [contestant.name for contestant in ROSTER]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ThreadsError(f"No contestant is named {', '.join(map(repr, unknown))}; there are: {', '.join(known)}.")
+    return [contestant for contestant in ROSTER if not names or contestant.name in names]
+
+
+def missing_modules(python: Path, contestant: Contestant, folder: Path) -> list[str]:
+    """Return what the interpreter can't import of a contestant: its packages, or its own script."""
+    command = [str(python), "-c", _FIND_MISSING, *contestant.needs, contestant.module]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        command, cwd=folder, capture_output=True, text=True, timeout=CHECK_TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        raise ThreadsError(f"{python} can't be used for the benchmark: {done.stderr.strip() or done.returncode}")
+    missing: list[str] = json.loads(done.stdout)
+    return missing
