@@ -32,13 +32,14 @@ def compression() -> str | None:
     return "lz4" if has_lz4() else None
 
 
-async def check_broker(bootstrap: str, timeout_s: float = CHECK_TIMEOUT_S) -> None:
+async def check_broker(bootstrap: str, settings: Settings, timeout_s: float = CHECK_TIMEOUT_S) -> None:
     """Ask a broker for its metadata.
 
     Raises:
         Unavailable: none of the bootstrap servers answered within `timeout_s`.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+    options = {**client_options(settings, bootstrap), "request_timeout_ms": int(timeout_s * 1000)}
+    client = AIOKafkaClient(**options)
     try:
         async with asyncio.timeout(timeout_s):
             await client.bootstrap()

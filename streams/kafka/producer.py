@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,11 @@ class EventProducer:
         self._client: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
+    @property
+    def bootstrap(self) -> str:
+        """Return the bootstrap servers."""
+        return self._bootstrap
+
     async def start(self) -> None:
         """Connect; later calls connect by themselves after a failure.
 
@@ -97,7 +102,7 @@ class EventProducer:
         """Append bytes as they are and wait for the acknowledgement; raises as `append_all` does."""
         return (await self._append([_Encoded(topic, key, value, partition, headers)]))[0]
 
-    async def append_all(self, outputs: Sequence[Output]) -> None:
+    async def append_all(self, outputs: Iterable[Output]) -> None:
         """Append records in order and wait until all are acknowledged.
 
         Raises:

@@ -1,0 +1,39 @@
+"""What a topic of the catalogue should look like on a broker, and how a real one differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.catalogue import Topic
+from streams.kafka.record_size import batch_limit
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShape:
+    """Partitions and configuration of a topic, wanted or found; configuration values are text as Kafka gives them."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+def wanted_shape(topic: Topic, settings: Settings) -> TopicShape:
+    """Return the shape that the catalogue and the settings give a topic."""
+    config = {
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "retention.ms": str(topic.retention_ms),
+        "max.message.bytes": str(batch_limit(topic.name, settings)),
+    }
+    return TopicShape(topic.partitions or settings.partitions, config)
+
+
+def drift(wanted: TopicShape, found: TopicShape) -> tuple[str, ...]:
+    """Return one line for each difference, naming what is wanted and what is there; empty when there is none."""
+    lines = []
+    if wanted.partitions != found.partitions:
+        lines.append(f"partitions: wanted {wanted.partitions}, found {found.partitions}")
+    for name, value in wanted.config.items():
+        if found.config.get(name) != value:
+            lines.append(f"{name}: wanted {value}, found {found.config.get(name, 'nothing')}")
+    return tuple(lines)
