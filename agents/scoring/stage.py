@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
+from agents.pending_effects import PendingEffects
 from agents.personas.directory import PersonaDirectory
 from agents.scoring.quality import score_draft
+from agents.wall_clock import utc_now
 from schemas.records import DraftGenerated, DraftScored
-from streams.engine.batch import Batch, RowBatch
+from streams.engine.batch import Batch, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage
 from streams.identity import derived_id
-
-
-def utc_now() -> datetime:
-    """Return the time of the wall clock in UTC."""
-    return datetime.now(UTC)
 
 
 class ScoreStage(Stage):
@@ -35,14 +32,14 @@ class ScoreStage(Stage):
         self._directory = directory
         self._threshold = threshold
         self._clock = clock
-        self._outputs: list[Output] = []
+        self._pending = PendingEffects()
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
         await self._directory.refresh()
         for row in batch.rows:
             assert isinstance(row.record, DraftGenerated)
-            self._outputs.append(Output("drafts.scored", self._scored(row.record)))
+            self._pending.of(batch.source).outputs.append(Output("drafts.scored", self._scored(row.record)))
         return ()
 
     def _scored(self, draft: DraftGenerated) -> DraftScored:
@@ -61,5 +58,7 @@ class ScoreStage(Stage):
         )
 
     async def flush(self) -> Effects:
-        outputs, self._outputs = self._outputs, []
-        return Effects(outputs=outputs)
+        return self._pending.take()
+
+    async def drop(self, source: TopicPartition) -> None:
+        self._pending.drop(source)

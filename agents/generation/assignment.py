@@ -1,0 +1,79 @@
+"""The assignment: one draft to write, with all that the writer has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.personas.directory import AppliedPersona
+from agents.personas.persona import Persona
+from schemas.records import PersonaRequest
+from streams.errors import RecordFault
+from streams.identity import derived_id
+
+MAX_DRAFTS = 20
+MAX_BRIEF_CHARS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One draft of a request: `number` counts from 0, `brief` is one line."""
+
+    request_id: str
+    number: int
+    persona: Persona
+    persona_version: str
+    brief: str
+    language: str
+
+    @property
+    def draft_id(self) -> str:
+        """Return the id of the draft: the same for the same request and number, whenever it is written."""
+        return derived_id(self.request_id, "draft", str(self.number))
+
+
+def assignments_of(
+    request: PersonaRequest, applied: AppliedPersona, writable: Sequence[str] | None
+) -> tuple[Assignment, ...]:
+    """Return one assignment a draft that the request asks for; `writable` are the languages of the model, None any.
+
+    Raises:
+        RecordFault: the brief is blank, the number of drafts is out of range, or the model can't write the language.
+    """
+    if not request.brief.strip():
+        raise RecordFault('brief is blank: say what the post is about, e.g. "napping before a night shift"')
+    if not 1 <= request.draft_count <= MAX_DRAFTS:
+        raise RecordFault(f"draft_count must be 1 to {MAX_DRAFTS}, got {request.draft_count}; send several requests")
+    language = _language(request.language, applied.persona, writable)
+    brief = condensed(request.brief)
+    return tuple(
+        Assignment(request.event_id, number, applied.persona, applied.version, brief, language)
+        for number in range(request.draft_count)
+    )
+
+
+def _language(wanted: str | None, persona: Persona, writable: Sequence[str] | None) -> str:
+    """Choose the language: the wanted one, even if the persona does not name it; else the persona's first writable."""
+    if wanted is None:
+        possible = [each for each in persona.languages if writable is None or each in writable]
+        if possible:
+            return possible[0]
+        wanted = persona.languages[0]
+    code = wanted.strip().lower()
+    if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - ISO 639-1 has two letters
+        raise RecordFault(f"language must be an ISO 639-1 code such as en, got {wanted[:20]!r}")
+    if writable is not None and code not in writable:
+        raise RecordFault(
+            f"the embedded model writes {', '.join(writable)} only, the request asks for {code}: "
+            "set OPENAI_API_KEY or OPENAI_BASE_URL, or ask for one of these"
+        )
+    return code
+
+
+def condensed(brief: str) -> str:
+    """Return the brief as one line of at most 600 characters, cut between words: it is data, not layout."""
+    words = brief[: MAX_BRIEF_CHARS * 8].split()
+    line = " ".join(words)
+    if len(line) <= MAX_BRIEF_CHARS:
+        return line
+    return line[:MAX_BRIEF_CHARS].rsplit(" ", 1)[0]
