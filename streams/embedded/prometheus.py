@@ -15,7 +15,7 @@ from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
 from streams.embedded.server import Server
 
-SCRAPE_INTERVAL_S = 5
+SCRAPE_INTERVAL_S = 2
 RETENTION = "30d"
 CONFIGURATION, TARGETS = "prometheus.yml", "targets.json"
 CACHED = Path("prometheus", "usr", "bin", "prometheus")  # where prometheus_download unpacks it, under the cache
@@ -75,7 +75,7 @@ class PrometheusServer(Server):
             self.scrape(None)
 
     def scrape(self, metrics_url: str | None) -> None:
-        """Scrape this URL from now on (None: nothing); Prometheus notices within five seconds."""
+        """Scrape this URL from now on (None: nothing); Prometheus notices within seconds."""
         wanted, targets = render_targets(metrics_url), self.folder / TARGETS
         if targets.exists() and targets.read_text(encoding="utf-8") == wanted:
             return

@@ -61,11 +61,12 @@ class ChildStatus:
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """The supervisor and its children; `message` says what it does or why it failed."""
+    """The supervisor and its children; `message` says what it does or why it failed, `remarks` what it left out."""
 
     supervisor: ProcessMark
     phase: Phase
     message: str
+    remarks: tuple[str, ...]
     children: tuple[ChildStatus, ...]
 
 
@@ -92,9 +93,12 @@ def read_state(home: Path) -> StackState | None:
     try:
         found = json.loads((home / FILE_NAME).read_text(encoding="utf-8"))
         supervisor = _mark_from(found["supervisor"])
+        remarks = tuple(found["remarks"])
         children = tuple(
             ChildStatus(**{**child, "process": _mark_from(child["process"])}) for child in found["children"]
         )
     except (OSError, ValueError, KeyError, TypeError, AssertionError):
         return None  # never written, or by another version: nothing of ours can be told from it
-    return StackState(supervisor, found["phase"], found["message"], children) if supervisor else None
+    if supervisor is None:
+        return None
+    return StackState(supervisor, found["phase"], found["message"], remarks, children)

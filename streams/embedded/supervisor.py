@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -26,6 +25,7 @@ from streams.embedded.server import ServerFailed, log_tail
 from streams.embedded.state_file import Phase, StackState, mark, read_state, write_state
 from streams.endpoints import Endpoints, read_endpoints, require_kafka, resolve, update_endpoints, write_endpoints
 from streams.errors import ThreadsError
+from streams.kafka.topics import create_topics
 from streams.settings import Settings
 
 LOCK_NAME = "supervisor.lock"
@@ -66,6 +66,7 @@ class Supervisor:
         self._prometheus: PrometheusServer | None = None
         self._phase: Phase = "starting"
         self._message = ""
+        self._remarks: tuple[str, ...] = ()
 
     def stop(self) -> None:
         """Ask `run` to stop everything and return."""
@@ -107,10 +108,7 @@ class Supervisor:
         if self._stopping.is_set():
             return
         self._step("creating topics")
-        with suppress(ModuleNotFoundError):
-            from streams.kafka.topics import create_topics
-
-            asyncio.run(create_topics(self._settings, require_kafka(self._settings)))
+        asyncio.run(create_topics(self._settings, require_kafka(self._settings)))
         self._start_workers()
         self._step("running", phase="running")
         while not self._stopping.wait(TICK_S):
@@ -134,9 +132,10 @@ class Supervisor:
         me = mark(os.getpid())
         assert me is not None
         children = tuple(child.status() for child in (*self._servers, *self._workers))
-        write_state(self.home, StackState(me, self._phase, self._message, children))
+        write_state(self.home, StackState(me, self._phase, self._message, self._remarks, children))
 
     def _start_servers(self, assembly: Assembly) -> None:
+        self._remarks = assembly.remarks
         for remark in assembly.remarks:
             self._say(remark)
         for server in assembly.servers:

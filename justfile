@@ -1,0 +1,24 @@
+# The same commands as the scripts; `just --list` shows them.
+
+uv_compile := "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'just lock' --extra build"
+
+# Set up, start the stack and run the demo until Ctrl-C
+dev-start *args:
+    ./start_monitoring_demo.sh {{args}}
+
+# Set up and run the tests
+test *args:
+    ./run_tests.sh {{args}}
+
+# Check style, formatting and types
+lint:
+    .venv/bin/ruff check
+    .venv/bin/ruff format --check
+    .venv/bin/mypy
+
+# Lock the dependencies again, keeping what is locked already; `just lock --upgrade` takes newer ones
+lock *args:
+    {{uv_compile}} {{args}} --output-file requirements.txt
+    {{uv_compile}} {{args}} --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+    # a virtual environment of its own: the peers hold back some dependencies
+    {{uv_compile}} {{args}} --extra dev --extra bench --output-file requirements-bench.txt

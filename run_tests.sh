@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Set everything up and run the tests: ./run_tests.sh [pytest arguments], paths relative to the repository.
+set -euo pipefail
+
+REPOSITORY=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+. "$REPOSITORY/deploy/setup.sh"
+
+set_up dev
+cd -- "$REPOSITORY"
+"$VENV_PYTHON" -P -m streams.embedded.prometheus_download || say "going on without Prometheus"
+exec "$VENV_PYTHON" -m pytest "$@"
