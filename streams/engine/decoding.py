@@ -11,12 +11,12 @@ import polars as pl
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import RowCodec
-from schemas.errors import DecodeFault
+from schemas.errors import DecodeFault, RegistryUnavailable
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Rejection
-from streams.errors import RecordFault
+from streams.errors import RecordFault, Unavailable
 from streams.validation import invalid_rows, validate
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from streams.engine.batch import Batch, ColumnBatch, TopicPartition
 from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.dead_letters import dead_letter
-from streams.engine.decoding import Decoder
+from streams.engine.decoding import Decoded, Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
@@ -118,7 +118,7 @@ class CheckpointedLoop:
         return part.beyond(position)
 
     async def _fold(self, part: Slice) -> None:
-        decoded = self._decoder.decode(part)
+        decoded = await self.breaker.until_available(lambda: self._decode(part))
         batch = decoded.batch
         if self._duplicates is not None and isinstance(batch, ColumnBatch):
             await self.breaker.until_available(lambda: self._warm_up(part))
@@ -132,6 +132,9 @@ class CheckpointedLoop:
         self._folded.append(part)
         self._clock.folded(len(part.records), part.size_bytes)
         self.progress_at = self._monotonic()
+
+    async def _decode(self, part: Slice) -> Decoded:
+        return self._decoder.decode(part)
 
     async def _add(self, batch: Batch) -> list[Rejection]:
         return list(await self.stage.add(batch))

@@ -69,7 +69,7 @@ class Worker:
         for signum in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(signum, self._ended.set)
         async with contextlib.AsyncExitStack() as stack:
-            await check_broker(self._bootstrap, self._settings)
+            await check_broker(self._bootstrap)
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             for role in self._roles:
@@ -131,7 +131,7 @@ class Worker:
         )
 
     async def _state(self, role: Role, stage: Stage) -> ChangeloggedState:
-        changelog = KafkaChangelog(f"{role.name}.{stage.name}", self._producer, self._settings)
+        changelog = KafkaChangelog(f"{role.name}.{stage.name}", self._producer, self._bootstrap, self._settings)
         counts = await partition_counts(self._settings, self._bootstrap, stage.topics)
         for topic in stage.topics:
             await changelog.create(topic, counts[topic])

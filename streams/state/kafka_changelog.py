@@ -23,9 +23,10 @@ CHANGELOG_CONFIG = {
 class KafkaChangelog:
     """Changelogs named `<role>.<stage>.<topic>.changelog`, partition by partition beside their source."""
 
-    def __init__(self, prefix: str, producer: EventProducer, settings: Settings) -> None:
+    def __init__(self, prefix: str, producer: EventProducer, bootstrap: str, settings: Settings) -> None:
         self._prefix = prefix
         self._producer = producer
+        self._bootstrap = bootstrap
         self._settings = settings
 
     def _topic(self, source_topic: str) -> str:
@@ -34,16 +35,16 @@ class KafkaChangelog:
     async def create(self, source_topic: str, partitions: int) -> None:
         """Create the changelog of a source topic; one that is there is left as it is."""
         config = CHANGELOG_CONFIG
-        await ensure_topic(self._settings, self._producer.bootstrap, self._topic(source_topic), partitions, config)
+        await ensure_topic(self._settings, self._bootstrap, self._topic(source_topic), partitions, config)
 
     async def append(self, source: TopicPartition, changes: Changes) -> int:
         return await self._producer.append_raw(self._topic(source.topic), source.partition, changes) + 1
 
     async def bounds(self, source: TopicPartition) -> tuple[int, int]:
-        return await log_bounds(self._settings, self._producer.bootstrap, self._beside(source))
+        return await log_bounds(self._settings, self._bootstrap, self._beside(source))
 
     async def read(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Changes]:
-        async for records in read_offsets(self._settings, self._producer.bootstrap, self._beside(source), start, end):
+        async for records in read_offsets(self._settings, self._bootstrap, self._beside(source), start, end):
             yield [(record.key, record.value) for record in records if record.key is not None]
 
     def _beside(self, source: TopicPartition) -> TopicPartition:

@@ -1,0 +1,62 @@
+"""Dependencies point one way, and the house has the rooms that were agreed on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MAY_IMPORT = {
+    "schemas": {"schemas"},
+    "streams": {"schemas", "streams"},
+    "agents": {"schemas", "streams", "agents"},
+    "sinks": {"schemas", "streams", "sinks"},
+}
+PURE = ["agents/kpis/windows.py", "agents/kpis/formulas.py", "agents/kpis/source_counters.py", "agents/kpis/persona_counters.py"]
+CLIENTS = {"faust", "mode", "aiokafka", "openai", "psycopg", "qdrant_client", "qdrant_edge", "prometheus_client", "aiohttp", "httpx"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_dependencies_point_one_way(package: str) -> None:
+    ours = set(MAY_IMPORT)
+    wrong = {
+        f"{path.relative_to(REPOSITORY)} imports {name}"
+        for path in (REPOSITORY / package).rglob("*.py")
+        for name in imported(path)
+        if name in ours and name not in MAY_IMPORT[package]
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_logic_that_decides_knows_no_client(path: str) -> None:
+    assert not CLIENTS & set(imported(REPOSITORY / path))
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_every_package_says_what_lives_there(package: str) -> None:
+    folders = {path.parent for path in (REPOSITORY / package).rglob("*.py")}
+    silent = [folder.name for folder in folders if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))]
+    assert not silent
+
+
+def test_only_settings_read_the_environment() -> None:
+    allowed = {"streams/settings.py"}
+    readers = {
+        str(path.relative_to(REPOSITORY))
+        for package in MAY_IMPORT
+        for path in (REPOSITORY / package).rglob("*.py")
+        if "os.environ.get" in path.read_text(encoding="utf-8") or "os.getenv" in path.read_text(encoding="utf-8")
+    }
+    assert readers <= allowed
