@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +16,29 @@ from schemas.codec_rows import RowCodec
 from schemas.errors import EncodeFault, RegistryUnavailable
 from schemas.records import Record
 from schemas.registry import SchemaRegistry
+from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output
 from streams.errors import RecordFault, Unavailable
+from streams.kafka.batches import QueuedBatch, queue_batches
 from streams.kafka.connection import client_options, compression
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
+from streams.kafka.partitioning import any_partition, partition_of
 from streams.kafka.record_size import DEAD_LETTERS, batch_limit, check_size
 from streams.settings import Settings
 
 MAX_BATCH_BYTES = 256 * 2**10
-CHUNK_RECORDS = 5_000  # records awaited together; the time-out is for each chunk
 
 Headers = Sequence[tuple[str, bytes]]
-Pair = tuple[bytes, bytes | None]
+Pair = tuple[bytes | None, bytes | None]
+"""Key and value; a value of None is a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
     topic: str
     key: bytes | None
-    value: bytes | None
+    value: bytes
     partition: int | None
-    headers: Headers = ()
 
 
 class EventProducer:
@@ -86,10 +87,13 @@ class EventProducer:
             RecordFault: the record does not fit its schema or is too large.
             Unavailable: no broker, no registry, or the queue stays full for the io time-out.
         """
-        encoded = self._encoded(topic_named(topic_name), record, partition)
+        each = self._encoded(topic_named(topic_name), record, partition)
         client = await self._connected()
         with translating(f"appending to {topic_name}", self._bootstrap):
-            return await self._queue(client, encoded)
+            queued: Awaitable[RecordMetadata] = await client.send(
+                topic_name, each.value, key=each.key, partition=partition
+            )
+        return queued
 
     async def send_raw(
         self,
@@ -99,8 +103,17 @@ class EventProducer:
         headers: Headers = (),
         partition: int | None = None,
     ) -> RecordMetadata:
-        """Append bytes as they are and wait for the acknowledgement; raises as `append_all` does."""
-        return (await self._append([_Encoded(topic, key, value, partition, headers)]))[0]
+        """Append bytes as they are, garbage and tombstones too, and wait for the acknowledgement.
+
+        Raises:
+            RecordFault: the broker refuses the record as too large.
+            Unavailable: no broker, or no acknowledgement within the io time-out.
+        """
+        client = await self._connected()
+        doing = f"appending to {topic}"
+        with translating(doing, self._bootstrap):
+            queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
+        return (await self._acknowledged([queued], client, doing))[0]
 
     async def append_all(self, outputs: Iterable[Output]) -> None:
         """Append records in order and wait until all are acknowledged.
@@ -110,39 +123,21 @@ class EventProducer:
             Unavailable: the broker or the registry is away; some may have been written, send all again.
         """
         encoded = [self._encoded(topic_named(each.topic), each.record, each.partition) for each in outputs]
-        for begin in range(0, len(encoded), CHUNK_RECORDS):
-            await self._append(encoded[begin : begin + CHUNK_RECORDS])
+        if encoded:
+            await self._append(await self._by_partition(encoded))
 
     async def append_raw(self, topic: str, partition: int, pairs: Sequence[Pair]) -> int:
-        """Append (key, value) pairs to one partition in whole batches; None as value is a tombstone.
-
-        Returns the offset of the last pair, -1 where there are none, once all are acknowledged.
+        """Append pairs to one partition in whole batches; return the offset of the last, -1 where there are none.
 
         Raises:
             RecordFault: a pair is too large; none was sent.
             Unavailable: the broker is away; some may have been written, send all again.
         """
         for key, value in pairs:
-            if len(key) + len(value or b"") > MAX_BATCH_BYTES:
-                check_size(topic, len(key) + len(value or b""), self._settings)
-        client = await self._connected()
-        waiting: list[tuple[asyncio.Future[RecordMetadata], int]] = []
-        doing = f"appending to partition {partition} of {topic}"
-        try:
-            rest = iter(pairs)
-            pair = next(rest, None)
-            while pair is not None:
-                batch = client.create_batch()
-                now_ms = time.time_ns() // 1_000_000
-                while pair is not None and batch.append(timestamp=now_ms, key=pair[0], value=pair[1]) is not None:
-                    pair = next(rest, None)
-                count = batch.record_count()
-                waiting.append((await client.send_batch(batch, topic, partition=partition), count))
-        except CLIENT_ERRORS as error:
-            await self._drop(client)
-            raise translated(error, doing, self._bootstrap) from error
-        results = await self._acknowledged([future for future, _ in waiting], client, doing)
-        return max((meta.offset + count - 1 for meta, (_, count) in zip(results, waiting, strict=True)), default=-1)
+            size = len(key or b"") + len(value or b"")
+            if size > MAX_BATCH_BYTES:
+                check_size(topic, size, self._settings)
+        return await self._append({TopicPartition(topic, partition): pairs}) if pairs else -1
 
     def _encoded(self, topic: Topic, record: Record, partition: int | None) -> _Encoded:
         try:
@@ -155,32 +150,48 @@ class EventProducer:
         check_size(topic.name, len(value) + len(key or b""), self._settings)
         return _Encoded(topic.name, key, value, partition)
 
-    async def _queue(self, client: AIOKafkaProducer, each: _Encoded) -> asyncio.Future[RecordMetadata]:
-        headers = list(each.headers)
-        queued: asyncio.Future[RecordMetadata] = await client.send(
-            each.topic, each.value, key=each.key, partition=each.partition, headers=headers
-        )
-        return queued
+    async def _by_partition(self, encoded: Iterable[_Encoded]) -> dict[TopicPartition, list[Pair]]:
+        """Group records by the partition they go to, in order; those without a key go to one partition together."""
+        groups: dict[TopicPartition, list[Pair]] = {}
+        counts: dict[str, int] = {}
+        keyless: dict[str, int] = {}
+        for each in encoded:
+            if each.topic not in counts:
+                counts[each.topic] = await self._partition_count(each.topic)
+                keyless[each.topic] = any_partition(counts[each.topic])
+            partition = each.partition
+            if partition is None:
+                partition = partition_of(each.key, counts[each.topic]) if each.key else keyless[each.topic]
+            groups.setdefault(TopicPartition(each.topic, partition), []).append((each.key, each.value))
+        return groups
 
-    async def _append(self, encoded: Sequence[_Encoded]) -> list[RecordMetadata]:
+    async def _partition_count(self, topic: str) -> int:
         client = await self._connected()
-        doing = f"appending to {', '.join(sorted({each.topic for each in encoded}))}"
-        try:
+        with translating(f"looking up the partitions of {topic}", self._bootstrap):
             async with asyncio.timeout(self._settings.io_timeout_s):
-                futures = [await self._queue(client, each) for each in encoded]
+                return len(await client.partitions_for(topic))
+
+    async def _append(self, groups: Mapping[TopicPartition, Sequence[Pair]]) -> int:
+        """Append the pairs of each partition, wait for all acknowledgements, and return the greatest offset."""
+        client = await self._connected()
+        doing = f"appending to {', '.join(sorted({target.topic for target in groups}))}"
+        queued: list[QueuedBatch] = []
+        try:
+            for target, pairs in groups.items():
+                async for batch in queue_batches(client, target, pairs):
+                    queued.append(batch)  # noqa: PERF401 - what is queued before an error must be known
         except (TimeoutError, KafkaTimeoutError) as error:
             raise translated(error, doing, self._bootstrap) from error
         except CLIENT_ERRORS as error:
             await self._drop(client)
             raise translated(error, doing, self._bootstrap) from error
-        return await self._acknowledged(futures, client, doing)
+        results = await self._acknowledged([batch.acknowledged for batch in queued], client, doing)
+        return max(int(result.offset) + batch.count - 1 for result, batch in zip(results, queued, strict=True))
 
     async def _acknowledged(
         self, futures: Sequence[asyncio.Future[RecordMetadata]], client: AIOKafkaProducer, doing: str
     ) -> list[RecordMetadata]:
         """Wait for acknowledgements. A time-out keeps the client, whose retries keep the order; an error ends it."""
-        if not futures:
-            return []
         done, pending = await asyncio.wait(futures, timeout=self._settings.io_timeout_s)
         errors = [error for future in done if (error := future.exception()) is not None]
         if errors:

@@ -19,6 +19,8 @@ from streams.kafka.faults import translating
 from streams.kafka.topic_plan import TopicShape, drift, wanted_shape
 from streams.settings import Settings
 
+LEADER_POLL_S = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class TopicChange:
@@ -121,8 +123,8 @@ async def _create(
                 if for_code(code) not in (NoError, TopicAlreadyExistsError):
                     reason = next((text for text in rest if text), for_code(code).__name__)
                     raise Unavailable(f"Kafka at {bootstrap} does not create topic {name}: {reason}")
-            while len(await _partition_counts(admin, settings, bootstrap, list(shapes))) < len(shapes):
-                await asyncio.sleep(0.05)
+            while len(await _partition_counts(admin, settings, bootstrap, list(shapes))) < len(shapes):  # noqa: ASYNC110
+                await asyncio.sleep(LEADER_POLL_S)  # the broker has no call that waits for leaders
 
 
 async def _partition_counts(

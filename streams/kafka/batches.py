@@ -1,0 +1,37 @@
+"""Whole batches: many small records to one partition without a future for each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from streams.engine.batch import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedBatch:
+    """A batch on its way; `acknowledged` gives the offset of its first record."""
+
+    acknowledged: asyncio.Future[RecordMetadata]
+    count: int
+
+
+async def queue_batches(
+    client: AIOKafkaProducer, target: TopicPartition, pairs: Iterable[tuple[bytes | None, bytes | None]]
+) -> AsyncIterator[QueuedBatch]:
+    """Cut pairs into batches of the client's size and queue each, waiting while the one before is not yet sent."""
+    now_ms = time.time_ns() // 1_000_000
+    rest = iter(pairs)
+    pair = next(rest, None)
+    while pair is not None:
+        batch = client.create_batch()
+        while pair is not None and batch.append(timestamp=now_ms, key=pair[0], value=pair[1]) is not None:
+            pair = next(rest, None)
+        batch.close()
+        count = batch.record_count()
+        yield QueuedBatch(await client.send_batch(batch, target.topic, partition=target.partition), count)

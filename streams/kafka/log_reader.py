@@ -1,0 +1,116 @@
+"""A consumer without a group: looks up offsets and reads given ranges of partitions once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import TopicPartition as KafkaPartition
+
+from streams.engine.batch import TopicPartition
+from streams.errors import Unavailable
+from streams.kafka.connection import client_options
+from streams.kafka.faults import translating
+from streams.settings import Settings
+
+MAX_PARTITION_FETCH_BYTES = 8 * 2**20
+FETCH_MAX_BYTES = 32 * 2**20
+POLL_S = 0.5
+
+Bounds = Mapping[TopicPartition, tuple[int, int]]
+"""For each partition the first offset to read and the offset behind the last."""
+
+Block = tuple[TopicPartition, Sequence[ConsumerRecord]]
+
+
+class LogReader:
+    """Read partitions by offsets; used as an async context. Every call raises Unavailable when the broker is away."""
+
+    def __init__(self, settings: Settings, bootstrap: str) -> None:
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self._consumer = AIOKafkaConsumer(
+            **client_options(settings, bootstrap),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
+            fetch_max_bytes=FETCH_MAX_BYTES,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            with translating("connecting a reader", self._bootstrap):
+                async with asyncio.timeout(self._settings.io_timeout_s):
+                    await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def whole(self, sources: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first offset each log still has, and the offset behind its last."""
+        partitions = [KafkaPartition(*source) for source in sources]
+        with translating("looking up the ends of partitions", self._bootstrap):
+            async with asyncio.timeout(self._settings.io_timeout_s):
+                first = await self._consumer.beginning_offsets(partitions)
+                last = await self._consumer.end_offsets(partitions)
+        return {TopicPartition(*each): (first[each], last[each]) for each in partitions}
+
+    async def at_time(self, sources: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int | None]:
+        """Return the first offset at or after a broker timestamp in epoch milliseconds, None where all are earlier."""
+        partitions = [KafkaPartition(*source) for source in sources]
+        with translating("looking up offsets by time", self._bootstrap):
+            async with asyncio.timeout(self._settings.io_timeout_s):
+                found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, time_ms))
+        return {TopicPartition(*each): found[each].offset if found.get(each) else None for each in partitions}
+
+    async def read(self, bounds: Bounds) -> AsyncIterator[Block]:
+        """Yield the records within bounds, block by block, in order within each partition.
+
+        Raises:
+            Unavailable: no record came within the io time-out.
+        """
+        remaining = {KafkaPartition(*source): end for source, (start, end) in bounds.items() if start < end}
+        if not remaining:
+            return
+        self._consumer.assign(list(remaining))
+        for partition in remaining:
+            self._consumer.seek(partition, bounds[TopicPartition(*partition)][0])
+        progress = time.monotonic()
+        while remaining:
+            for partition, records in (await self._fetch(remaining)).items():
+                wanted = [record for record in records if record.offset < remaining[partition]]
+                if wanted:
+                    yield TopicPartition(*partition), wanted
+                progress = time.monotonic()
+            if time.monotonic() - progress > self._settings.io_timeout_s:
+                waited = f"{self._settings.io_timeout_s:g} s"
+                raise Unavailable(f"Kafka at {self._bootstrap} gave no records of {sorted(remaining)} for {waited}")
+            remaining = await self._without_finished(remaining)
+
+    async def _fetch(self, remaining: Mapping[KafkaPartition, int]) -> dict[KafkaPartition, list[ConsumerRecord]]:
+        with translating("reading", self._bootstrap):
+            fetched: dict[KafkaPartition, list[ConsumerRecord]] = await self._consumer.getmany(
+                *remaining, timeout_ms=int(POLL_S * 1000), max_records=self._settings.fetch_max_records
+            )
+        return fetched
+
+    async def _without_finished(self, remaining: Mapping[KafkaPartition, int]) -> dict[KafkaPartition, int]:
+        """Drop partitions whose position reached the end; compaction may have taken the last records themselves."""
+        with translating("reading", self._bootstrap):
+            async with asyncio.timeout(self._settings.io_timeout_s):
+                positions = {partition: await self._consumer.position(partition) for partition in remaining}
+        finished = [partition for partition, end in remaining.items() if positions[partition] >= end]
+        self._consumer.pause(*finished)
+        return {partition: end for partition, end in remaining.items() if partition not in finished}
