@@ -130,6 +130,7 @@ class GenerateStage(Stage):
 
     async def close(self) -> None:
         await self._client.close()
+        await self._directory.close()
 
 
 def _request(row: Row) -> PersonaRequest:

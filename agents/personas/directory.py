@@ -32,6 +32,10 @@ class PersonaLog(Protocol):
         """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
         ...
 
+    async def close(self) -> None:
+        """Disconnect; a later call of `news` connects again."""
+        ...
+
 
 class PersonaDirectory:
     """Find personas by id; the newest record of each is in force.
@@ -51,6 +55,11 @@ class PersonaDirectory:
         async with self._lock:
             for record in await self._log.news():
                 self._apply(record)
+
+    async def close(self) -> None:
+        """Disconnect from the topic; what is known stays known."""
+        async with self._lock:
+            await self._log.close()
 
     def _apply(self, record: PersonaApplied) -> None:
         try:

@@ -62,3 +62,6 @@ class ScoreStage(Stage):
 
     async def drop(self, source: TopicPartition) -> None:
         self._pending.drop(source)
+
+    async def close(self) -> None:
+        await self._directory.close()

@@ -1,0 +1,30 @@
+"""The role `generation`: persona.requests -> generate -> score -> deduplicate -> drafts.accepted or drafts.rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.costs.prices import read_prices
+from agents.deduplication.stage import DeduplicateStage
+from agents.generation.stage import GenerateStage
+from agents.personas.directory import PersonaDirectory
+from agents.personas.persona_topic import KafkaPersonaLog
+from agents.scoring.stage import ScoreStage
+from schemas.registry import open_registry
+from streams.endpoints import resolve
+from streams.engine.stage import Stage
+from streams.role import Role
+from streams.settings import Settings
+
+
+def build(settings: Settings) -> Sequence[Stage]:
+    """Make the three stages; generate and score share one directory of personas."""
+    directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
+    return (
+        GenerateStage(settings, directory, read_prices()),
+        ScoreStage(directory, threshold=settings.quality_threshold),
+        DeduplicateStage(similarity_limit=settings.duplicate_similarity),
+    )
+
+
+ROLE = Role("generation", build)

@@ -1,0 +1,61 @@
+"""The commands `threads-agent personas apply` and `personas list`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from agents.personas.directory import AppliedPersona
+from agents.personas.persona_file import SAMPLES, read_personas
+from agents.personas.persona_topic import apply_personas, read_directory
+from agents.wall_clock import utc_now
+from streams.settings import current_settings
+
+
+@click.group(epilog="Example: threads-agent personas apply my-personas.yaml")
+def personas() -> None:
+    """Apply personas from YAML, and list those in force."""
+
+
+@personas.command(epilog="Example: threads-agent personas apply my-personas.yaml")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+def apply(*, files: tuple[Path, ...]) -> None:
+    """Put the personas of FILES in force (default: the samples); unchanged ones are left alone."""
+    found = read_personas(files or (SAMPLES,))
+    changed = {each.persona_id for each in asyncio.run(apply_personas(current_settings(), found, utc_now()))}
+    for persona in found:
+        state = "applied" if persona.persona_id in changed else "unchanged"
+        click.echo(f"{state:<10} {persona.persona_id} {persona.version()}")
+    click.echo(f"{len(changed)} applied, {len(found) - len(changed)} unchanged")
+
+
+@personas.command("list", epilog="Example: threads-agent personas list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_personas(*, as_json: bool) -> None:
+    """List the personas in force, as the topic has them."""
+    known = asyncio.run(read_directory(current_settings())).known()
+    if as_json:
+        click.echo(json.dumps([_as_object(each) for each in known], ensure_ascii=False, indent=2))
+    elif known:
+        Console().print(_as_table(known))
+    else:
+        click.echo("no personas yet: apply some with `threads-agent personas apply`")
+
+
+def _as_object(applied: AppliedPersona) -> dict[str, object]:
+    return {"version": applied.version, **applied.persona.model_dump(mode="json")}
+
+
+def _as_table(known: list[AppliedPersona]) -> Table:
+    table = Table("persona", "name", "languages", "topics", "version")
+    for each in known:
+        persona = each.persona
+        table.add_row(
+            persona.persona_id, persona.name, ", ".join(persona.languages), ", ".join(persona.topics), each.version
+        )
+    return table
