@@ -1,0 +1,107 @@
+"""What a well-formed record must also be: one table of rules a record class, for rows and for columns alike."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+
+from schemas import records
+from schemas.catalogue import Topic
+from schemas.records import Record
+from streams.errors import RecordFault
+from streams.rules import AtLeast, AtMost, NotBlank, PartOf, Rule, SinceEpoch, shown
+
+MAX_DRAFTS = 100  # of one request: each costs several calls to a model
+
+_EVENT: tuple[Rule, ...] = (NotBlank("event_id"), SinceEpoch("occurred_at"))
+_OF_PERSONA: tuple[Rule, ...] = (*_EVENT, NotBlank("persona_id"))
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    records.PersonaApplied.schema_name: (*_OF_PERSONA, NotBlank("version"), NotBlank("definition")),
+    records.PersonaRequest.schema_name: (
+        *_OF_PERSONA,
+        NotBlank("brief"),
+        AtLeast("draft_count", 1),
+        AtMost("draft_count", MAX_DRAFTS),
+    ),
+    records.DraftGenerated.schema_name: (
+        *_OF_PERSONA,
+        NotBlank("draft_id"),
+        NotBlank("request_id"),
+        AtLeast("prompt_tokens", 0),
+        AtLeast("completion_tokens", 0),
+        AtLeast("cost_micros", 0),
+        AtLeast("latency_ms", 0),
+    ),
+    records.DraftScored.schema_name: _OF_PERSONA,
+    records.DraftDecided.schema_name: _OF_PERSONA,
+    records.PostPublished.schema_name: (*_OF_PERSONA, NotBlank("post_id")),
+    records.EngagementEvent.schema_name: (
+        *_OF_PERSONA,
+        AtLeast("count", 0, unless=("kind", "follower_change")),
+    ),
+    records.CostEvent.schema_name: (
+        *_OF_PERSONA,
+        NotBlank("model"),
+        AtLeast("prompt_tokens", 0),
+        AtLeast("cached_tokens", 0),
+        PartOf("cached_tokens", "prompt_tokens"),
+        AtLeast("completion_tokens", 0),
+        AtLeast("reasoning_tokens", 0),
+        PartOf("reasoning_tokens", "completion_tokens"),
+        AtLeast("cost_micros", 0),
+        AtLeast("latency_ms", 0),
+    ),
+    records.RevenueEvent.schema_name: (*_OF_PERSONA, AtLeast("amount_micros", 0)),
+    records.KpiPartial.schema_name: (
+        *_EVENT,
+        NotBlank("source_topic"),
+        AtLeast("source_partition", 0),
+        AtLeast("last_offset", 0),
+    ),
+    records.KpiUpdate.schema_name: (*_OF_PERSONA, NotBlank("window")),
+    records.DeadLetter.schema_name: (
+        *_EVENT,
+        NotBlank("consumer"),
+        NotBlank("source_topic"),
+        AtLeast("source_partition", 0),
+        AtLeast("source_offset", 0),
+    ),
+    records.ImportProgress.schema_name: (*_EVENT, NotBlank("source"), AtLeast("rows", 0)),
+}
+
+
+def validate(record: Record) -> None:
+    """Check a record against the rules of its class.
+
+    Raises:
+        RecordFault: names the first field that breaks a rule, what it must be and what it is.
+    """
+    for rule in RULES[record.schema_name]:
+        if rule.breaks(record):
+            raise RecordFault(_reason(record.schema_name, rule, getattr(record, rule.field)))
+
+
+def invalid_rows(topic: Topic, frame: pl.DataFrame) -> list[tuple[int, str]]:
+    """Return the rows of a column frame that break a rule, in order, each with the reason of the first one broken."""
+    schema_name = topic.record.schema_name
+    suspects = frame.select(_any_broken(schema_name)).to_series().arg_true().to_list()
+    if not suspects:
+        return []
+    rules = RULES[schema_name]
+    checks = frame[suspects].select(rule.broken().fill_null(value=False).alias(str(i)) for i, rule in enumerate(rules))
+    found = []
+    for row, broken in zip(suspects, checks.rows(), strict=True):
+        rule = rules[broken.index(True)]
+        found.append((row, _reason(schema_name, rule, frame[rule.field][row])))
+    return found
+
+
+@cache
+def _any_broken(schema_name: str) -> pl.Expr:
+    return pl.any_horizontal(rule.broken().fill_null(value=False) for rule in RULES[schema_name]).alias("broken")
+
+
+def _reason(schema_name: str, rule: Rule, value: object) -> str:
+    return f"{schema_name}.{rule.field} must {rule.wanted()}, got {shown(value)}; correct it at the producer"
