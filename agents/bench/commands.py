@@ -18,7 +18,6 @@ from rich.table import Table
 from agents.bench.kpi_contest import PROJECT, Contest, Standing, broker
 from agents.bench.roster import Contestant, choose, missing_modules
 from agents.bench.workload import HOUR_MS, WorkloadSize
-from streams.errors import ThreadsError
 from streams.settings import current_settings
 
 DEFAULT_SIZE = WorkloadSize()
@@ -30,7 +29,7 @@ def bench() -> None:
     """Measure the platform against its peers on this machine."""
 
 
-@bench.command()
+@bench.command(epilog="Example: threads-agent bench kpis --events 1000000 --contestants threads-agent-stack,quix")
 @click.option("--events", default=DEFAULT_SIZE.events, show_default=True, type=click.IntRange(1_000))
 @click.option("--personas", default=DEFAULT_SIZE.personas, show_default=True, type=click.IntRange(1))
 @click.option("--posts", default=DEFAULT_SIZE.posts, show_default=True, type=click.IntRange(1))
@@ -56,20 +55,15 @@ def kpis(
 
     A broker of its own is started for it; data of the platform is not touched. Peers are run from .venv-bench where
     it exists, because their dependencies are no business of the platform.
-
-    Example: threads-agent bench kpis --events 1000000 --contestants threads-agent-stack,quix
     """
     end_ms = int(time.time() * 1000) // HOUR_MS * HOUR_MS
     size = WorkloadSize(events=events, personas=personas, posts=posts, seed=seed, end_ms=end_ms)
     python = python_path or _bench_python()
     console = Console(stderr=True)
-    try:
-        wanted = choose([name.strip() for name in contestants.split(",") if name.strip()])
-        missing = {one.name: missing_modules(python, one, PROJECT) for one in wanted}
-        ready = [one for one in wanted if not missing[one.name]]
-        standings = _hold(ready, size, repeats, python, console)
-    except ThreadsError as error:
-        raise click.ClickException(str(error)) from error
+    wanted = choose([name.strip() for name in contestants.split(",") if name.strip()])
+    missing = {one.name: missing_modules(python, one, PROJECT) for one in wanted}
+    ready = [one for one in wanted if not missing[one.name]]
+    standings = _hold(ready, size, repeats, python, console)
     absent = {name: modules for name, modules in missing.items() if modules}
     if as_json:
         click.echo(json.dumps(_as_json(standings, absent, size), indent=2))

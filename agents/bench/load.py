@@ -65,7 +65,7 @@ def main(
 def write_container(path: Path, chunks: Iterable[Chunk]) -> None:
     """Write the events as one Avro container file, a block a chunk.
 
-    The schema goes without its defaults: they matter to readers of older data only, and Polars refuses a file with them.
+    The schema goes without its defaults: only readers of older data need them, and Polars refuses a file with them.
     """
     schema = dict(definition(EngagementEvent.schema_name))
     schema["fields"] = [{key: one[key] for key in ("name", "type")} for one in schema["fields"]]
