@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     body_model: str = Field("gpt-4.1-mini", description="Model for bodies, where a provider is configured.")
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
-    quality_threshold: float = Field(0.55, ge=0, le=1, description="Least quality score that passes.")
-    duplicate_similarity: float = Field(0.90, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate.")
+    quality_threshold: float = Field(0.65, ge=0, le=1, description="Least quality score that passes.")
+    duplicate_similarity: float = Field(0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate.")
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:
