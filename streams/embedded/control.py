@@ -21,6 +21,7 @@ from streams.settings import Settings
 START_TIMEOUT_S = 420.0  # the first start downloads Kafka
 STOP_TIMEOUT_S = 90.0
 POLL_INTERVAL_S = 0.1
+UNSEEN_TIMEOUT_S = 1.0  # a supervisor takes its lock a moment before it writes its state
 SUPERVISOR_LOG = Path("logs", "supervisor.log")
 
 Say = Callable[[str], None]
@@ -69,6 +70,7 @@ def await_running(home: Path, say: Say, process: subprocess.Popen[bytes] | None 
         ServerFailed: it ended or takes longer than START_TIMEOUT_S.
     """
     deadline, told = time.monotonic() + START_TIMEOUT_S, ""
+    last_seen = time.monotonic()
     while time.monotonic() < deadline:
         state = find_stack(home)
         if state is not None and state.phase == "running":
@@ -76,8 +78,10 @@ def await_running(home: Path, say: Say, process: subprocess.Popen[bytes] | None 
         if state is not None and state.message != told:
             told = state.message
             say(told)
-        ended = process.poll() is not None if process is not None else state is None
-        if ended and find_stack(home) is None:
+        if state is not None:
+            last_seen = time.monotonic()
+        is_starting = process is not None and process.poll() is None
+        if not is_starting and time.monotonic() - last_seen > UNSEEN_TIMEOUT_S:
             raise ServerFailed(_why_it_failed(home))
         time.sleep(POLL_INTERVAL_S)
     raise ServerFailed(f"The stack was not up within {START_TIMEOUT_S:.0f} s; see {home / SUPERVISOR_LOG}")

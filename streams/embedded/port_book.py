@@ -17,6 +17,7 @@ class PortBook:
         self._settings = settings
         self._path = settings.home / FILE_NAME
         self._ports = self._read()
+        self._given: set[int] = set()
 
     def _read(self) -> dict[str, int]:
         try:
@@ -33,6 +34,9 @@ class PortBook:
         """
         wanted: int = getattr(self._settings, f"{name}_port", 0)
         chosen = fixed_port(wanted, f"{PREFIX}{name.upper()}_PORT") if wanted else free_port(self._ports.get(name))
+        while chosen in self._given:  # free, but promised to a server that does not listen yet
+            chosen = free_port()
+        self._given.add(chosen)
         self._ports[name] = chosen
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(self._ports), encoding="utf-8")

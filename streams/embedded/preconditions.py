@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from streams.errors import SettingsError
 from streams.settings import Settings
 
-CONNECT_TIMEOUT_S = 8.0
+CONNECT_TIMEOUT_S = 5.0
 RETRY_INTERVAL_S = 0.25
 _CHOOSE = "set THREADS_HOME to a folder you can write"
 
