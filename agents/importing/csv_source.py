@@ -23,6 +23,14 @@ class Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
+class _LineReader(Protocol):
+    """What csv.reader returns."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 class CsvRow(NamedTuple):
     """A row after the header: its number from 1, the line of the file it begins on, and its cells."""
 
@@ -92,17 +100,11 @@ def _header(reader: Iterator[list[str]], file_name: str) -> list[str]:
     raise ImportFault(f"{file_name} is empty: a header line and rows were expected.")
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[CsvRow]:
+def _rows(reader: _LineReader) -> Iterator[CsvRow]:
     number = 0
-    begin = _line(reader) + 1
+    begin = reader.line_num + 1
     for cells in reader:
         if cells:
             number += 1
             yield CsvRow(number, begin, cells)
-        begin = _line(reader) + 1
-
-
-def _line(reader: object) -> int:
-    line = getattr(reader, "line_num", 0)
-    assert isinstance(line, int)
-    return line
+        begin = reader.line_num + 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agents.importing.block_writer import BlockWriter
 from agents.importing.csv_source import CsvRow, open_csv
-from agents.importing.fields import FieldMapping, ImportFault
+from agents.importing.fields import FieldMapping
 from agents.importing.ledger import Ledger, first_entry, read_progress
 from agents.importing.rows import RowReader
 from agents.importing.survey import Survey, survey_file
@@ -72,9 +72,9 @@ async def import_file(
         Unavailable: the broker does not answer; the same import goes on from where it stopped.
     """
     began = time.monotonic()
-    survey = survey_file(path, mapping)
+    survey = survey_file(path, mapping, find_newest=shift_to_now)
     source = f"import:{path.name}"
-    async with _opened(path, survey, settings, shift_to_now=shift_to_now) as (writer, ledger):
+    async with _opened(path, survey, settings) as (writer, ledger):
         entry = ledger.progress
         report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
         if not entry.finished:
@@ -86,9 +86,7 @@ async def import_file(
 
 
 @asynccontextmanager
-async def _opened(
-    path: Path, survey: Survey, settings: Settings, *, shift_to_now: bool
-) -> AsyncIterator[tuple[BlockWriter, Ledger]]:
+async def _opened(path: Path, survey: Survey, settings: Settings) -> AsyncIterator[tuple[BlockWriter, Ledger]]:
     bootstrap = require_kafka(settings)
     registry = open_registry(resolve(settings).schemas)
     await check_broker(bootstrap, settings)
@@ -97,7 +95,7 @@ async def _opened(
     producer = EventProducer(bootstrap, registry, settings)
     await producer.start()
     try:
-        ledger = Ledger(producer, entry or first_entry(survey.source_key, path.name, _shift_ms(survey, shift_to_now)))
+        ledger = Ledger(producer, entry or first_entry(survey.source_key, path.name, _shift_ms(survey)))
         if entry is None:
             await ledger.advance(0, finished=False)  # before any event: it fixes the shift, whatever happens next
         yield BlockWriter(producer, registry, settings, partitions), ledger
@@ -105,12 +103,8 @@ async def _opened(
         await producer.stop()
 
 
-def _shift_ms(survey: Survey, shift_to_now: bool) -> int:  # noqa: FBT001 - private, and named at its only call
-    if not shift_to_now:
-        return 0
-    if survey.newest_ms is None:
-        raise ImportFault("No row has a readable time, so nothing can be shifted to now: check --time-format.")
-    return time.time_ns() // 1_000_000 - survey.newest_ms
+def _shift_ms(survey: Survey) -> int:
+    return 0 if survey.newest_ms is None else time.time_ns() // 1_000_000 - survey.newest_ms
 
 
 @dataclass(frozen=True, slots=True)

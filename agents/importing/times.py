@@ -24,6 +24,8 @@ ReadTime = Callable[[str], int]
 def time_reader(time_format: str) -> ReadTime:
     """Return the function that reads a cell to milliseconds; it raises ValueError with what was expected.
 
+    What it returns may lie outside the calendar: as_datetime then raises OverflowError.
+
     - `iso8601`: with or without an offset; none means UTC.
     - `epoch`: seconds (a fraction is allowed) or milliseconds, told apart by size: from 1e11 on, milliseconds.
     - `iso-week`: YYYYWW or YYYY-Www, read as the Monday of that ISO 8601 week, 00:00 UTC. Week 00, which ISO does
@@ -72,16 +74,7 @@ def _epoch(cell: str) -> int:
     if not _EPOCH.fullmatch(text):
         raise ValueError("is not an epoch in seconds or milliseconds; say --time-format")
     value = float(text) if "." in text else int(text)
-    at_ms = int(value) if abs(value) >= EPOCH_MS_FROM else round(value * 1000)
-    return _within_calendar(at_ms)
-
-
-def _within_calendar(at_ms: int) -> int:
-    try:
-        as_datetime(at_ms)
-    except OverflowError:
-        raise ValueError("is outside the calendar; say --time-format") from None
-    return at_ms
+    return int(value) if abs(value) >= EPOCH_MS_FROM else round(value * 1000)
 
 
 def _week(cell: str) -> tuple[int, int]:

@@ -57,7 +57,13 @@ def test_another_mapping_is_another_import(tmp_path: Path) -> None:
 
 def test_the_newest_time_is_found_past_unreadable_ones(tmp_path: Path) -> None:
     path = written(tmp_path, b"day,views\n2026-01-02,3\nsoon,1\n2026-01-01,4\n")
-    assert survey_file(path, VIEWS).newest_ms == 1767312000000
+    assert survey_file(path, VIEWS, find_newest=True).newest_ms == 1767312000000
+
+
+def test_a_file_without_any_readable_time_cannot_be_shifted(tmp_path: Path) -> None:
+    path = written(tmp_path, b"day,views\nsoon,1\n")
+    with pytest.raises(ImportFault, match="no row has a readable time"):
+        survey_file(path, VIEWS, find_newest=True)
 
 
 def test_bad_utf8_is_named_by_its_line_with_what_to_do(tmp_path: Path) -> None:

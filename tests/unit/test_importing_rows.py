@@ -99,6 +99,12 @@ def test_everything_wrong_with_a_row_is_said_at_once() -> None:
         assert part in message
 
 
+def test_a_time_outside_the_calendar_makes_the_row_bad() -> None:
+    late = reader(shift_ms=10**18)
+    with pytest.raises(RecordFault, match="occurred_at '2026-01-01' is outside the calendar"):
+        late.events(row("p1", "ada", "2026-01-01", "Hi", "1", "1"))
+
+
 def test_a_row_of_another_width_is_bad() -> None:
     assert reason(["p1", "ada"]) == "line 2: has 2 cells, the header has 6"
 

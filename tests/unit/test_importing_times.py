@@ -53,7 +53,6 @@ def test_a_strptime_format_is_read_as_utc_unless_it_has_an_offset() -> None:
     [
         ("iso8601", "22.11.2026", "not an ISO 8601 time"),
         ("epoch", "yesterday", "not an epoch"),
-        ("epoch", "9" * 30, "outside the calendar"),
         ("iso-week", "2014460", "not a week"),
         ("iso-week", "201454", "weeks go from 00 to 53"),
         ("monday-week", "000001", "not a week of a year"),
