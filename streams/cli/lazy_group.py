@@ -54,8 +54,9 @@ class LazyGroup(click.Group):
                 if command is None or command.hidden:
                     continue
                 formatter.write_dl([(name.ljust(width), command.get_short_help_str(SUMMARY_LENGTH))])
-                if command.epilog:
-                    formatter.write(f"{'':{formatter.current_indent + width + 2}}{command.epilog}\n")
+                example = _example(ctx, command)
+                if example:
+                    formatter.write(f"{'':{formatter.current_indent + width + 2}}{example}\n")
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a fault of ours becomes one line on stderr, with the traceback when debugging."""
@@ -66,6 +67,14 @@ class LazyGroup(click.Group):
                 raise
             click.echo(f"{self.name}: {error}", err=True)
             ctx.exit(FAULT_EXIT_STATUS)
+
+
+def _example(ctx: click.Context, command: click.Command) -> str:
+    """Return a command's epilog; a group without one answers with its first command's."""
+    if command.epilog or not isinstance(command, click.Group):
+        return command.epilog or ""
+    inner = [command.get_command(ctx, name) for name in command.list_commands(ctx)]
+    return next((each.epilog for each in inner if each is not None and each.epilog), "")
 
 
 def _is_debugging() -> bool:

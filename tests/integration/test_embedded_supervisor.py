@@ -75,7 +75,7 @@ def eventually(condition: Callable[[], bool], deadline_s: float = 30) -> bool:
 def home(stack: Stack) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="threads home ", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        home = Home(Path(folder), THREADS_KAFKA=stack.bootstrap, THREADS_REGISTRY_URL="http://127.0.0.1:9")
+        home = Home(Path(folder), THREADS_KAFKA=stack.bootstrap)
         yield home
         home.run("down")
 
@@ -84,7 +84,7 @@ def test_up_starts_what_is_not_configured_and_down_stops_it(home: Home, stack: S
     home.up()
     status = home.status()
     endpoints = read_endpoints(home.folder)
-    assert set(status) >= {"postgres", "llm"}
+    assert set(status) >= {"postgres", "schemas", "llm"}
     assert "kafka" not in status
     assert {entry["state"] for entry in status.values()} == {"running"}
     assert endpoints.kafka == stack.bootstrap
