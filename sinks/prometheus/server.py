@@ -19,6 +19,7 @@ from streams.errors import SettingsError
 HOST = "127.0.0.1"
 PATH = "/metrics"
 REQUEST_TIMEOUT_S = 10
+STOP_POLL_S = 0.05
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -62,7 +63,9 @@ class MetricsServer:
                 f"port {port} can't be taken for {PATH} ({error.strerror}): "
                 "set THREADS_METRICS_PORT to another port, or to 0 for a free one"
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": STOP_POLL_S}, name="metrics", daemon=True
+        )
         self._thread.start()
 
     @property
