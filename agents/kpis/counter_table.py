@@ -56,7 +56,8 @@ class CounterTable:
 
     def stamps(self, rows: Rows) -> NDArray[np.int64]:
         """Return a copy of the stamps, shape (rows,)."""
-        return self._values[rows, 0]
+        stamps: NDArray[np.int64] = self._values[rows, 0]
+        return stamps
 
     def add(self, rows: Rows, counters: NDArray[np.integer], amounts: NDArray[np.int64]) -> None:
         """Add amounts to counters; a row and counter may come several times. Shapes all (n,)."""

@@ -61,7 +61,7 @@ class SourceCounters:
 
     def fold(self, events: Contributions, last_offset: int, now_ms: int) -> SourceChanges:
         """Add contributions that end at `last_offset` and return the rows that changed."""
-        replayed = int(events["offset"].min() or 0) <= self._restored_up_to  # type: ignore[call-overload]
+        replayed = bool((events["offset"] <= self._restored_up_to).any())
         panes = self._fold_panes(events, last_offset, now_ms, replayed=replayed)
         of_posts = events.filter(pl.col("post_id").is_not_null(), pl.col("counter") < POST_WIDTH)
         posts = _keyed(of_posts, ["persona_id", "post_id"], post_key_column(), replayed=replayed)

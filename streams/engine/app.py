@@ -81,6 +81,8 @@ def make_app(
     `instance_id` is the worker's slot in the group (static membership): a worker that was killed and started again
     in its slot has its partitions back at once, instead of after the session time-out.
     """
+    folder = settings.home / "faust" / role
+    folder.mkdir(parents=True, exist_ok=True)
     servers: Mapping[str, Any] = {"broker": f"{register()}://{bootstrap.replace(',', ';')}"}
     return RoleApp(
         role,
@@ -89,7 +91,7 @@ def make_app(
         fail=fail,
         autodiscover=False,
         store="memory://",
-        datadir=str(settings.home / "faust" / role),
+        datadir=str(folder),
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -103,7 +103,7 @@ class CheckpointedLoop:
         if fresh is None:
             self._acknowledger.discard(part)
             return
-        await self._restore(part.source)
+        await self._restore({part.source} - self._restored)
         await self._fold(fresh)
         if self._clock.due(self._monotonic()):
             await self._checkpoint()
@@ -168,8 +168,7 @@ class CheckpointedLoop:
         return bool(self._folded or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
 
     async def _tick(self) -> None:
-        for source in sorted(self._owned - self._restored):
-            await self._restore(source)
+        await self._restore(self._owned - self._restored)
         if self._due():
             await self._checkpoint()
 
@@ -246,15 +245,17 @@ class CheckpointedLoop:
         if self._state is not None:
             self._state.release(source)
 
-    async def _restore(self, source: TopicPartition) -> None:
-        if source in self._restored:
-            return
-        items: Iterable[tuple[bytes, bytes]] = ()
-        if self._state is not None:
-            state = self._state
-            items = await self.breaker.until_available(lambda: state.restore(source))
-        await self.stage.restore(source, items)
-        self._restored.add(source)
+    async def _restore(self, new: set[TopicPartition]) -> None:
+        states = await asyncio.gather(*(self._read_state(source) for source in sorted(new)))
+        for source, items in zip(sorted(new), states, strict=True):
+            await self.stage.restore(source, items)
+            self._restored.add(source)
+
+    async def _read_state(self, source: TopicPartition) -> Iterable[tuple[bytes, bytes]]:
+        if self._state is None:
+            return ()
+        state = self._state
+        return await self.breaker.until_available(lambda: state.restore(source))
 
     async def stop(self) -> None:
         """Close the stage and its state; `release` has made durable what could be."""

@@ -19,7 +19,7 @@ from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.loop import TICK_S, CheckpointedLoop
-from streams.engine.slices import FetchedRecord
+from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Stage
 from streams.errors import ThreadsError
 from streams.kafka.connection import check_broker
@@ -69,7 +69,7 @@ class Worker:
         for signum in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(signum, self._ended.set)
         async with contextlib.AsyncExitStack() as stack:
-            await check_broker(self._bootstrap)
+            await check_broker(self._bootstrap, self._settings)
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             for role in self._roles:
@@ -148,8 +148,14 @@ class _Transport:
     def __init__(self, app: RoleApp) -> None:
         self._app = app
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._app.consumer, name)
+    def acknowledge(self, part: Slice) -> None:
+        self._app.consumer.acknowledge(part)
+
+    def discard(self, part: Slice) -> None:
+        self._app.consumer.discard(part)
+
+    async def commit(self) -> object:
+        return await self._app.consumer.commit()
 
 
 def configure_logging(level: str) -> None:

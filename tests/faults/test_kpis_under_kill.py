@@ -28,7 +28,7 @@ Counts = dict[str, Counter[str]]
 """By persona: lifetime count of each counter."""
 
 BATCH = 1_000
-SETTLE_DEADLINE_S = 90.0
+SETTLE_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,7 @@ async def produced(stack: Stack, load_: Load) -> AsyncIterator[int]:
     try:
         for start in range(0, len(load_.events), BATCH):
             batch = load_.events[start : start + BATCH]
-            strays = [random_.randrange(4) if random_.random() < 0.1 else None for _ in batch]
-            await producer.append_all(
-                [Output("engagement.events", event, stray) for event, stray in zip(batch, strays, strict=True)]
-            )
+            await producer.append_all([Output("engagement.events", event, stray(event)) for event in batch])
             yield start + len(batch)
     finally:
         await producer.stop()
