@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     body_model: str = Field("gpt-4.1-mini", description="Model for bodies, where a provider is configured.")
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
-    quality_threshold: float = Field(0.65, ge=0, le=1, description="Least quality score that passes.")
+    quality_threshold: float = Field(0.72, ge=0, le=1, description="Least quality score that passes.")
     duplicate_similarity: float = Field(0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate.")
 
 
