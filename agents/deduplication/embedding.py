@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import wordllama
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
@@ -31,6 +30,8 @@ class WordLlamaEmbedder:
     dimensions = 256
 
     def __init__(self) -> None:
+        import wordllama  # noqa: PLC0415 - importing it sets up logging: only where it is used, and after ours
+
         folder = Path(wordllama.__file__).parent
         self._model = wordllama.WordLlama.load(cache_dir=folder, dim=self.dimensions, disable_download=True)
 

@@ -57,7 +57,7 @@ class GenerateStage(Stage):
         self._client = LanguageModelClient(provider_of(self._settings), timeout_s=self._settings.llm_timeout_s)
         memory = CallMemory(self._clock)
         graph = DraftGraph(writer_for(self._client, self._settings), memory, self._prices)
-        self._drafting = Drafting(graph, memory, concurrency=self._settings.llm_concurrency)
+        self._drafting = Drafting(graph, memory, concurrency=self._client.provider.concurrency)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         self._finished[source] = FinishedRequests(state)

@@ -11,18 +11,20 @@ from streams.settings import Settings
 OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
 EMBEDDED_LANGUAGES = ("en",)
+EMBEDDED_CONCURRENCY = 2  # requests that its server works on at a time; more would only wait there and time out
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A server with the OpenAI API.
 
-    `languages` are those its models write sensibly; None means any. `embedded` is the small model of the embedded
-    stack, which continues examples well and follows instructions poorly.
+    `languages` are those its models write sensibly; None means any. `concurrency` is how many calls it takes at a time.
+    `embedded` is the small model of the embedded stack, which continues examples well and follows instructions poorly.
     """
 
     base_url: str
     api_key: str = field(repr=False)
+    concurrency: int
     embedded: bool = False
     languages: tuple[str, ...] | None = None
 
@@ -39,11 +41,12 @@ def provider_of(settings: Settings) -> Provider:
     """
     if settings.openai_api_key or settings.openai_base_url:
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
-        return Provider(settings.openai_base_url or OPENAI_URL, key)
+        return Provider(settings.openai_base_url or OPENAI_URL, key, settings.llm_concurrency)
     base_url = resolve(settings).llm
     if base_url is None:
         raise SettingsError(
             "No language model is configured: start the embedded one with `threads-agent up`, "
             "or set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server"
         )
-    return Provider(base_url, "none", embedded=True, languages=EMBEDDED_LANGUAGES)
+    concurrency = min(settings.llm_concurrency, EMBEDDED_CONCURRENCY)
+    return Provider(base_url, "none", concurrency, embedded=True, languages=EMBEDDED_LANGUAGES)
