@@ -30,13 +30,14 @@ class RowEvents(NamedTuple):
 class RowReader:
     """Turn rows of one file into events; the same row gives the same events, in any run."""
 
-    def __init__(self, layout: Layout, *, source_key: str, source: str, shift_ms: int) -> None:
+    def __init__(self, layout: Layout, *, source_key: str, source: str, shift_ms: int, simulated: bool = False) -> None:
         """Read by `layout`; `source` is what the events name as theirs, `shift_ms` is added to every time."""
         mapping = layout.mapping
         self._layout = layout
         self._source_key = source_key
         self._source = source
         self._shift_ms = shift_ms
+        self._simulated = simulated
         self._read_time = time_reader(mapping.time_format)
         at = layout.positions
         self._counts = [(name, kind, at[name]) for name, kind in COUNT_FIELDS.items() if name in at]
@@ -67,6 +68,7 @@ class RowReader:
                 kind=kind,
                 count=count,
                 source=self._source,
+                simulated=self._simulated,
             )
             for kind, count in counts
             if count
@@ -85,6 +87,7 @@ class RowReader:
             post_id=post_id,
             text=text,
             source=self._source,
+            simulated=self._simulated,
         )
 
     def _seen(self, post_id: str) -> bool:

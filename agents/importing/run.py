@@ -61,11 +61,18 @@ class ImportReport:
 
 
 async def import_file(
-    path: Path, mapping: FieldMapping, settings: Settings, *, shift_to_now: bool = False, on_rows: OnRows | None = None
+    path: Path,
+    mapping: FieldMapping,
+    settings: Settings,
+    *,
+    shift_to_now: bool = False,
+    simulated: bool = False,
+    on_rows: OnRows | None = None,
 ) -> ImportReport:
     """Import what is not in yet of a file; a second call, or one after a crash, sends only what is missing.
 
     `shift_to_now` moves the newest event of the file to now; an import that goes on keeps the shift it began with.
+    `simulated` marks every event as such, with the source `simulated` in place of the file's name.
 
     Raises:
         ImportFault: the file or its mapping is not usable; nothing was sent.
@@ -73,12 +80,18 @@ async def import_file(
     """
     began = time.monotonic()
     survey = survey_file(path, mapping, find_newest=shift_to_now)
-    source = f"import:{path.name}"
+    source = "simulated" if simulated else f"import:{path.name}"
     async with _opened(path, survey, settings) as (writer, ledger):
         entry = ledger.progress
         report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
         if not entry.finished:
-            reader = RowReader(survey.layout, source_key=entry.source, source=source, shift_ms=entry.shift_ms)
+            reader = RowReader(
+                survey.layout,
+                source_key=entry.source,
+                source=source,
+                shift_ms=entry.shift_ms,
+                simulated=simulated,
+            )
             with open_csv(path) as opened:
                 await _Sender(reader, writer, ledger, report).send(opened.rows, on_rows or _nobody)
     report.seconds = time.monotonic() - began

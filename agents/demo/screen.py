@@ -1,0 +1,135 @@
+"""What the demo shows: drafts, KPIs and spending as tables on a terminal, as lines elsewhere, and the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agents.demo.scoreboard import Scoreboard
+from schemas.records import DraftGenerated, KpiUpdate
+from streams.endpoints import Endpoints
+
+WINDOWS_SHOWN = ("24h", "lifetime")
+DRAFTS_SHOWN = 12
+PERSONAS_SHOWN = 8
+TEXT_SHOWN = 90
+MICROS = 1_000_000
+COMMANDS = (
+    ("threads-agent kpis", "the KPIs with numerators and denominators"),
+    ("threads-agent drafts", "every draft with its score and decision"),
+    ("threads-agent costs", "tokens and money by persona and model"),
+    ("threads-agent consume kpi.updates --from beginning", "any topic as JSON lines"),
+    ("threads-agent status", "what runs, and where"),
+)
+
+
+def live_view(board: Scoreboard, note: str) -> RenderableType:
+    """Return the whole screen: `note` says what the demo does at the moment."""
+    return Group(Text(note, style="bold"), drafts_table(board), kpi_table(board), Text(spending_line(board)))
+
+
+def drafts_table(board: Scoreboard) -> Table:
+    """Return the newest drafts with score and decision."""
+    table = Table("persona", "draft", "score", "decision", title="Drafts", expand=True)
+    for draft in list(board.drafts.values())[-DRAFTS_SHOWN:]:
+        score = board.scores.get(draft.draft_id)
+        table.add_row(draft.persona_id, _short(draft), "" if score is None else f"{score:.2f}", _decision(board, draft))
+    return table
+
+
+def kpi_table(board: Scoreboard) -> Table:
+    """Return the KPIs of each persona, each ratio with its numerator and denominator."""
+    table = Table("persona", "window", title="KPIs", expand=True)
+    for name in ("engagement rate", "cost / follow", "views", "clicks", "posts", "viral"):
+        table.add_column(name, justify="right")
+    for update in shown_kpis(board):
+        viral = "" if update.viral_posts is None else str(update.viral_posts)
+        counts = (f"{update.views:,}", f"{update.clicks:,}", f"{update.posts:,}", viral)
+        table.add_row(update.persona_id, update.window, engagement_text(update), cost_text(update), *counts)
+    return table
+
+
+def shown_kpis(board: Scoreboard) -> list[KpiUpdate]:
+    """Return the updates that are shown: those of the personas with the most views."""
+    views = {persona_id: update.views for (persona_id, window), update in board.kpis.items() if window == "lifetime"}
+    personas = sorted(views, key=lambda persona_id: (-views[persona_id], persona_id))[:PERSONAS_SHOWN]
+    keys = [(persona_id, window) for persona_id in personas for window in WINDOWS_SHOWN]
+    return [board.kpis[key] for key in keys if key in board.kpis]
+
+
+def engagement_text(update: KpiUpdate) -> str:
+    """Return the engagement rate with its parts."""
+    rate = "-" if update.engagement_rate is None else f"{update.engagement_rate:.2%}"
+    return f"{rate} ({update.engagements:,} / {update.views:,})"
+
+
+def cost_text(update: KpiUpdate) -> str:
+    """Return the cost per follow with its parts."""
+    cost = "-" if update.cost_per_follow_dollars is None else f"${update.cost_per_follow_dollars:.4f}"
+    return f"{cost} (${update.cost_micros / MICROS:.4f} / {update.follows:,})"
+
+
+def spending_line(board: Scoreboard) -> str:
+    """Return tokens and cost of the demo's requests."""
+    prompt, completion = board.tokens()
+    micros, unpriced = board.cost_micros()
+    known = f"${micros / MICROS:.4f}" + (f" and {unpriced} calls of unknown price" if unpriced else "")
+    return f"Model calls: {len(board.costs):,}, tokens: {prompt:,} in, {completion:,} out, cost: {known}"
+
+
+def draft_line(board: Scoreboard, draft: DraftGenerated) -> str:
+    """Return what is known of a draft in one line."""
+    score = board.scores.get(draft.draft_id)
+    scored = "" if score is None else f", score {score:.2f}"
+    return f"{_decision(board, draft)}{scored}: {draft.persona_id}: {_short(draft)}"
+
+
+def summary(board: Scoreboard, endpoints: Endpoints, imported: str) -> list[str]:
+    """Return the summary: requests, decisions with their reasons, spending, KPIs, where to look next."""
+    accepted, rejected = len(board.accepted()), len(board.decisions) - len(board.accepted())
+    undecided = len(board.undecided())
+    lines = [
+        "",
+        "Summary",
+        f"  Imported: {imported}",
+        f"  Requests: {len(board.requests)}, of which refused: {len(board.refused)}, undecided: {undecided}",
+        f"  Drafts: {accepted} accepted, {rejected} rejected",
+    ]
+    lines += [f"    {times} x {reason}" for reason, times in board.rejections().most_common()]
+    lines.append(f"  {spending_line(board)}")
+    lines.append("  KPIs:")
+    lines += [f"    {line}" for line in kpi_lines(board)]
+    lines.append("  Where to look next:")
+    lines += [f"    {name}: {address}" for name, address in _addresses(endpoints)]
+    lines += [f"    {command:<52} {what}" for command, what in COMMANDS]
+    return lines
+
+
+def kpi_lines(board: Scoreboard) -> list[str]:
+    """Return the KPIs of each persona, a line each."""
+    return [
+        f"{update.persona_id} {update.window}: engagement {engagement_text(update)}, "
+        f"cost per follow {cost_text(update)}, {update.clicks:,} clicks, {update.posts:,} posts"
+        for update in shown_kpis(board)
+    ]
+
+
+def _addresses(endpoints: Endpoints) -> Sequence[tuple[str, str]]:
+    """Return the addresses without secrets: the DSN is left to `threads-agent status`."""
+    found = (("Kafka", endpoints.kafka), ("Metrics", endpoints.metrics), ("Prometheus", endpoints.prometheus))
+    return [(name, address) for name, address in (*found, ("Schemas", endpoints.schemas)) if address]
+
+
+def _short(draft: DraftGenerated) -> str:
+    text = " ".join(draft.text.split())
+    return text if len(text) <= TEXT_SHOWN else text[: TEXT_SHOWN - 3] + "..."
+
+
+def _decision(board: Scoreboard, draft: DraftGenerated) -> str:
+    decided = board.decisions.get(draft.draft_id)
+    if decided is None:
+        return "written" if draft.draft_id not in board.scores else "scored"
+    return decided.decision if not decided.reasons else f"{decided.decision}: {'; '.join(decided.reasons)}"
