@@ -17,6 +17,7 @@ _EMOJI = re.compile(
     "\u200d\u20e3\ufe0f\U000e0020-\U000e007f"  # what joins and varies emoji: part of the same emoji
     "]"
 )
+_EMOJI_BEFORE_A_BREAK = re.compile(rf"[ \t]*(?:{_EMOJI.pattern})+(?=[\s.,!?…]|$)")
 
 
 def threads_length(text: str) -> int:
@@ -30,4 +31,4 @@ def threads_length(text: str) -> int:
 
 def without_emoji(text: str) -> str:
     """Return the text without emoji and without the blanks that they leave behind."""
-    return re.sub(r"[ \t]{2,}", " ", _EMOJI.sub("", text)).strip()
+    return _EMOJI.sub("", _EMOJI_BEFORE_A_BREAK.sub("", text)).strip()
