@@ -186,6 +186,13 @@ def every_kind_of_batch() -> list[Batch]:
             "kpi.updates", 0, [kpi("lifetime", second, views) for second, views in ((1, 10), (3599, 5))], first_offset=4
         ),
         rows("dead.letters", 0, [letter]),
+        *column_batches(),
+    ]
+
+
+def column_batches() -> list[Batch]:
+    """Batches of posts, costs and revenue, with texts that CSV has to quote."""
+    return [
         columns(
             "posts.published",
             {
