@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.deduplication.partition_memory import PartitionMemory
+from agents.deduplication.stage import DeduplicateStage
+from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
+from streams.engine.batch import TopicPartition
+from streams.engine.stage import Effects
+from streams.identity import derived_id
+from tests.drafting import NOW, SCORED, draft, passing_quality, rows
+
+POST = ("I killed nine tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it.")
+COPY = ("I killed ten tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it!")
+OTHER = ("Water in the morning, or your basil will tell you at noon.", "Ten minutes before coffee was all it took.")
+
+
+def scored(
+    draft_id: str, text: tuple[str, str], *, persona_id: str = "balcony-bea", quality: Quality | None = None
+) -> DraftScored:
+    return DraftScored(
+        event_id=derived_id(draft_id, "score"),
+        occurred_at=NOW,
+        persona_id=persona_id,
+        causation_id=draft_id,
+        draft=draft(*text, draft_id=draft_id, persona_id=persona_id),
+        quality=quality or passing_quality(),
+    )
+
+
+async def opened(state: Sequence[tuple[bytes, bytes]] = (), source: TopicPartition = SCORED) -> DeduplicateStage:
+    stage = DeduplicateStage(similarity_limit=0.84, clock=lambda: NOW)
+    await stage.open()
+    await stage.restore(source, state)
+    return stage
+
+
+async def decide(
+    stage: DeduplicateStage, *records: DraftScored, first_offset: int = 0
+) -> tuple[list[DraftDecided], Effects]:
+    assert await stage.add(rows(SCORED, records, first_offset)) == ()
+    effects = await stage.flush()
+    decided = [each.record for each in effects.outputs if isinstance(each.record, DraftDecided)]
+    assert [each.topic for each in effects.outputs] == [f"drafts.{each.decision}" for each in decided]
+    return decided, effects
+
+
+async def test_the_second_of_two_near_copies_in_one_batch_is_rejected_with_what_it_resembles() -> None:
+    (first, second, third), _ = await decide(await opened(), scored("a", POST), scored("b", COPY), scored("c", OTHER))
+    assert (first.decision, second.decision, third.decision) == ("accepted", "rejected", "accepted")
+    assert second.near_duplicate is not None
+    assert second.near_duplicate.draft_id == "a"
+    assert second.near_duplicate.similarity > 0.9
+    assert second.reasons[0].startswith("duplicate: similarity 0.9")
+    assert second.embedding == ()
+    assert len(first.embedding) == 256
+    assert first.embedding_model == "wordllama-l2-supercat-256"
+
+
+async def test_the_same_words_in_another_dress_are_an_exact_duplicate() -> None:
+    shouted = (POST[0].upper(), POST[1] + " 🙂")
+    (_, second), _ = await decide(await opened(), scored("a", POST), scored("b", shouted))
+    assert second.near_duplicate is not None
+    assert second.near_duplicate.similarity == 1.0
+
+
+async def test_two_personas_may_say_the_same() -> None:
+    decided, _ = await decide(await opened(), scored("a", POST), scored("b", POST, persona_id="ledger-lou"))
+    assert [each.decision for each in decided] == ["accepted", "accepted"]
+
+
+async def test_a_draft_that_comes_again_gets_the_identical_decision_and_changes_no_state() -> None:
+    stage = await opened()
+    first, _ = await decide(stage, scored("a", POST), scored("b", COPY))
+    again, effects = await decide(stage, scored("a", POST), scored("b", COPY), first_offset=2)
+    assert again == first
+    assert effects.state == []
+
+
+async def test_decisions_are_identical_after_a_restart_from_state() -> None:
+    first, effects = await decide(await opened(), scored("a", POST), scored("b", COPY))
+    state = [(change.key, change.value) for change in effects.state if change.value is not None]
+    assert all(change.source == SCORED for change in effects.state)
+    restarted = await opened(state)
+    again, _ = await decide(restarted, scored("a", POST), scored("b", COPY))
+    assert again == first
+    (late,), _ = await decide(restarted, scored("z", COPY), first_offset=9)
+    assert late.near_duplicate is not None
+    assert late.near_duplicate.draft_id == "a"
+
+
+async def test_a_rewritten_draft_is_decided_anew_and_not_compared_with_itself() -> None:
+    stage = await opened()
+    await decide(stage, scored("a", POST))
+    (rewritten,), effects = await decide(stage, scored("a", COPY), first_offset=1)
+    assert rewritten.decision == "accepted"
+    assert len(effects.state) == 1
+
+
+async def test_a_draft_of_poor_quality_is_rejected_for_it_and_blocks_no_later_one() -> None:
+    weak = QualityFeature(name="coherence", value=0.0, weight=0.15, reason="36% of three-word runs repeated")
+    poor = Quality(score=0.41, threshold=0.72, passed=False, features=(weak,))
+    (first, second), _ = await decide(await opened(), scored("a", POST, quality=poor), scored("b", POST))
+    assert first.decision == "rejected"
+    assert first.reasons[0] == "quality: coherence 0.00 is under 0.30: 36% of three-word runs repeated"
+    assert second.decision == "accepted"
+
+
+async def test_a_partition_that_goes_takes_its_effects_and_memory_along() -> None:
+    stage = await opened()
+    other = TopicPartition("drafts.scored", 1)
+    await stage.restore(other, [])
+    await stage.add(rows(SCORED, [scored("a", POST)]))
+    await stage.add(rows(other, [scored("b", OTHER)]))
+    await stage.drop(SCORED)
+    effects = await stage.flush()
+    assert {change.source for change in effects.state} == {other}
+    assert len(effects.outputs) == 1
+
+
+async def test_old_decisions_are_forgotten_with_a_tombstone() -> None:
+    _, effects = await decide(await opened(), scored("a", POST), scored("b", OTHER))
+    state = [(change.key, change.value) for change in effects.state if change.value is not None]
+    memory = PartitionMemory(256, state, limit=2)
+    kept = memory.find("b")
+    assert kept is not None
+    changes = memory.remember(type(kept)("c", "p", "h", 9, NOW, "rejected", ("why",)))
+    assert changes[1:] == [(b"a", None)]
+    assert memory.find("a") is None
+    assert len(memory.accepted_of("balcony-bea")) == 1
