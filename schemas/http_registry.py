@@ -1,4 +1,4 @@
-"""A client of a Confluent-compatible schema registry, with every answer cached."""
+"""A client of a Confluent-compatible schema registry."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
 class HttpRegistry:
-    """Look up and register schemas by HTTP. Calls are synchronous, wait TIMEOUT_S at most, and cache hits."""
+    """Look up and register schemas by HTTP. Calls are synchronous and wait TIMEOUT_S at most."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._client = httpx.Client(timeout=timeout_s, headers={"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE})
-        self._registered: dict[int, RegisteredSchema] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -41,15 +40,13 @@ class HttpRegistry:
 
     def writer_schema(self, schema_id: int) -> RegisteredSchema:
         """Return the schema that an id names; see SchemaRegistry."""
-        if schema_id not in self._registered:
-            answer = self._ask("GET", f"/schemas/ids/{schema_id}")
-            if answer.status_code == HTTPStatus.NOT_FOUND:
-                raise UnknownSchema(f"The registry at {self._url} has no schema id {schema_id}")
-            versions = self._ask("GET", f"/schemas/ids/{schema_id}/versions")
-            schema = json.loads(self._content(answer)["schema"])
-            subjects = frozenset(str(version["subject"]) for version in self._content(versions))
-            self._registered[schema_id] = RegisteredSchema(schema_id, subjects, schema)
-        return self._registered[schema_id]
+        answer = self._ask("GET", f"/schemas/ids/{schema_id}")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            raise UnknownSchema(f"The registry at {self._url} has no schema id {schema_id}")
+        versions = self._ask("GET", f"/schemas/ids/{schema_id}/versions")
+        schema = json.loads(self._content(answer)["schema"])
+        subjects = frozenset(str(version["subject"]) for version in self._content(versions))
+        return RegisteredSchema(schema_id, subjects, schema)
 
     def register(self, subject: str, schema: AvroSchema) -> int:
         """Add `schema` as the newest version of the subject and return its id; a known schema keeps its id.
@@ -63,10 +60,6 @@ class HttpRegistry:
         if answer.status_code == HTTPStatus.CONFLICT:
             raise IncompatibleSchema(subject, [str(self._json(answer).get("message", answer.text))])
         return int(self._content(answer)["id"])
-
-    def forget(self, schema_id: int) -> None:
-        """Drop a cached answer: a subject may have got the schema as a version since."""
-        self._registered.pop(schema_id, None)
 
     def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response:
         try:

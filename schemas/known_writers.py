@@ -11,6 +11,7 @@ from schemas.errors import DecodeFault, UnknownSchema
 from schemas.registry import RegisteredSchema, SchemaRegistry
 
 UNKNOWN_ID_TTL_S = 10.0
+REMEMBERED_MISSES = 10_000
 
 
 class KnownWriters:
@@ -50,8 +51,9 @@ class KnownWriters:
         raise DecodeFault(self._refusal(topic, schema_id))
 
     def _forget(self, schema_id: int, now: float) -> None:
-        """Remember a miss, and only misses that still count: garbage names up to 2**32 ids."""
-        self._unknown_until = {each: until for each, until in self._unknown_until.items() if until > now}
+        """Remember a miss; garbage names up to 2**32 ids, so only so many are remembered."""
+        if len(self._unknown_until) >= REMEMBERED_MISSES:
+            self._unknown_until.clear()
         self._unknown_until[schema_id] = now + UNKNOWN_ID_TTL_S
 
     def _refusal(self, topic: Topic, schema_id: int) -> str:

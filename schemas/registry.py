@@ -18,7 +18,7 @@ class RegisteredSchema:
 
 
 class SchemaRegistry(Protocol):
-    """Look up schemas. Both calls are synchronous, cached by id, and block at most one time-out when they miss."""
+    """Look up schemas. Both calls may block for a time-out; codecs ask once an id (known_writers.py)."""
 
     def schema_id(self, subject: str, schema: AvroSchema) -> int:
         """Return the id that `schema` has in the subject.
