@@ -8,11 +8,11 @@ STAMP="$VENV/.set-up"
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "set-up failed: $*"; exit 1; }
 
-# The first interpreter that runs (version shims may not) and is new enough.
+# The first interpreter that runs (version shims may not), is new enough, and passes the check $1.
 find_python() {
     local candidate
     for candidate in python3.13 python3.12 python3.11 python3; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+        if "$candidate" -c "import sys; assert sys.version_info >= (3, 11); $1" >/dev/null 2>&1; then
             command -v "$candidate"
             return 0
         fi
@@ -37,17 +37,19 @@ is_set_up() { # the development environment holds everything of the runtime's
 make_environment() {
     "$VENV_PYTHON" -c 'import pip' >/dev/null 2>&1 && return 0
     local python
-    python=$(find_python) || python=""
     if command -v uv >/dev/null 2>&1; then
+        python=$(find_python pass) || python=3.12
         say "making $VENV with uv"
-        uv venv --quiet --seed --clear --python "${python:-3.12}" "$VENV" && return 0
+        uv venv --quiet --seed --clear --python "$python" "$VENV" && return 0
         say "uv could not make it, trying without"
     fi
-    [ -n "$python" ] || fail "Python 3.11 or newer was not found: install it, on Debian or Ubuntu with
+    if ! python=$(find_python "import ensurepip, venv"); then
+        python=$(find_python pass) || fail "Python 3.11 or newer was not found: install it, on Debian or Ubuntu with
     sudo apt install python3 python3-venv"
-    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || fail "$python has no ensurepip: install it with
-    sudo apt install python3-venv
+        fail "$python has no ensurepip: install it, on Debian or Ubuntu with
+    sudo apt install $("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info.minor)')
 or put uv on PATH, and start again"
+    fi
     say "making $VENV with $python"
     "$python" -m venv --clear "$VENV" || fail "$python -m venv ended with an error (see above)"
 }

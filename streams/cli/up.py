@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import click
 from rich.console import Console
 
@@ -23,10 +26,17 @@ def up(*, detach: bool, roles: tuple[str, ...], no_workers: bool) -> None:
         _start_in_background(settings, chosen)
         return
     try:
-        Supervisor(settings, chosen, click.echo).run()
+        Supervisor(settings, chosen, _say_with_time(time.monotonic())).run()
     except AlreadyRunning:
         state = await_running(settings.home.absolute(), click.echo)
         click.echo(f"already running, pid {state.supervisor.pid}; `threads-agent down` stops it")
+
+
+def _say_with_time(began: float) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        click.echo(f"{time.monotonic() - began:8.1f} s  {line}")
+
+    return say
 
 
 def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:

@@ -17,6 +17,7 @@ from streams.embedded.ports import LOOPBACK
 CONTEXT_TOKENS = 4_096
 PARALLEL_REQUESTS = 2
 HTTP_TIMEOUT_S = 120
+LOG_WARNINGS = 2  # llama.cpp's levels: 1 errors, 2 warnings, 3 every request
 
 
 def model_parameters(port: int, model: Path) -> xllamacpp.CommonParams:
@@ -30,6 +31,7 @@ def model_parameters(port: int, model: Path) -> xllamacpp.CommonParams:
     parameters.n_parallel = PARALLEL_REQUESTS
     parameters.n_gpu_layers = 0
     parameters.ui = False
+    parameters.verbosity = LOG_WARNINGS
     parameters.timeout_read = parameters.timeout_write = HTTP_TIMEOUT_S
     threads = max(1, (os.cpu_count() or 1) // 2)
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads

@@ -14,6 +14,7 @@ from pathlib import Path
 from streams.embedded.account import Account
 
 STOP_TIMEOUT_S = 20.0
+MAX_LOG_BYTES = 16 * 2**20  # a longer log is set aside at the next start
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR")  # servers get no secrets of the operator's shell
 
@@ -65,6 +66,8 @@ def spawn(launch: Launch, log: Path) -> subprocess.Popen[bytes]:
         OSError: the program can't be executed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        log.replace(log.with_suffix(".old.log"))
     account = launch.account
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own command line

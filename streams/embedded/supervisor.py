@@ -186,7 +186,8 @@ class Supervisor:
         now = time.monotonic()
         changed = [child for child in (*self._servers, *self._workers) if child.tick(now)]
         for child in changed:
-            self._say(f"{child.kind} {child.role}: {child.state}")
+            ended = f", ended with status {child.exit_status}; see {child.log}" if child.state == "restarting" else ""
+            self._say(f"{child.kind} {child.role}: {child.state}{ended}")
         if changed:
             self._write_state()
         if self._prometheus is not None:

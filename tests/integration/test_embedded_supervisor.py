@@ -5,7 +5,6 @@ Kafka is the session's, to save its start; test_embedded_stack.py starts everyth
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -14,61 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
 from streams.endpoints import read_endpoints
-from tests.conftest import CACHE, Stack
-
-COMMAND_TIMEOUT_S = 90
-
-
-class Home:
-    """A home and the commands run in it."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "THREADS_HOME": str(folder), "THREADS_CACHE": str(CACHE), **settings}
-
-    def run(self, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*prefix, sys.executable, "-m", "streams.cli.main", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-
-    def up(self, *arguments: str) -> None:
-        done = self.run("up", "--detach", "--no-workers", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def status(self) -> dict[str, dict[str, object]]:
-        return {entry["role"]: entry for entry in json.loads(self.run("status", "--json").stdout)}
-
-    def pid(self, role: str) -> int:
-        pid = self.status()[role]["pid"]
-        assert isinstance(pid, int)
-        return pid
-
-    def supervisor(self) -> psutil.Process:
-        found = json.loads((self.folder / "supervisor.json").read_text())["supervisor"]
-        return psutil.Process(found["pid"])
-
-
-def eventually(condition: Callable[[], bool], deadline_s: float = 30) -> bool:
-    """Wait for a condition; return whether it came true."""
-    until = time.monotonic() + deadline_s
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
+from tests.conftest import Stack
+from tests.operator_home import COMMAND_TIMEOUT_S, Home, eventually
 
 
 @pytest.fixture
