@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import UnknownSchema
+from schemas.errors import SchemaError, UnknownSchema
 
 AvroSchema = dict[str, Any]
 
@@ -15,11 +15,28 @@ PACKAGE_FOLDER = Path(__file__).parent
 AVSC_FOLDER = PACKAGE_FOLDER / "avro"
 
 
+def load_definitions(folder: Path) -> dict[str, AvroSchema]:
+    """Read every .avsc file of a folder, by record name.
+
+    Raises:
+        SchemaError: a file holds no named Avro record as JSON.
+    """
+    schemas = {}
+    for path in sorted(folder.glob("*.avsc")):
+        try:
+            schema = json.loads(path.read_text(encoding="utf-8"))
+            schemas[str(schema["name"])] = schema
+        except (ValueError, KeyError, TypeError) as error:
+            raise SchemaError(
+                f"{path.name}: expected an Avro record as JSON, got {error!r}; correct the file"
+            ) from error
+    return schemas
+
+
 @lru_cache(maxsize=1)
 def definitions() -> dict[str, AvroSchema]:
     """Return every working schema by record name, read once."""
-    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(AVSC_FOLDER.glob("*.avsc"))]
-    return {schema["name"]: schema for schema in schemas}
+    return load_definitions(AVSC_FOLDER)
 
 
 def definition(schema_name: str) -> AvroSchema:

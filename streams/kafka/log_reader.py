@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -75,7 +75,7 @@ class LogReader:
                 found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, time_ms))
         return {TopicPartition(*each): found[each].offset if found.get(each) else None for each in partitions}
 
-    async def read(self, bounds: Bounds) -> AsyncIterator[Block]:
+    async def read(self, bounds: Bounds) -> AsyncGenerator[Block, None]:
         """Yield the records within bounds, block by block, in order within each partition.
 
         Raises:
@@ -99,7 +99,17 @@ class LogReader:
                 raise Unavailable(f"Kafka at {self._bootstrap} gave no records of {sorted(remaining)} for {waited}")
             remaining = await self._without_finished(remaining)
 
-    async def _fetch(self, remaining: Mapping[KafkaPartition, int]) -> dict[KafkaPartition, list[ConsumerRecord]]:
+    async def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[Block, None]:
+        """Yield records from these offsets on, and go on as more come; while the broker is away nothing comes."""
+        partitions = {KafkaPartition(*source): start for source, start in starts.items()}
+        self._consumer.assign(list(partitions))
+        for partition, start in partitions.items():
+            self._consumer.seek(partition, start)
+        while True:
+            for partition, records in (await self._fetch(partitions)).items():
+                yield TopicPartition(*partition), records
+
+    async def _fetch(self, remaining: Iterable[KafkaPartition]) -> dict[KafkaPartition, list[ConsumerRecord]]:
         with translating("reading", self._bootstrap):
             fetched: dict[KafkaPartition, list[ConsumerRecord]] = await self._consumer.getmany(
                 *remaining, timeout_ms=int(POLL_S * 1000), max_records=self._settings.fetch_max_records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,16 @@ from aiokafka.structs import RecordMetadata
 
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_rows import RowCodec
-from schemas.errors import EncodeFault, RegistryUnavailable
 from schemas.records import Record
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output
-from streams.errors import RecordFault, Unavailable
 from streams.kafka.batches import QueuedBatch, queue_batches
 from streams.kafka.connection import client_options, compression
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
 from streams.kafka.partitioning import any_partition, partition_of
 from streams.kafka.record_size import DEAD_LETTERS, batch_limit, check_size
+from streams.schema_faults import schema_faults
 from streams.settings import Settings
 
 MAX_BATCH_BYTES = 256 * 2**10
@@ -80,8 +79,10 @@ class EventProducer:
         except CLIENT_ERRORS:
             await _abandon(client)
 
-    async def send(self, topic_name: str, record: Record, *, partition: int | None = None) -> Awaitable[RecordMetadata]:
-        """Encode and queue a record; return the future of its acknowledgement.
+    async def send(
+        self, topic_name: str, record: Record, *, partition: int | None = None
+    ) -> asyncio.Future[RecordMetadata]:
+        """Encode and queue a record; return the future of its acknowledgement, for `acknowledged`.
 
         Raises:
             RecordFault: the record does not fit its schema or is too large.
@@ -90,10 +91,14 @@ class EventProducer:
         each = self._encoded(topic_named(topic_name), record, partition)
         client = await self._connected()
         with translating(f"appending to {topic_name}", self._bootstrap):
-            queued: Awaitable[RecordMetadata] = await client.send(
+            queued: asyncio.Future[RecordMetadata] = await client.send(
                 topic_name, each.value, key=each.key, partition=partition
             )
         return queued
+
+    async def acknowledged(self, queued: Sequence[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
+        """Wait until records queued by `send` are durable; raises as `append_all` does."""
+        return await self._acknowledged(queued, await self._connected(), "appending") if queued else []
 
     async def send_raw(
         self,
@@ -140,12 +145,8 @@ class EventProducer:
         return await self._append({TopicPartition(topic, partition): pairs}) if pairs else -1
 
     def _encoded(self, topic: Topic, record: Record, partition: int | None) -> _Encoded:
-        try:
+        with schema_faults():
             value = self._codec.encode(topic, record)
-        except EncodeFault as fault:
-            raise RecordFault(str(fault)) from fault
-        except RegistryUnavailable as error:
-            raise Unavailable(str(error)) from error
         key = None if topic.key is None else str(getattr(record, topic.key)).encode()
         check_size(topic.name, len(value) + len(key or b""), self._settings)
         return _Encoded(topic.name, key, value, partition)

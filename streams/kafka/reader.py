@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal
 
 from aiokafka.structs import ConsumerRecord
 
@@ -24,7 +25,7 @@ async def log_bounds(settings: Settings, bootstrap: str, source: TopicPartition)
 
 async def read_offsets(
     settings: Settings, bootstrap: str, source: TopicPartition, start: int, end: int
-) -> AsyncIterator[Sequence[ConsumerRecord]]:
+) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
     """Yield the records of a partition from offset `start` up to, not including, `end`, block by block in order.
 
     Offsets that retention or compaction took are skipped; reading ends at the end of the log if that comes first.
@@ -46,7 +47,7 @@ async def read_range(
     since_ms: int | None = None,
     until_ms: int | None = None,
     partitions: Sequence[int] | None = None,
-) -> AsyncIterator[Block]:
+) -> AsyncGenerator[Block, None]:
     """Yield what a topic holds at the time of the call, block by block, in order within each partition.
 
     `since_ms` and `until_ms` are broker timestamps in epoch milliseconds: from the first record at or after `since_ms`
@@ -58,6 +59,22 @@ async def read_range(
     sources = await _sources(settings, bootstrap, topic, partitions)
     async with LogReader(settings, bootstrap) as reader:
         async for block in reader.read(await _bounds(reader, sources, since_ms, until_ms)):
+            yield block
+
+
+async def follow(
+    settings: Settings, bootstrap: str, topic: str, start: Literal["beginning", "latest"]
+) -> AsyncGenerator[Block, None]:
+    """Yield what a topic holds (from `beginning`), then whatever is appended, without end.
+
+    Raises:
+        Unavailable: the broker or the topic is away at the start.
+    """
+    sources = await _sources(settings, bootstrap, topic, None)
+    async with LogReader(settings, bootstrap) as reader:
+        whole = await reader.whole(sources)
+        starts = {source: first if start == "beginning" else last for source, (first, last) in whole.items()}
+        async for block in reader.follow(starts):
             yield block
 
 

@@ -1,0 +1,68 @@
+"""`threads-agent consume`: Avro records in, JSON lines out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing, suppress
+from typing import Literal
+
+import click
+from aiokafka.structs import ConsumerRecord
+
+from schemas.catalogue import Topic
+from schemas.codec_rows import RowCodec
+from schemas.registry import open_registry
+from streams.cli.topic_argument import TOPIC
+from streams.endpoints import require_kafka, resolve
+from streams.errors import RecordFault
+from streams.json_records import render_record
+from streams.kafka.connection import check_broker
+from streams.kafka.reader import follow
+from streams.schema_faults import schema_faults
+from streams.settings import Settings, current_settings
+
+
+@click.command(epilog="Example: threads-agent consume kpi.updates --from latest --max 10")
+@click.argument("topic", type=TOPIC)
+@click.option(
+    "--from",
+    "start",
+    type=click.Choice(["beginning", "latest"]),
+    default="beginning",
+    show_default=True,
+    help="Where to start; with `latest` only what comes from now on.",
+)
+@click.option("--max", "most", type=click.IntRange(min=1), help="End after this many records, bad ones included.")
+def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+    """Print the records of TOPIC as JSON lines, and follow it until Ctrl-C or --max records.
+
+    Bytes are base64, moments ISO 8601. A record that can't be decoded is an object with `error` on stderr.
+    """
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_consume(current_settings(), topic, start, most))
+
+
+async def _consume(settings: Settings, topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+    bootstrap = require_kafka(settings)
+    await check_broker(bootstrap, settings)
+    codec = RowCodec(open_registry(resolve(settings).schemas))
+    seen = 0
+    async with aclosing(follow(settings, bootstrap, topic.name, start)) as blocks:
+        async for _, records in blocks:
+            for record in records if most is None else records[: most - seen]:
+                _print(codec, topic, record)
+            seen += len(records)
+            if most is not None and seen >= most:
+                return
+
+
+def _print(codec: RowCodec, topic: Topic, record: ConsumerRecord) -> None:
+    try:
+        with schema_faults():
+            decoded = codec.decode(topic, record.value)
+    except RecordFault as fault:
+        place = {"topic": topic.name, "partition": record.partition, "offset": record.offset}
+        click.echo(json.dumps({"error": str(fault), **place}), err=True)
+    else:
+        click.echo(json.dumps(render_record(decoded), ensure_ascii=False))
