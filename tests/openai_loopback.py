@@ -24,7 +24,8 @@ Fault = Literal[
 class LoopbackOpenAI:
     """Answers chat completions. `faults` are taken one a request, in order; None and an empty list mean a good answer.
 
-    `answer` writes the field asked for; `requests` are the bodies that came, `keys` the authorisation headers.
+    `answer` writes the field asked for; `requests` are the bodies that came, `keys` the authorisation headers,
+    `called` is set by the first.
     """
 
     faults: list[Fault | None] = field(default_factory=list)
@@ -33,6 +34,7 @@ class LoopbackOpenAI:
     retry_after: str = "0.05"
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
     most_in_flight: int = 0
     base_url: str = ""
@@ -40,6 +42,7 @@ class LoopbackOpenAI:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         self.in_flight += 1
+        self.called.set()
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             body = await request.json()

@@ -9,7 +9,7 @@ from streams.errors import SettingsError
 from streams.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
-EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
+EMBEDDED_MODEL = "SmolLM2-135M-Instruct.Q4_1"  # as its server reports it: the name of the file
 EMBEDDED_LANGUAGES = ("en",)
 EMBEDDED_CONCURRENCY = 2  # requests that its server works on at a time; more would only wait there and time out
 
