@@ -33,11 +33,11 @@ class History:
     what: str
 
 
-def find_history(home: Path) -> History:
+def find_history(home: Path, archive: Path = ARCHIVE) -> History:
     """Return the real archive if it is there; else write the sample into the home and return that."""
-    if ARCHIVE.exists():
+    if archive.exists():
         mapping = mapping_of(preset="upworthy", maps=[], persona_id=None, time_format=None)
-        return History(ARCHIVE, mapping, simulated=False, what="real headline tests of the Upworthy Research Archive")
+        return History(archive, mapping, simulated=False, what="real headline tests of the Upworthy Research Archive")
     path = home / "demo" / SAMPLE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     write_sample(path, [persona.persona_id for persona in read_personas([SAMPLES])])

@@ -57,7 +57,8 @@ def shown_kpis(board: Scoreboard) -> list[KpiUpdate]:
     views = {persona_id: update.views for (persona_id, window), update in board.kpis.items() if window == "lifetime"}
     personas = sorted(views, key=lambda persona_id: (-views[persona_id], persona_id))[:PERSONAS_SHOWN]
     keys = [(persona_id, window) for persona_id in personas for window in WINDOWS_SHOWN]
-    return [board.kpis[key] for key in keys if key in board.kpis]
+    found = [board.kpis[key] for key in keys if key in board.kpis]
+    return [update for update in found if update.views or update.posts or update.follows or update.cost_micros]
 
 
 def engagement_text(update: KpiUpdate) -> str:

@@ -91,7 +91,7 @@ class DemoSession:
         report = await import_file(
             history.path, history.mapping, self._settings, shift_to_now=True, simulated=history.simulated
         )
-        self._imported = f"{' '.join(described(report))} ({history.what})"
+        self._imported = f"{'; '.join(described(report))} ({history.what})"
 
     async def _entertain(self, producer: EventProducer) -> None:
         """Have a simulated audience look at the accepted drafts, slowly."""

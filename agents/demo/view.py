@@ -43,6 +43,7 @@ class ScreenView:
         self._console = console
         self._live = Live(console=console, refresh_per_second=REFRESHES_PER_S, transient=True)
         self._note = ""
+        self._board: Scoreboard | None = None
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -56,10 +57,11 @@ class ScreenView:
     def note(self, text: str) -> None:
         """Show the text on top of the screen from now on."""
         self._note = text
-        self._live.update(text)
+        self._live.update(text if self._board is None else live_view(self._board, text))
 
     def show(self, board: Scoreboard) -> None:
         """Draw the screen anew."""
+        self._board = board
         self._live.update(live_view(board, self._note))
 
     def lines(self, lines: Iterable[str]) -> None:

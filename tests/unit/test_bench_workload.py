@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import io
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fastavro
+import numpy as np
+import polars as pl
+import pytest
+
+from agents.bench.answers import difference, read_answer, write_answer
+from agents.bench.avro_values import encode, kind_symbols, time_varints, varint
+from agents.bench.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
+from agents.bench.kpi_contest import Run, Standing
+from agents.bench.load import write_container
+from agents.bench.roster import ROSTER, choose
+from agents.bench.workload import HOUR_MS, LATEST_MS, Answer, WorkloadSize, expected_answer, generate
+from schemas.definitions import definition
+from schemas.records import EngagementEvent
+from schemas.wire_format import header
+from streams.errors import ThreadsError
+
+SIZE = WorkloadSize(events=20_000, personas=30, posts=400)
+
+
+def values() -> list[bytes]:
+    return [header(1) + body for chunk in encode(generate(SIZE)) for body in chunk.bodies]
+
+
+def test_the_pieced_together_bodies_are_records_of_the_schema() -> None:
+    workload = generate(SIZE)
+    schema = fastavro.parse_schema(definition(EngagementEvent.schema_name))
+    chunk = next(iter(encode(workload)))
+    body = io.BytesIO(chunk.bodies[0])
+    event = fastavro.schemaless_reader(body, schema, None)
+    assert isinstance(event, dict)
+    assert body.tell() == len(chunk.bodies[0])
+    first = int(workload.order[0])
+    assert event["occurred_at"] == datetime.fromtimestamp(int(workload.occurred_ms[first]) / 1000, UTC)
+    assert event["count"] == workload.count[first]
+    assert (event["source"], event["simulated"]) == ("simulated", True)
+
+
+def test_the_same_seed_is_the_same_job_and_another_is_another() -> None:
+    again = generate(SIZE)
+    other = generate(WorkloadSize(events=20_000, personas=30, posts=400, seed=1))
+    assert np.array_equal(generate(SIZE).order, again.order)
+    assert not np.array_equal(again.post, other.post)
+
+
+def test_the_shares_of_late_and_duplicate_events_are_as_said() -> None:
+    workload = generate(SIZE)
+    assert len(workload.order) == SIZE.events
+    assert len(set(workload.order.tolist())) == SIZE.events * 0.99
+    oldest_on_time = SIZE.end_ms - 24 * HOUR_MS
+    assert 0.003 < (workload.occurred_ms < oldest_on_time).mean() < 0.02
+    assert workload.occurred_ms.min() >= oldest_on_time - LATEST_MS
+
+
+def test_few_posts_have_most_of_the_events() -> None:
+    posts = Counter(generate(SIZE).post.tolist())
+    assert sum(count for _, count in posts.most_common(40)) > 0.5 * SIZE.events
+
+
+def test_counting_by_hand_gives_the_expected_answer() -> None:
+    counts = HandWrittenCounts()
+    for value in values():
+        counts.fold(0, value)
+    assert difference(counts.counters.answer(), expected_answer(generate(SIZE))) is None
+
+
+def test_the_container_file_holds_the_same_events(tmp_path: Path) -> None:
+    workload = generate(SIZE)
+    write_container(tmp_path / "events.avro", encode(workload))
+    found = pl.read_avro(tmp_path / "events.avro")
+    assert found.height == SIZE.events
+    assert found.unique("event_id")["count"].sum() == workload.count.sum()
+
+
+def test_a_wrong_answer_is_described(tmp_path: Path) -> None:
+    right = expected_answer(generate(SIZE))
+    write_answer(tmp_path, right)
+    assert difference(read_answer(tmp_path), right) is None
+    wrong = Answer(right.panes.with_columns(pl.col("count") + 1), right.posts.slice(1))
+    said = difference(wrong, right)
+    assert said is not None
+    assert f"{right.panes.height} panes are wrong" in said
+    assert "1 posts are wrong" in said
+
+
+def test_an_id_counts_again_only_beyond_the_horizon() -> None:
+    recent = RecentIds()
+    assert recent.is_new("first")
+    assert not recent.is_new("first")
+    assert all(recent.is_new(str(number)) for number in range(HORIZON_EVENTS))
+    assert recent.is_new("first")
+
+
+def test_numbers_are_written_as_avro_longs() -> None:
+    schema = fastavro.parse_schema({"type": "long"})
+    for number in [0, 1, -1, 63, 64, 2**40, -(2**40), 2**63 - 1, random.Random(5).getrandbits(50)]:
+        assert fastavro.schemaless_reader(io.BytesIO(varint(number)), schema, None) == number
+    with pytest.raises(ValueError, match="1971 to 2038"):
+        time_varints(np.array([5], dtype=np.int64))
+
+
+def test_every_kind_of_the_job_is_one_of_the_schema() -> None:
+    assert {"view", "click", "follow"} <= set(kind_symbols())
+
+
+def test_the_roster_has_the_names_of_the_contract() -> None:
+    assert {one.name for one in ROSTER} == {
+        "threads-agent-stack",
+        "stock-faust",
+        "quix",
+        "bytewax-recovery",
+        "bytewax",
+        "confluent-loop",
+        "aiokafka-loop",
+        "polars-file",
+    }
+    assert [one.name for one in choose(["quix", "bytewax"])] == ["quix", "bytewax"]
+    with pytest.raises(ThreadsError, match="there are: threads-agent-stack"):
+        choose(["quicks"])
+
+
+def test_the_median_counts_and_one_wrong_answer_is_wrong() -> None:
+    runs = (Run(100.0, 10.0, None, {}), Run(300.0, 30.0, "2 panes are wrong", {}), Run(110.0, 20.0, None, {}))
+    found = Standing(ROSTER[0], 1_000, runs).summary()
+    assert (found["events_per_second"], found["min"], found["max"], found["peak_rss_mb"]) == (110, 100, 300, 30.0)
+    assert found["correct"] is False
+    assert found["difference"] == "2 panes are wrong"
