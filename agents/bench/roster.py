@@ -35,7 +35,7 @@ class Contestant:
 
 ROSTER = (
     Contestant("threads-agent-stack", "threads_agent_stack", "this platform, every guarantee on"),
-    Contestant("stock-faust", "stock_faust", "Faust, a table write per event", ("faust",), max_events=100_000),
+    Contestant("stock-faust", "stock_faust", "Faust, a table write per event", ("faust",), max_events=50_000),
     Contestant("quix", "quix", "Quix Streams, state and changelog", ("quixstreams",)),
     Contestant("bytewax-recovery", "bytewax_recovery", "Bytewax, recovery on", ("bytewax", "confluent_kafka")),
     Contestant("bytewax", "bytewax_plain", "Bytewax, recovery off", ("bytewax", "confluent_kafka")),

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import polars as pl
@@ -127,9 +127,16 @@ def write_report(
     """
     memory = peak_rss_mb() if peak_rss is None else peak_rss
     write_answer(assignment.out.parent, answer)
-    versions = {package: version(package) for package in packages}
+    versions = {package: _version(package) for package in packages}
     report = Report(assignment.events, watch.seconds, memory, versions)
     assignment.out.write_text(json.dumps(asdict(report)), encoding="utf-8")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "checkout"  # the platform itself, run from its folder by an interpreter that has its dependencies only
 
 
 def peak_rss_mb() -> float:
