@@ -17,6 +17,7 @@ from streams.embedded.process import Launch
 from streams.embedded.server import Server, ServerFailed
 
 MAX_MESSAGE_BYTES = 2 * 2**20
+SESSION_TIMEOUT_MS = 3_000  # a killed broker is let in again only when its old session has ended; the default is 9 s
 FORMAT_TIMEOUT_S = 60.0
 JVM_FLAGS = (
     "-Xmx256m",
@@ -55,6 +56,8 @@ def render_properties(node: Node) -> str:
         "advertised.listeners": listeners,
         "log.dirs": "data",
         "auto.create.topics.enable": "false",
+        "broker.session.timeout.ms": SESSION_TIMEOUT_MS,
+        "broker.heartbeat.interval.ms": SESSION_TIMEOUT_MS // 6,
         "message.max.bytes": MAX_MESSAGE_BYTES,
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 4,
