@@ -1,0 +1,57 @@
+"""What PostgreSQL holds: KPIs by window with their denominators, drafts with decision, engagement by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from grafana.panels import Look, rows, stacked_bars
+from grafana.sources import SqlQuery
+
+WHOLE_WIDTH = 24
+
+
+def table_panels() -> Iterator[Any]:
+    """Yield the panels of the Postgres sink's tables and views."""
+    yield rows(
+        Look(
+            "KPIs by window",
+            "The latest KPI update of each persona for the chosen windows, from view kpi_current. "
+            "engagement rate = engagements / views; cost per follow = cost / follows, once by attributed follows and "
+            "once by account growth; empty where the denominator is 0. unpriced calls: model calls without a known "
+            "price, whose cost is not in the sum.",
+            "none",
+            WHOLE_WIDTH,
+        ),
+        SqlQuery("kpis_by_window"),
+        {
+            "engagement rate": "percentunit",
+            "cost": "currencyUSD",
+            "cost per follow": "currencyUSD",
+            "cost per account growth": "currencyUSD",
+            "revenue": "currencyUSD",
+            "projection a month": "currencyUSD",
+            "as of": "dateTimeAsIso",
+        },
+    )
+    yield rows(
+        Look(
+            "Latest drafts",
+            "The 50 latest drafts of the time range from table drafts: status (accepted or rejected once decided), "
+            "score against threshold, reasons, and what a near-duplicate resembles.",
+            "none",
+            WHOLE_WIDTH,
+        ),
+        SqlQuery("latest_drafts"),
+        {"generated": "dateTimeAsIso", "cost": "currencyUSD"},
+    )
+    yield stacked_bars(
+        Look(
+            "Engagement by day",
+            "Sum of the counts of table engagement by kind and UTC day of the event's own time (occurred_at); "
+            "simulated engagement stands apart.",
+            "locale",
+            WHOLE_WIDTH,
+        ),
+        SqlQuery("engagement_by_day", "time_series"),
+    )
