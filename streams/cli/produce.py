@@ -16,7 +16,6 @@ from streams.errors import RecordFault
 from streams.json_records import parse_record
 from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
-from streams.kafka.record_size import check_size
 from streams.settings import Settings, current_settings
 from streams.validation import validate
 
@@ -27,11 +26,10 @@ REFUSED_EXIT_STATUS = 1
 class LineSender:
     """Send JSON lines to one topic, and count those sent and those refused."""
 
-    def __init__(self, producer: EventProducer, settings: Settings, topic: Topic) -> None:
+    def __init__(self, producer: EventProducer, topic: Topic) -> None:
         self.sent = 0
         self.refused = 0
         self._producer = producer
-        self._settings = settings
         self._topic = topic
         self._queued: list[asyncio.Future[RecordMetadata]] = []
 
@@ -40,7 +38,6 @@ class LineSender:
         if not line.strip():
             return
         try:
-            check_size(self._topic.name, len(line), self._settings)
             record = parse_record(self._topic.record, line.decode("utf-8"))
             validate(record)
             self._queued.append(await self._producer.send(self._topic.name, record))
@@ -83,7 +80,7 @@ async def _produce(settings: Settings, topic: Topic, file: BinaryIO) -> LineSend
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
     producer = EventProducer(bootstrap, open_registry(resolve(settings).schemas), settings)
-    lines = LineSender(producer, settings, topic)
+    lines = LineSender(producer, topic)
     await producer.start()
     try:
         number = 0

@@ -21,7 +21,7 @@ from streams.kafka.batches import QueuedBatch, queue_batches
 from streams.kafka.connection import client_options, compression
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
 from streams.kafka.partitioning import any_partition, partition_of
-from streams.kafka.record_size import DEAD_LETTERS, batch_limit, check_size
+from streams.kafka.record_size import check_size, greatest_batch
 from streams.schema_faults import schema_faults
 from streams.settings import Settings
 
@@ -231,7 +231,7 @@ class EventProducer:
             "enable_idempotence": True,
             "compression_type": compression(),
             "max_batch_size": MAX_BATCH_BYTES,
-            "max_request_size": batch_limit(DEAD_LETTERS, self._settings),
+            "max_request_size": greatest_batch(self._settings),
         }
 
 

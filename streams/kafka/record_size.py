@@ -5,20 +5,28 @@ from __future__ import annotations
 from streams.errors import RecordFault
 from streams.settings import Settings
 
-DEAD_LETTERS = "dead.letters"
+LARGER = {
+    "dead.letters": 2,
+    "kpi.partials": 4,
+}  # times what the setting says: a letter holds a record, a partial thousands of counts
 ENVELOPE_BYTES = 64 * 2**10  # room for framing, keys, headers and the provenance of a dead letter
 
 
 def record_limit(topic: str, settings: Settings) -> int:
-    """Return the greatest record of a topic in bytes (key, value and headers); a dead letter carries a whole record."""
-    if topic == DEAD_LETTERS:
-        return 2 * settings.max_record_bytes + ENVELOPE_BYTES
+    """Return the greatest record of a topic in bytes (key, value and headers)."""
+    if topic in LARGER:
+        return LARGER[topic] * settings.max_record_bytes + ENVELOPE_BYTES
     return settings.max_record_bytes
 
 
 def batch_limit(topic: str, settings: Settings) -> int:
     """Return the topic's `max.message.bytes`: the greatest batch, which must hold the greatest record."""
     return record_limit(topic, settings) + ENVELOPE_BYTES
+
+
+def greatest_batch(settings: Settings) -> int:
+    """Return the greatest batch of any topic."""
+    return max(batch_limit(topic, settings) for topic in LARGER)
 
 
 def check_size(topic: str, size: int, settings: Settings) -> None:
