@@ -44,7 +44,7 @@ async def replay_range(
     Raises:
         Unavailable: Kafka or the sink's store is away; the replay may be run again.
     """
-    decoder = Decoder(open_registry(resolve(settings).schemas), settings.max_record_bytes)
+    decoder = Decoder(open_registry(resolve(settings).schemas), settings)
     count, unflushed_records, unflushed_bytes = ReplayCount(), 0, 0
     blocks = read_range(settings, require_kafka(settings), topic, since_ms=span.since_ms, until_ms=span.until_ms)
     async for source, records in blocks:

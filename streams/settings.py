@@ -23,47 +23,79 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     home: Path = Field(Path(".threads-agent"), description="Folder of the embedded stack: data, logs, endpoints.json.")
-    cache: Path = Field(Path("~/.cache/threads-agent-stack"), description="Folder of downloaded programs, shared by all homes.")
-    min_free_bytes: int = Field(2**30, ge=0, description="Free space the home's file system must have for `up` to start.")
+    cache: Path = Field(
+        Path("~/.cache/threads-agent-stack"), description="Folder of downloaded programs, shared by all homes."
+    )
+    min_free_bytes: int = Field(
+        2**30, ge=0, description="Free space the home's file system must have for `up` to start."
+    )
     kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 takes a free one.")
     postgres_port: int = Field(0, ge=0, le=65535, description="Port of the embedded PostgreSQL; 0 takes a free one.")
-    schemas_port: int = Field(0, ge=0, le=65535, description="Port of the embedded schema registry; 0 takes a free one.")
+    schemas_port: int = Field(
+        0, ge=0, le=65535, description="Port of the embedded schema registry; 0 takes a free one."
+    )
     llm_port: int = Field(0, ge=0, le=65535, description="Port of the offline model's server; 0 takes a free one.")
     prometheus_port: int = Field(0, ge=0, le=65535, description="Port of the embedded Prometheus; 0 takes a free one.")
 
     kafka: str | None = Field(None, description="Bootstrap servers, host:port[,host:port]; empty: the embedded broker.")
     postgres_dsn: SecretStr | None = Field(None, description="PostgreSQL DSN; empty: the embedded server.")
     qdrant_url: str | None = Field(None, description="Qdrant server URL; empty: the engine embedded in the sink.")
-    registry_url: str | None = Field(None, description="Confluent-compatible schema registry; empty: the embedded one, else the committed files.")
-    prometheus_url: str | None = Field(None, description="Prometheus server; empty: the embedded one, if `prometheus` is on PATH.")
+    registry_url: str | None = Field(
+        None, description="Confluent-compatible schema registry; empty: the embedded one, else the committed files."
+    )
+    prometheus_url: str | None = Field(
+        None, description="Prometheus server; empty: the embedded one, if `prometheus` is on PATH."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
     replication_factor: int = Field(1, ge=1, description="Replicas of topics that `topics create` makes.")
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that don't say their own.")
 
     checkpoint_interval_s: float = Field(0.1, gt=0, le=60, description="Least time between checkpoints.")
-    checkpoint_share: float = Field(0.1, gt=0, le=1, description="Greatest share of time spent in checkpoints; the interval stretches to keep it.")
+    checkpoint_share: float = Field(
+        0.1, gt=0, le=1, description="Greatest share of time spent in checkpoints; the interval stretches to keep it."
+    )
     checkpoint_max_interval_s: float = Field(2.0, gt=0, le=600, description="Greatest time between checkpoints.")
     checkpoint_max_records: int = Field(500_000, ge=1, description="Records after which a checkpoint is taken at once.")
-    checkpoint_max_bytes: int = Field(64 * 2**20, ge=2**10, description="Bytes after which a checkpoint is taken at once.")
-    inflight_max_bytes: int = Field(128 * 2**20, ge=2**20, description="Fetched and not yet durable bytes of a role, above which fetching pauses.")
+    checkpoint_max_bytes: int = Field(
+        64 * 2**20, ge=2**10, description="Bytes after which a checkpoint is taken at once."
+    )
+    inflight_max_bytes: int = Field(
+        128 * 2**20, ge=2**20, description="Fetched and not yet durable bytes of a role, above which fetching pauses."
+    )
     max_record_bytes: int = Field(1 * 2**20, ge=2**10, description="Greatest record that is produced or consumed.")
     fetch_max_records: int = Field(20_000, ge=1, description="Greatest number of records of one slice.")
-    session_timeout_s: float = Field(30.0, ge=6, le=300, description="Time after which a dead worker's partitions move.")
+    session_timeout_s: float = Field(
+        30.0, ge=6, le=300, description="Time after which a dead worker's partitions move."
+    )
     io_timeout_s: float = Field(30.0, gt=0, le=600, description="Time-out of calls to Kafka, Postgres and Qdrant.")
-    duplicate_horizon: int = Field(1_000_000, ge=0, description="Offsets of a partition within which an event_id counts once; 16 bytes each.")
+    duplicate_horizon: int = Field(
+        1_000_000, ge=0, description="Offsets of a partition within which an event_id counts once; 16 bytes each."
+    )
 
-    metrics_port: int = Field(0, ge=0, le=65535, description="Port of the Prometheus sink's /metrics; 0 takes a free one.")
-    metrics_window: Literal["1h", "24h", "7d", "30d", "lifetime"] = Field("24h", description="Window of the business gauges.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of the Prometheus sink's /metrics; 0 takes a free one."
+    )
+    metrics_window: Literal["1h", "24h", "7d", "30d", "lifetime"] = Field(
+        "24h", description="Window of the business gauges."
+    )
 
-    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY", description="Key of OpenAI or a compatible server; empty and no base URL: the offline model.")
-    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL", description="Base URL of a compatible server.")
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="OPENAI_API_KEY",
+        description="Key of OpenAI or a compatible server; empty and no base URL: the offline model.",
+    )
+    openai_base_url: str | None = Field(
+        None, validation_alias="OPENAI_BASE_URL", description="Base URL of a compatible server."
+    )
     hook_model: str = Field("gpt-4.1", description="Model for hooks, where a provider is configured.")
     body_model: str = Field("gpt-4.1-mini", description="Model for bodies, where a provider is configured.")
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
     quality_threshold: float = Field(0.72, ge=0, le=1, description="Least quality score that passes.")
-    duplicate_similarity: float = Field(0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate.")
+    duplicate_similarity: float = Field(
+        0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate."
+    )
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import yaml
 
-from agents.wall_clock import utc_now
+from streams.wall_clock import utc_now
 from schemas.records import PersonaRequest
 
 BRIEFS = Path(__file__).with_name("briefs.yaml")

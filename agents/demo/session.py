@@ -18,7 +18,7 @@ from agents.importing.commands import described
 from agents.importing.run import import_file
 from agents.personas.persona_file import SAMPLES, read_personas
 from agents.personas.persona_topic import apply_personas
-from agents.wall_clock import utc_now
+from streams.wall_clock import utc_now
 from schemas.codec_rows import RowCodec
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve

@@ -17,7 +17,7 @@ from agents.llm.client import LanguageModelClient
 from agents.llm.provider import provider_of
 from agents.pending_effects import PendingEffects
 from agents.personas.directory import PersonaDirectory
-from agents.wall_clock import utc_now
+from streams.wall_clock import utc_now
 from schemas.records import PersonaRequest
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange

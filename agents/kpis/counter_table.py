@@ -15,11 +15,10 @@ _LEAST_CAPACITY = 1024
 
 
 class CounterTable:
-    """Counters by key, in arrays that whole batches are folded into at once.
+    """Counters by key, in arrays that whole batches are added to at once.
 
-    A row has `width` counters and a stamp: the source offset up to which it is applied. Keys are text; a deleted row is
-    zero and its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1)
-    bytes.
+    A row has `width` counters and a stamp: the offset up to which it is applied. Keys are text; a deleted row is zero and
+    its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1) bytes.
     """
 
     def __init__(self, width: int) -> None:
@@ -31,16 +30,16 @@ class CounterTable:
     def __len__(self) -> int:
         return len(self._row)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._row
-
     def keys(self) -> Iterator[str]:
         return iter(self._row)
 
-    def rows(self, keys: Iterable[str]) -> Rows:
-        """Return the rows of keys, in their order; new ones are zero, with nothing applied."""
-        get = self._row.get
-        return np.fromiter((row if (row := get(key)) is not None else self._add(key) for key in keys), dtype=np.int64)
+    def rows(self, keys: Sequence[str]) -> tuple[Rows, list[int]]:
+        """Return the rows of keys, in their order, and the positions of those that are new; new rows are zero."""
+        found = list(map(self._row.get, keys))
+        new = [position for position, row in enumerate(found) if row is None] if None in found else []
+        for position in new:
+            found[position] = self._add(keys[position])
+        return np.array(found, dtype=np.int64), new
 
     def _add(self, key: str) -> int:
         row = self._free.pop() if self._free else len(self._row)
@@ -59,18 +58,18 @@ class CounterTable:
         stamps: NDArray[np.int64] = self._values[rows, 0]
         return stamps
 
-    def add(self, rows: Rows, counters: NDArray[np.integer], amounts: NDArray[np.int64]) -> None:
-        """Add amounts to counters; a row and counter may come several times. Shapes all (n,)."""
-        np.add.at(self._values, (rows, counters.astype(np.int64) + 1), amounts)
+    def add(self, rows: Rows, counters: NDArray[np.int64], amounts: NDArray[np.int64]) -> None:
+        """Add amounts to counters; each (row, counter) comes once. Shapes all (n,)."""
+        self._values[rows, counters + 1] += amounts
+
+    def lower(self, rows: Rows, counter: int, amounts: NDArray[np.int64]) -> None:
+        """Set a counter to the least of its value and an amount; 0 means that there is none yet. Shapes (n,)."""
+        held = self._values[rows, counter + 1]
+        self._values[rows, counter + 1] = np.where(held == 0, amounts, np.minimum(held, amounts))
 
     def stamp(self, rows: Rows, offset: int) -> None:
         """Note that rows are applied up to an offset; a row that is ahead stays ahead."""
         self._values[rows, 0] = np.maximum(self._values[rows, 0], offset)
-
-    def replace(self, rows: Rows, stamps: NDArray[np.int64], counters: NDArray[np.int64]) -> None:
-        """Set stamps, shape (n,), and counters, shape (n, width); rows are distinct."""
-        self._values[rows, 0] = stamps
-        self._values[rows, 1:] = counters
 
     def encoded(self, rows: Rows) -> list[bytes]:
         """Return each row as bytes."""
@@ -78,12 +77,14 @@ class CounterTable:
         joined = np.ascontiguousarray(self._values[rows], dtype="<i8").tobytes()
         return [joined[start : start + size] for start in range(0, len(joined), size)]
 
-    def load(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Set rows from their encoded form."""
-        if not items:
-            return
-        rows = self.rows(key for key, _ in items)
-        self._values[rows] = np.frombuffer(b"".join(value for _, value in items), dtype="<i8").reshape(len(items), -1)
+    def load(self, items: Sequence[tuple[str, bytes]]) -> Rows:
+        """Set rows from their encoded form and return their numbers."""
+        rows, _ = self.rows([key for key, _ in items])
+        if items:
+            self._values[rows] = np.frombuffer(b"".join(value for _, value in items), dtype="<i8").reshape(
+                len(items), -1
+            )
+        return rows
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete rows; a key that is not there is nothing."""

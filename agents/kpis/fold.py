@@ -1,43 +1,38 @@
-"""The fold stage: engagement, cost, revenue and posts -> counters by source partition -> kpi.partials."""
+"""The fold stage: engagement, cost, revenue and posts -> counts of a range of their partition -> kpi.partials."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from agents.kpis.counter_table import CounterTable
 from agents.kpis.counters import SOURCE_TOPICS, Contributions, contributions
 from agents.kpis.partials import TOPIC, PartialWriter
-from agents.kpis.source_counters import Changed, SourceCounters
+from agents.kpis.source_counts import count
+from agents.kpis.source_ranges import Boundaries, OffsetRange
+from schemas.records import KpiPartial
 from streams.engine.batch import Batch, ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
+from streams.wall_clock import ClockMs, now_ms
 
-PANES, POSTS = b"a", b"b"
-"""First byte of a state key: which table it is of."""
+BOUNDARIES = b"boundaries"
+MAX_PARTIAL_BYTES = 2 * 2**20  # a range whose partial is larger is halved
 
-Clock = Callable[[], int]
-"""Returns milliseconds since the epoch, UTC."""
-
-
-def system_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
+Told = tuple[OffsetRange, list[tuple[int, KpiPartial]]]
 
 
 @dataclass(slots=True)
 class _Partition:
-    counters: SourceCounters = field(default_factory=SourceCounters)
+    boundaries: Boundaries = field(default_factory=Boundaries)
     pending: list[Contributions] = field(default_factory=list)
-    last_offset: int = -1
 
 
 class FoldStage(Stage):
-    """Read events, count them in the panes of their time, and emit the rows that changed.
+    """Read events, and at each checkpoint tell what those since the last add to which counters.
 
-    Reads SOURCE_TOPICS, writes kpi.partials; agents/kpis/source_counters.py decides. Events wait as columns until a
-    checkpoint groups them all at once.
+    Reads SOURCE_TOPICS, writes kpi.partials; agents/kpis/source_counts.py decides. Events wait as columns until the
+    checkpoint sums them all at once. The only state is where ranges ended (agents/kpis/source_ranges.py says why).
     """
 
     name = "fold"
@@ -45,48 +40,50 @@ class FoldStage(Stage):
     stateful = True
     once_per_event = True
 
-    def __init__(self, partial_partitions: int, clock_ms: Clock = system_clock_ms) -> None:
+    def __init__(self, partial_partitions: int, clock_ms: ClockMs = now_ms) -> None:
         self._writer = PartialWriter(partial_partitions)
         self._clock_ms = clock_ms
         self._partitions: dict[TopicPartition, _Partition] = {}
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        partition = self._partitions[source] = _Partition()
-        of: dict[bytes, list[tuple[str, bytes]]] = {PANES: [], POSTS: []}
-        for key, value in state:
-            of[key[:1]].append((key[1:].decode(), value))
-        partition.counters.load(of[PANES], of[POSTS])
+        remembered = dict(state).get(BOUNDARIES, b"")
+        self._partitions[source] = _Partition(Boundaries.decoded(remembered))
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, ColumnBatch)
-        partition = self._partitions[batch.source]
         if len(batch.frame):
-            partition.pending.append(contributions(batch.source.topic, batch.frame))
-            partition.last_offset = int(batch.frame["offset"][-1])
+            self._partitions[batch.source].pending.append(contributions(batch.source.topic, batch.frame))
         return ()
 
     async def flush(self) -> Effects:
         effects = Effects()
-        now_ms = self._clock_ms()
         for source, partition in self._partitions.items():
             if partition.pending:
-                self._flush_partition(source, partition, now_ms, effects)
+                self._tell(source, partition, effects)
         return effects
 
-    def _flush_partition(self, source: TopicPartition, partition: _Partition, now_ms: int, effects: Effects) -> None:
-        counters = partition.counters
-        changes = counters.fold(pl.concat(partition.pending), partition.last_offset, now_ms)
+    def _tell(self, source: TopicPartition, partition: _Partition, effects: Effects) -> None:
+        events = pl.concat(partition.pending)
         partition.pending = []
-        effects.state += _changed(source, PANES, counters.panes, changes.panes)
-        effects.state += _changed(source, POSTS, counters.posts, changes.posts)
-        written = self._writer.partials(source, counters, changes, partition.last_offset, now_ms)
-        effects.outputs += [Output(TOPIC, partial, partition=target) for target, partial in written]
-        effects.state += [StateChange(source, PANES + key.encode(), None) for key in counters.expire(now_ms)]
+        first, end = int(events["offset"][0]), int(events["offset"][-1]) + 1
+        cut = partition.boundaries.cut(first, end)
+        told = [part for offsets in cut for part in self._partials(source, offsets, events)]
+        partition.boundaries = partition.boundaries.extended([offsets for offsets, _ in told])
+        effects.state.append(StateChange(source, BOUNDARIES, partition.boundaries.encoded()))
+        for _, partials in told:
+            effects.outputs += [Output(TOPIC, partial, partition=target) for target, partial in partials]
+
+    def _partials(self, source: TopicPartition, offsets: OffsetRange, events: Contributions) -> Iterator[Told]:
+        inside = events.filter(pl.col("offset") >= offsets.start, pl.col("offset") < offsets.end)
+        at = self._clock_ms()
+        partials = self._writer.partials(source, offsets, count(inside, at), at)
+        largest = max((len(partial.panes) + len(partial.posts) for _, partial in partials), default=0)
+        middle = (offsets.start + offsets.end) // 2
+        if largest <= MAX_PARTIAL_BYTES or middle == offsets.start:
+            yield offsets, partials
+            return
+        yield from self._partials(source, OffsetRange(offsets.start, middle), inside)
+        yield from self._partials(source, OffsetRange(middle, offsets.end), inside)
 
     async def drop(self, source: TopicPartition) -> None:
         self._partitions.pop(source, None)
-
-
-def _changed(source: TopicPartition, table_tag: bytes, table: CounterTable, changed: Changed) -> Iterator[StateChange]:
-    for key, value in zip(changed.keys, table.encoded(changed.rows), strict=True):
-        yield StateChange(source, table_tag + key.encode(), value)

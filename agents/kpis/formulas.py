@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agents.kpis.windows import DAY_MS
 
 MICROS = 1_000_000
@@ -20,9 +23,9 @@ def cost_per_follow_dollars(cost_micros: int, follows: int) -> float | None:
     return cost_micros / follows / MICROS if follows > 0 else None
 
 
-def is_viral(engagements: int, views: int) -> bool:
-    """Tell whether a post is viral: an engagement rate over 10 % and at least 100 views."""
-    return views >= VIRAL_LEAST_VIEWS and engagements > VIRAL_RATE * views
+def are_viral(engagements: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which posts are viral: an engagement rate over 10 % and at least 100 views. Shapes all (posts,)."""
+    return np.asarray((views >= VIRAL_LEAST_VIEWS) & (engagements > VIRAL_RATE * views), dtype=np.bool_)
 
 
 def revenue_projection_micros(

@@ -53,14 +53,3 @@ def post_key_column() -> pl.Expr:
     """Return the text of PostKey, of the columns persona_id and post_id."""
     persona = pl.col("persona_id")
     return pl.concat_str(persona.str.len_chars().cast(pl.String), pl.lit("|"), persona, pl.col("post_id"))
-
-
-def persona_of_pane_key(key: pl.Expr) -> pl.Expr:
-    """Return the persona of the texts of PaneKeys."""
-    return key.str.splitn("|", 3).struct[2]
-
-
-def persona_of_post_key(key: pl.Expr) -> pl.Expr:
-    """Return the persona of the texts of PostKeys."""
-    parts = key.str.splitn("|", 2)
-    return parts.struct[1].str.slice(0, parts.struct[0].cast(pl.Int64))

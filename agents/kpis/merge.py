@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agents.kpis.counter_table import CounterTable
 from agents.kpis.counters import NUMBER
-from agents.kpis.fold import PANES, POSTS, Clock, system_clock_ms
+from agents.kpis.keys import PaneKey
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_block
 from agents.kpis.persona_counters import PersonaCounters
-from agents.kpis.source_counters import PERSONA_WIDTH, POST_WIDTH
 from agents.kpis.updates import TOPIC, kpi_update
 from agents.kpis.windows import MINUTE_MS
 from schemas.records import KpiPartial, KpiUpdate
-from streams.engine.batch import Batch, RowBatch, TopicPartition
+from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
 from streams.errors import RecordFault
+from streams.wall_clock import ClockMs, now_ms
+
+PANES, POSTS, APPLIED = b"a", b"b", b"s"
+"""First byte of a state key: a row of panes, a row of posts, or how far a source partition is applied."""
 
 
 @dataclass(slots=True)
 class _Partition:
     counters: PersonaCounters = field(default_factory=PersonaCounters)
+    applied: dict[str, int] = field(default_factory=dict)  # last offset of the ranges added, by source partition
     panes: set[str] = field(default_factory=set)  # keys that changed since the last flush
     posts: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
     personas: set[str] = field(default_factory=set)
     told: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)  # by persona and window
 
 
 class MergeStage(Stage):
-    """Read partials, keep the newest counters of each source partition, and tell each persona's windows.
+    """Read partials, add each range of a source partition once, and tell each persona's windows.
 
     Reads kpi.partials, writes kpi.updates; agents/kpis/persona_counters.py decides. A window is told when its counts
     have changed, be it by events or because the clock moved panes out of it; once a minute all are looked at.
@@ -40,17 +46,18 @@ class MergeStage(Stage):
     topics = (PARTIALS,)
     stateful = True
 
-    def __init__(self, clock_ms: Clock = system_clock_ms) -> None:
+    def __init__(self, clock_ms: ClockMs = now_ms) -> None:
         self._clock_ms = clock_ms
         self._partitions: dict[TopicPartition, _Partition] = {}
         self._swept_minute = 0
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         partition = self._partitions[source] = _Partition()
-        of: dict[bytes, list[tuple[str, bytes]]] = {PANES: [], POSTS: []}
+        of: dict[bytes, list[tuple[str, bytes]]] = {PANES: [], POSTS: [], APPLIED: []}
         for key, value in state:
             of[key[:1]].append((key[1:].decode(), value))
         partition.counters.load(of[PANES], of[POSTS])
+        partition.applied.update((key, struct.unpack("<q", value)[0]) for key, value in of[APPLIED])
         partition.personas.update(partition.counters.personas())
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
@@ -58,9 +65,8 @@ class MergeStage(Stage):
         partition = self._partitions[batch.source]
         rejections = []
         for row in batch.rows:
-            assert isinstance(row.record, KpiPartial)
             try:
-                _merge(partition, row.record)
+                _merge(partition, row)
             except ValueError as error:
                 rejections.append(Rejection(row.offset, RecordFault(f"a partial of another version: {error}")))
         return rejections
@@ -71,48 +77,67 @@ class MergeStage(Stage):
 
     async def flush(self) -> Effects:
         effects = Effects()
-        now_ms = self._clock_ms()
-        sweep = now_ms // MINUTE_MS != self._swept_minute
-        self._swept_minute = now_ms // MINUTE_MS
+        now = self._clock_ms()
+        sweep = now // MINUTE_MS != self._swept_minute
+        self._swept_minute = now // MINUTE_MS
         for source, partition in self._partitions.items():
-            counters = partition.counters
-            effects.state += _state(source, PANES, counters.panes, partition.panes)
-            effects.state += _state(source, POSTS, counters.posts, partition.posts)
-            personas = counters.personas() if sweep else sorted(partition.personas)
-            updates = [update for persona in personas for update in _updates(partition, persona, now_ms)]
+            effects.state += _changed_state(source, partition)
+            personas = partition.counters.personas() if sweep else sorted(partition.personas)
+            updates = [update for persona in personas for update in _updates(partition, persona, now)]
             effects.outputs += [Output(TOPIC, update) for update in updates]
             if sweep:
-                effects.state += [StateChange(source, PANES + key.encode(), None) for key in counters.expire(now_ms)]
-            for changed in (partition.panes, partition.posts, partition.personas):
-                changed.clear()
+                expired = partition.counters.expire(now)
+                effects.state += [StateChange(source, PANES + key.encode(), None) for key in expired]
+            partition.personas.clear()
         return effects
+
+    def counters(self) -> list[PersonaCounters]:
+        """Return the merged counters of each partition this worker has."""
+        return [partition.counters for partition in self._partitions.values()]
 
     async def drop(self, source: TopicPartition) -> None:
         self._partitions.pop(source, None)
 
 
-def _merge(partition: _Partition, partial: KpiPartial) -> None:
+def _merge(partition: _Partition, row: Row) -> None:
+    partial = row.record
+    assert isinstance(partial, KpiPartial)
     source = f"{partial.source_topic}/{partial.source_partition}"
-    counters, stamp = partition.counters, partial.last_offset
-    panes, posts = read_block(partial.panes, PERSONA_WIDTH), read_block(partial.posts, POST_WIDTH)
-    news = counters.merge_panes(source, panes, stamp)
-    partition.panes.update(news)
-    partition.posts.update(counters.merge_posts(source, posts, stamp))
-    partition.personas.update(key.split("|", 3)[3] for key in news)
+    if partial.last_offset <= partition.applied.get(source, -1):
+        return  # the fold said it again after a crash
+    panes, posts = read_block(partial.panes), read_block(partial.posts)
+    partition.counters.add_panes(panes, row.offset)
+    partition.counters.add_posts(posts, row.offset)
+    partition.applied[source] = partial.last_offset
+    partition.sources.add(source)
+    partition.panes.update(panes.keys)
+    partition.posts.update(posts.keys)
+    partition.personas.update(PaneKey.parse(key).persona_id for key in panes.keys)
 
 
-def _state(source: TopicPartition, tag: bytes, table: CounterTable, keys: set[str]) -> list[StateChange]:
+def _changed_state(source: TopicPartition, partition: _Partition) -> Iterator[StateChange]:
+    """Yield what changed. The sources come last: whoever finds in the log how far one is applied has all rows of it."""
+    yield from _rows(source, PANES, partition.counters.panes, partition.panes)
+    yield from _rows(source, POSTS, partition.counters.posts, partition.posts)
+    for name in sorted(partition.sources):
+        yield StateChange(source, APPLIED + name.encode(), struct.pack("<q", partition.applied[name]))
+    for changed in (partition.panes, partition.posts, partition.sources):
+        changed.clear()
+
+
+def _rows(source: TopicPartition, tag: bytes, table: CounterTable, keys: set[str]) -> Iterator[StateChange]:
     ordered = list(keys)
-    values = table.encoded(table.rows(ordered))
-    return [StateChange(source, tag + key.encode(), value) for key, value in zip(ordered, values, strict=True)]
+    rows, _ = table.rows(ordered)
+    for key, value in zip(ordered, table.encoded(rows), strict=True):
+        yield StateChange(source, tag + key.encode(), value)
 
 
-def _updates(partition: _Partition, persona_id: str, now_ms: int) -> list[KpiUpdate]:
-    counted = partition.counters.windows(persona_id, now_ms)
+def _updates(partition: _Partition, persona_id: str, now: int) -> list[KpiUpdate]:
+    counted = partition.counters.windows(persona_id, now)
     recurring = int(counted[-1].counts[NUMBER["recurring_revenue_micros"]])
     updates = []
     for window in counted:
-        update = kpi_update(persona_id, window, recurring, now_ms)
+        update = kpi_update(persona_id, window, recurring, now)
         told = (*window.counts.tolist(), window.viral_posts or 0, update.revenue_projection_monthly_micros or 0)
         if partition.told.get((persona_id, window.window.name)) != told:
             partition.told[persona_id, window.window.name] = told

@@ -58,6 +58,11 @@ class RoleApp(faust.App):  # type: ignore[misc]  # faust is untyped to mypy
         for loop in self.loops:
             await loop.assign({source for source in owned if source.topic in loop.stage.topics}, generation)
 
+    def _crash(self, reason: BaseException) -> None:
+        """Tell of a crash that Faust found itself: it would stay as a process that does nothing. Called by any thread."""
+        super()._crash(reason)
+        self.loop.call_soon_threadsafe(self.fail, reason)
+
     def add_stage(self, loop: CheckpointedLoop) -> None:
         """Feed a loop from an agent on its stage's topics."""
         self.loops.append(loop)

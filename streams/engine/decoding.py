@@ -11,12 +11,15 @@ import polars as pl
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import RowCodec
-from schemas.errors import DecodeFault, RegistryUnavailable
+from schemas.errors import DecodeFault
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Rejection
-from streams.errors import RecordFault, Unavailable
+from streams.errors import RecordFault
+from streams.schema_faults import schema_faults
+from streams.kafka.record_size import check_size
+from streams.settings import Settings
 from streams.validation import invalid_rows, validate
 
 
@@ -31,18 +34,23 @@ class Decoded:
 class Decoder:
     """Decode and validate slices by the layout that the catalogue gives their topic."""
 
-    def __init__(self, registry: SchemaRegistry, max_record_bytes: int) -> None:
+    def __init__(self, registry: SchemaRegistry, settings: Settings) -> None:
         self._rows = RowCodec(registry)
         self._columns = ColumnCodec(registry)
-        self._max_record_bytes = max_record_bytes
+        self._settings = settings
 
     def decode(self, part: Slice) -> Decoded:
-        """Decode a slice; a record that is no value of its topic's schema, or breaks its rules, is a rejection."""
+        """Decode a slice; a record that is no value of its topic's schema, or breaks its rules, is a rejection.
+
+        Raises:
+            Unavailable: a record's schema id is not known here, and the registry does not answer.
+        """
         topic = topic_named(part.source.topic)
         decode: Callable[[Topic, Slice], Decoded] = (
             self._decode_rows if topic.layout == "rows" else self._decode_columns
         )
-        return decode(topic, part)
+        with schema_faults():
+            return decode(topic, part)
 
     def _decode_rows(self, topic: Topic, part: Slice) -> Decoded:
         rows: list[Row] = []
@@ -58,11 +66,7 @@ class Decoder:
         value = record.value
         if value is None:
             raise RecordFault(f"{topic.name} expects a value, got a record without one (a tombstone)")
-        if len(value) > self._max_record_bytes:
-            raise RecordFault(
-                f"the record has {len(value):,} bytes, at most {self._max_record_bytes:,} are taken; "
-                "send it in parts, or raise THREADS_MAX_RECORD_BYTES here and max.message.bytes at the broker"
-            )
+        check_size(topic.name, len(value), self._settings)
         decoded = self._rows.decode(topic, value)
         validate(decoded)
         return Row(record.offset, decoded)

@@ -12,6 +12,7 @@ from schemas.codec_columns import ColumnCodec
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.recent_ids import Hashes, Offsets, RecentIds
 from streams.engine.slices import FetchedRecord
+from streams.schema_faults import schema_faults
 
 ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
 """Read (partition, first offset, offset behind the last) of the log, block by block; offsets that are gone are skipped."""
@@ -46,7 +47,8 @@ class DuplicateFilter:
         self._recent[source] = recent
 
     def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
-        decoded = self._columns.decode(topic, [record.value for record in records])
+        with schema_faults():
+            decoded = self._columns.decode(topic, [record.value for record in records])
         offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
         return _hashes(decoded.frame), offsets[decoded.kept]
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from streams.engine.duplicates import DuplicateFilter
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
 from streams.engine.stage import Effects, Output, Rejection, Stage
-from streams.errors import ThreadsError
+from streams.errors import ThreadsError, Unavailable
 from streams.state.changelogged import Appended, ChangeloggedState
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Acknowledger(Protocol):
     def acknowledge(self, part: Slice) -> None: ...
     def discard(self, part: Slice) -> None: ...
     async def commit(self) -> object: ...
+    async def is_member(self, generation: int) -> bool: ...
 
 
 class Appender(Protocol):
@@ -98,14 +100,17 @@ class CheckpointedLoop:
             await self._interruptible(self._receive(part, generation))
 
     async def _receive(self, part: Slice, generation: int) -> None:
-        current = generation == self._generation and part.source in self._owned
-        fresh = self._unfolded(part) if current else None
-        if fresh is None:
+        if generation != self._generation or part.source not in self._owned or self._tainted:
             self._acknowledger.discard(part)
+            return
+        fresh = self._unfolded(part)
+        if fresh is not part:
+            self._give_back_overlap(part, fresh)
+        if fresh is None:
             return
         await self._restore({part.source} - self._restored)
         await self._fold(fresh)
-        if self._clock.due(self._monotonic()):
+        if self._due():
             await self._checkpoint()
 
     def _unfolded(self, part: Slice) -> Slice | None:
@@ -116,6 +121,14 @@ class CheckpointedLoop:
                 f"got a slice that follows {part.after}; the worker starts again from its last checkpoint"
             )
         return part.beyond(position)
+
+    def _give_back_overlap(self, part: Slice, fresh: Slice | None) -> None:
+        if fresh is not None:
+            self._acknowledger.discard(replace(part, size_bytes=part.size_bytes - fresh.size_bytes))
+        elif any(folded.source == part.source for folded in self._folded):
+            self._acknowledger.discard(part)  # the next checkpoint acknowledges what lies behind it
+        else:
+            self._acknowledger.acknowledge(part)  # durable already, but its commit got lost
 
     async def _fold(self, part: Slice) -> None:
         decoded = await self.breaker.until_available(lambda: self._decode(part))
@@ -165,6 +178,8 @@ class CheckpointedLoop:
             await self._interruptible(self._tick())
 
     def _due(self) -> bool:
+        if self._tainted:  # effects are missing: a checkpoint would acknowledge what they were made of
+            return False
         return bool(self._folded or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
 
     async def _tick(self) -> None:
@@ -195,18 +210,24 @@ class CheckpointedLoop:
         if not effects.state:
             return []
         assert self._state is not None, f"{self.stage.name} has state, but is not declared stateful"
+        if not await self._acknowledger.is_member(self._generation):
+            raise Unavailable(
+                f"the group does not confirm that this worker still has its partitions (generation {self._generation}); "
+                "its state is not written over that of their next owner"
+            )
         return await self._state.append(effects.state)
 
     # partitions
 
     async def release(self) -> None:
-        """Make everything durable, because partitions may go: within `RELEASE_TIMEOUT_S`, or not at all."""
-        try:
-            async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                await self._lock.acquire()
-        except TimeoutError:
-            await self._interrupt()
-            await self._lock.acquire()
+        """Make everything durable, because partitions may go: within `RELEASE_TIMEOUT_S`, or not at all.
+
+        A worker that is no member of the group any more gives up at once: others have its partitions already.
+        """
+        if (self._folded or self._work) and not await self._acknowledger.is_member(self._generation):
+            self._interrupt()
+            self._tainted = True
+        await self._lock_in_time()
         try:
             self._owned = set()
             if self._folded and not self._tainted:
@@ -220,6 +241,14 @@ class CheckpointedLoop:
             )
         finally:
             self._lock.release()
+
+    async def _lock_in_time(self) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                await self._lock.acquire()
+        except TimeoutError:
+            self._interrupt()
+            await self._lock.acquire()
 
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         """Take over the assignment of a generation of the group, before any slice of it comes.
@@ -248,8 +277,8 @@ class CheckpointedLoop:
     async def _restore(self, new: set[TopicPartition]) -> None:
         states = await asyncio.gather(*(self._read_state(source) for source in sorted(new)))
         for source, items in zip(sorted(new), states, strict=True):
+            self._restored.add(source)  # first: what is restored in part must be dropped too
             await self.stage.restore(source, items)
-            self._restored.add(source)
 
     async def _read_state(self, source: TopicPartition) -> Iterable[tuple[bytes, bytes]]:
         if self._state is None:
@@ -272,14 +301,15 @@ class CheckpointedLoop:
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not task.cancelled():
-                task.cancel()
-                raise
             self._tainted = True
+            if not task.cancelled():  # the caller was cancelled, not the work: it must end before the lock is free
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                raise
         finally:
             self._work = None
 
-    async def _interrupt(self) -> None:
+    def _interrupt(self) -> None:
         if self._work is not None:
             logger.warning("%s: interrupted for a rebalance; its slices are read again", self.stage.name)
             self._work.cancel()

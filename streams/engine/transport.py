@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Protocol
 
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -21,6 +22,7 @@ from streams.engine.fetch_budget import FetchBudget
 from streams.engine.slices import FetchedRecord, Slice, cut
 
 MAX_SLICE_BYTES = 8 * 2**20
+MEMBERSHIP_TIMEOUT_S = 5.0
 FULL_POLL_S = 0.02  # how often a full budget is looked at again
 
 
@@ -32,6 +34,23 @@ class PartitionListener(Protocol):
 
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         """Take over an assignment, before the first slice of it."""
+
+
+class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped to mypy
+    """The thread with the client, and its own event loop."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        client = super()._create_worker_consumer(transport)
+        client._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with its own transactions
+        return client
+
+    async def confirm(self, generation: int) -> bool:
+        """Send a heartbeat for a generation of the group; False when it is over, or nobody answers."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no public heartbeat
+        if coordinator.generation != generation:
+            return False
+        alive: bool = await self.call_thread(coordinator._do_heartbeat)  # noqa: SLF001
+        return alive and coordinator.generation == generation
 
 
 class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped to mypy
@@ -46,6 +65,9 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
         self._last_fetched: dict[TP, int] = {}
         self._durable: dict[TP, int] = {}
 
+    def _new_consumer_thread(self) -> SliceThread:
+        return SliceThread(self, loop=self.loop, beacon=self.beacon)
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch and yield one message a slice, in the order of each partition."""
         generation = self.app.consumer_generation_id
@@ -57,6 +79,8 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
             return
         for tp, part in [(tp, part) for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]:
             if not self._may_hand_over(tp, active, generation):
+                if self.flow_active:  # a rebalance has ended meanwhile: its seek came before these records were taken
+                    await self._seek_quietly()
                 return
             self.budget.take(part.source, part.size_bytes)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -64,9 +88,8 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
 
     def _cut(self, tp: TP, fetched: Sequence[FetchedRecord]) -> list[Slice]:
         after = self._last_fetched.get(tp)
-        self._last_fetched[tp] = fetched[
-            -1
-        ].offset  # even if it is not handed over: the receiver must see that it is missing
+        # even if it is not handed over: the receiver must see that it is missing
+        self._last_fetched[tp] = fetched[-1].offset
         return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES)
 
     def _may_hand_over(self, tp: TP, active: set[TP] | None, generation: int) -> bool:
@@ -99,6 +122,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
         await super().seek(partition, offset)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        await self.app.listener.release()  # Faust waits for it too, but not while it stops
         await super().on_partitions_revoked(revoked)
         self._last_fetched.clear()
         self._durable.clear()
@@ -112,6 +136,23 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
         """Make everything durable that was folded and commit it: called before partitions go and at a stop."""
         await self.app.listener.release()
         await self.commit_and_end_transactions()
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - Faust's
+        """Commit what is acknowledged by now.
+
+        Faust's own returns without a commit when another was under way, which may know nothing of the last slices.
+        """
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        return bool(await super().commit(topics, start_new_transaction))
+
+    async def is_member(self, generation: int) -> bool:
+        """Ask the group's coordinator whether this worker still is a member, and in this generation."""
+        try:
+            async with asyncio.timeout(MEMBERSHIP_TIMEOUT_S):
+                return bool(await self._thread.confirm(generation))
+        except (TimeoutError, KafkaError):
+            return False
 
     def acknowledge(self, part: Slice) -> None:
         """Mark a slice as durable; slices of a partition are acknowledged in order."""

@@ -63,8 +63,12 @@ class Worker:
             )
         self._ended.set()
 
+    def end(self) -> None:
+        """End the worker as a signal would: it drains, and `run` returns."""
+        self._ended.set()
+
     async def run(self) -> int:
-        """Run until a signal or a fault; return the exit status."""
+        """Run until a signal, `end` or a fault; return the exit status."""
         running = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(signum, self._ended.set)
@@ -85,14 +89,16 @@ class Worker:
             await stage.open()
             app.add_stage(await self._loop(role, stage, app))
         await app.start()
-        ticks = [asyncio.create_task(self._tick(loop)) for loop in app.loops]
+        stopping = asyncio.Event()
+        ticks = [asyncio.create_task(self._tick(loop, stopping)) for loop in app.loops]
         try:
             yield app
         finally:
+            stopping.set()
+            await self._stop(app)  # before the ticks are cancelled: one may be in the middle of a checkpoint
             for task in ticks:
                 task.cancel()
             await asyncio.gather(*ticks, return_exceptions=True)
-            await self._stop(app)
 
     async def _stop(self, app: RoleApp) -> None:
         try:
@@ -105,8 +111,8 @@ class Worker:
                 "%s did not stop within %.0f s; what was not durable is done again", app.conf.id, STOP_TIMEOUT_S
             )
 
-    async def _tick(self, loop: CheckpointedLoop) -> None:
-        while True:
+    async def _tick(self, loop: CheckpointedLoop, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
             try:
                 await loop.tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
@@ -122,7 +128,7 @@ class Worker:
         return CheckpointedLoop(
             consumer_name=role.name,
             stage=stage,
-            decoder=Decoder(self._registry, self._settings.max_record_bytes),
+            decoder=Decoder(self._registry, self._settings),
             duplicates=duplicates,
             state=await self._state(role, stage) if stage.stateful else None,
             appender=self._producer,
@@ -156,6 +162,9 @@ class _Transport:
 
     async def commit(self) -> object:
         return await self._app.consumer.commit()
+
+    async def is_member(self, generation: int) -> bool:
+        return bool(await self._app.consumer.is_member(generation))
 
 
 def configure_logging(level: str) -> None:

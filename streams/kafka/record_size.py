@@ -5,6 +5,7 @@ from __future__ import annotations
 from streams.errors import RecordFault
 from streams.settings import Settings
 
+DEAD_LETTERS = "dead.letters"
 LARGER = {
     "dead.letters": 2,
     "kpi.partials": 4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 
 import pytest
@@ -77,8 +78,7 @@ def test_a_change_that_can_not_read_old_records_is_refused_with_the_reason(name:
     (result,) = compare(FileRegistry(), {"EngagementEvent": _changed(change)}, [topic])
     assert result.state == "refused"
     assert result.changes
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError("; ".join(result.refusals))
+    assert re.search(reason, "; ".join(result.refusals))
 
 
 def test_the_place_of_a_change_in_a_nested_record_is_named() -> None:

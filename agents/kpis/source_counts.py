@@ -1,0 +1,73 @@
+"""The counts of one range of a source partition, by pane and by post. Pure; the clock is the caller's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
+from agents.kpis.keys import pane_key_column, post_key_column
+from agents.kpis.windows import HOUR_MS, MINUTE_MS, Granularity, oldest_hour, oldest_minute
+
+FIRST_REVENUE = len(COUNTERS)
+"""Counter number of the time of the first one-off revenue (ms): merged as the least, not as a sum."""
+
+Counts = pl.DataFrame
+"""Columns persona_id, key (text of a PaneKey or PostKey), counter (number, UInt8), amount (Int64); each pair once."""
+
+_AMOUNT = pl.col("amount").sum()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCounts:
+    """What a range adds to panes and to posts."""
+
+    panes: Counts
+    posts: Counts
+
+
+def count(events: Contributions, now_ms: int) -> SourceCounts:
+    """Sum contributions by persona and pane, and by post.
+
+    Events in the longest rolling window count in hour panes, those of the last day in minute panes too. Older ones are
+    late: they count in the lifetime alone, and as late_events.
+    """
+    hours = _grouped(events, pl.col("occurred_at") // HOUR_MS)
+    in_window = hours.filter(pl.col("pane") >= oldest_hour(now_ms))
+    recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_minute(now_ms))
+    minutes = _grouped(recent, pl.col("occurred_at") // MINUTE_MS)
+    lifetime = hours.group_by("persona_id", "counter").agg(_AMOUNT).with_columns(pane=pl.lit(0, dtype=pl.Int64))
+    lifetime = pl.concat([lifetime, _late(events, now_ms), _first_revenue(events)], how="diagonal")
+    parts = [_with_key(minutes, "minute"), _with_key(in_window, "hour"), _with_key(lifetime, "lifetime")]
+    return SourceCounts(pl.concat(parts), _posts(events))
+
+
+def _grouped(events: Contributions, pane: pl.Expr) -> pl.DataFrame:
+    return events.group_by("persona_id", pane.alias("pane"), "counter").agg(_AMOUNT)
+
+
+def _with_key(counts: pl.DataFrame, granularity: Granularity) -> Counts:
+    return counts.select("persona_id", pane_key_column(granularity).alias("key"), "counter", "amount")
+
+
+def _late(events: Contributions, now_ms: int) -> pl.DataFrame:
+    late = events.filter(pl.col("occurred_at") // HOUR_MS < oldest_hour(now_ms)).unique("offset")
+    amount = pl.len().cast(pl.Int64).alias("amount")
+    return late.group_by("persona_id").agg(amount).with_columns(_number(NUMBER["late_events"]))
+
+
+def _first_revenue(events: Contributions) -> pl.DataFrame:
+    revenue = events.filter(pl.col("counter") == NUMBER["one_off_revenue_micros"])
+    first = revenue.group_by("persona_id").agg(pl.col("occurred_at").min().alias("amount"))
+    return first.with_columns(_number(FIRST_REVENUE))
+
+
+def _number(counter: int) -> pl.Expr:
+    return pl.lit(counter, dtype=pl.UInt8).alias("counter")
+
+
+def _posts(events: Contributions) -> Counts:
+    of_posts = events.filter(pl.col("post_id").is_not_null(), pl.col("counter") < len(POST_COUNTERS))
+    counts = of_posts.group_by("persona_id", "post_id", "counter").agg(_AMOUNT)
+    return counts.select("persona_id", post_key_column().alias("key"), "counter", "amount")
