@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import yaml
 
-from streams.wall_clock import utc_now
 from schemas.records import PersonaRequest
+from streams.wall_clock import utc_now
 
 BRIEFS = Path(__file__).with_name("briefs.yaml")
 

@@ -18,13 +18,13 @@ from agents.importing.commands import described
 from agents.importing.run import import_file
 from agents.personas.persona_file import SAMPLES, read_personas
 from agents.personas.persona_topic import apply_personas
-from streams.wall_clock import utc_now
 from schemas.codec_rows import RowCodec
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.settings import Settings
+from streams.wall_clock import utc_now
 
 TURN_INTERVAL_S = 2.0
 KPI_REACH = 50_000  # records of kpi.updates looked back at for the newest of each persona and window

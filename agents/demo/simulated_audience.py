@@ -10,10 +10,10 @@ from uuid import uuid4
 import numpy as np
 
 from agents.demo.sample_engagement import CLICK_RATE, FOLLOW_RATE, INTERACTION_SHARES, interaction_rates
-from streams.wall_clock import utc_now
 from schemas.records import DraftDecided, EngagementEvent, EngagementKind, PostPublished
 from streams.engine.stage import Output
 from streams.identity import derived_id
+from streams.wall_clock import utc_now
 
 SOURCE = "simulated"
 VIEWS_PER_TURN = 12.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
@@ -16,6 +15,7 @@ from streams.identity import derived_id
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range
 from streams.settings import Settings
+from streams.wall_clock import utc_now
 
 TOPIC = topic_named("import.ledger")
 
@@ -57,7 +57,7 @@ class Ledger:
         entry = replace(
             self.progress,
             event_id=derived_id(self.progress.source, "rows", str(rows)),
-            occurred_at=datetime.now(UTC),
+            occurred_at=utc_now(),
             rows=rows,
             finished=finished,
         )
@@ -69,7 +69,7 @@ def first_entry(source_key: str, file_name: str, shift_ms: int) -> ImportProgres
     """Return the entry of a source of which nothing is in yet; it fixes the shift for every later attempt."""
     return ImportProgress(
         event_id=derived_id(source_key, "rows", "0"),
-        occurred_at=datetime.now(UTC),
+        occurred_at=utc_now(),
         source=source_key,
         file_name=file_name,
         rows=0,

@@ -23,6 +23,7 @@ from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
+from streams.wall_clock import now_ms
 
 BLOCK_ROWS = 2_000
 FAULTS_KEPT = 10
@@ -117,7 +118,7 @@ async def _opened(path: Path, survey: Survey, settings: Settings) -> AsyncIterat
 
 
 def _shift_ms(survey: Survey) -> int:
-    return 0 if survey.newest_ms is None else time.time_ns() // 1_000_000 - survey.newest_ms
+    return 0 if survey.newest_ms is None else now_ms() - survey.newest_ms
 
 
 @dataclass(frozen=True, slots=True)

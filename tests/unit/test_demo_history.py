@@ -33,7 +33,7 @@ def test_the_sample_has_the_engagement_of_real_posts_and_not_what_a_target_says(
     assert len(rates) == POSTS
     assert 0.0015 < statistics.median(rates) < 0.0045
     assert 0.008 < statistics.quantiles(rates, n=100)[98] < 0.03
-    assert 0.013 < found["clicks"].sum() / found["views"].sum() < 0.017
+    assert 0.013 < int(found["clicks"].sum()) / int(found["views"].sum()) < 0.017
 
 
 def test_the_totals_are_those_of_the_file(tmp_path: Path) -> None:
