@@ -1,0 +1,45 @@
+"""The wanted shape of topics, and how drift is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.catalogue import topic_named
+from streams.errors import RecordFault
+from streams.kafka.record_size import batch_limit, check_size, record_limit
+from streams.kafka.topic_plan import drift, wanted_shape
+from streams.settings import Settings
+
+SETTINGS = Settings(partitions=6)
+
+
+def test_a_topic_takes_its_partitions_from_the_catalogue_or_the_settings() -> None:
+    assert wanted_shape(topic_named("personas"), SETTINGS).partitions == 1
+    assert wanted_shape(topic_named("engagement.events"), SETTINGS).partitions == 6
+
+
+def test_facts_are_kept_for_ever_and_compacted_topics_keep_the_newest() -> None:
+    assert wanted_shape(topic_named("engagement.events"), SETTINGS).config["retention.ms"] == "-1"
+    assert wanted_shape(topic_named("personas"), SETTINGS).config["cleanup.policy"] == "compact"
+    assert wanted_shape(topic_named("kpi.partials"), SETTINGS).config["retention.ms"] == str(24 * 3600 * 1000)
+
+
+def test_drift_names_what_is_wanted_and_what_is_there() -> None:
+    wanted = wanted_shape(topic_named("personas"), SETTINGS)
+    assert drift(wanted, wanted) == ()
+    found = replace(wanted, partitions=3, config={**wanted.config, "cleanup.policy": "delete"})
+    assert drift(wanted, found) == (
+        "partitions: wanted 1, found 3",
+        "cleanup.policy: wanted compact, found delete",
+    )
+
+
+def test_a_dead_letter_has_room_for_the_greatest_record() -> None:
+    greatest = record_limit("engagement.events", SETTINGS)
+    assert greatest == SETTINGS.max_record_bytes
+    check_size("dead.letters", greatest + 1_000, SETTINGS)
+    assert batch_limit("dead.letters", SETTINGS) > record_limit("dead.letters", SETTINGS)
+    with pytest.raises(RecordFault, match=r"at most 1,048,576 bytes for topic engagement.events, got 10,485,760"):
+        check_size("engagement.events", 10 * 2**20, SETTINGS)
