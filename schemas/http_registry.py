@@ -22,7 +22,11 @@ class HttpRegistry:
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
-        self._client = httpx.Client(timeout=timeout_s, headers={"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE})
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            headers={"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE},
+            limits=httpx.Limits(max_keepalive_connections=0),  # asked a few times in a process: nothing to keep open
+        )
 
     def close(self) -> None:
         """Close the connections."""
