@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from agents.kpis.counter_table import CounterTable
 from agents.kpis.counters import NUMBER
-from agents.kpis.keys import PaneKey
+from agents.kpis.keys import persona_of
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_block
 from agents.kpis.persona_counters import PersonaCounters
@@ -112,7 +112,7 @@ def _merge(partition: _Partition, row: Row) -> None:
     partition.sources.add(source)
     partition.panes.update(panes.keys)
     partition.posts.update(posts.keys)
-    partition.personas.update(PaneKey.parse(key).persona_id for key in panes.keys)
+    partition.personas.update(map(persona_of, panes.keys))
 
 
 def _changed_state(source: TopicPartition, partition: _Partition) -> Iterator[StateChange]:

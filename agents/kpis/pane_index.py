@@ -24,9 +24,8 @@ class PaneIndex:
         self._codes = array("b")
         self._panes = array("q")
 
-    def add(self, key: str, row: int) -> None:
-        """Add the row of a PaneKey's text."""
-        pane = PaneKey.parse(key)
+    def add(self, key: str, pane: PaneKey, row: int) -> None:
+        """Add the row of a pane; `key` is its text."""
         self._keys.append(key)
         self._rows.append(row)
         self._codes.append(_CODE[pane.granularity])

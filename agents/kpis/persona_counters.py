@@ -77,7 +77,8 @@ class PersonaCounters:
         self.posts.stamp(rows, offset)
 
     def _index_pane(self, key: str, row: int) -> None:
-        self._panes_of[PaneKey.parse(key).persona_id].add(key, row)
+        pane = PaneKey.parse(key)
+        self._panes_of[pane.persona_id].add(key, pane, row)
 
     def _index_post(self, key: str, row: int) -> None:
         self._posts_of[PostKey.parse(key).persona_id].append(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
@@ -20,8 +20,7 @@ class Rejection:
     fault: RecordFault
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(NamedTuple):
     """A new absolute value of a state key, kept with the source partition it was folded from; None deletes it."""
 
     source: TopicPartition
