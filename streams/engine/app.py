@@ -59,7 +59,7 @@ class RoleApp(faust.App):  # type: ignore[misc]  # faust is untyped to mypy
             await loop.assign({source for source in owned if source.topic in loop.stage.topics}, generation)
 
     def _crash(self, reason: BaseException) -> None:
-        """Tell of a crash that Faust found itself: it would stay as a process that does nothing. Called by any thread."""
+        """End the worker at a crash that Faust found itself, or it would stay and do nothing; any thread may call."""
         super()._crash(reason)
         self.loop.call_soon_threadsafe(self.fail, reason)
 

@@ -95,7 +95,7 @@ class CheckpointedLoop:
     # slices
 
     async def receive(self, part: Slice, generation: int) -> None:
-        """Fold a slice, and take a checkpoint when one is due. Slices of an earlier generation of the group are void."""
+        """Fold a slice, and take a checkpoint when one is due. Slices of an earlier generation are void."""
         async with self._lock:
             await self._interruptible(self._receive(part, generation))
 
@@ -212,8 +212,8 @@ class CheckpointedLoop:
         assert self._state is not None, f"{self.stage.name} has state, but is not declared stateful"
         if not await self._acknowledger.is_member(self._generation):
             raise Unavailable(
-                f"the group does not confirm that this worker still has its partitions (generation {self._generation}); "
-                "its state is not written over that of their next owner"
+                f"the group does not confirm that this worker still is a member of generation {self._generation}: "
+                "it must not write its state over that of the partitions' next owner"
             )
         return await self._state.append(effects.state)
 

@@ -1,4 +1,5 @@
 """Changelogged state: what a stage knows of a partition, kept in a compacted topic and in a local RocksDB.
 
-Not here: what the keys and values mean (each stage says) and when they are written (streams/engine). Start with changelog.py.
+Not here: what the keys and values mean (each stage says) and when they are written (streams/engine). Start with
+changelogged.py.
 """

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import StateChange
-from streams.state.changelogged import Changes, ChangeloggedState
+from streams.state.changelogged import ChangeloggedState
 from streams.state.local_store import LocalStore, MemoryStore, RocksStore, open_store
+from tests.memory_changelog import LogInMemory
 
 SOURCE = TopicPartition("engagement.events", 1)
-
-
-class LogInMemory:
-    """A changelog in a list, with blocks of two."""
-
-    def __init__(self) -> None:
-        self.log: dict[TopicPartition, list[tuple[bytes, bytes | None]]] = defaultdict(list)
-        self.read_from: list[int] = []
-
-    async def append(self, source: TopicPartition, changes: Changes) -> int:
-        self.log[source] += changes
-        return len(self.log[source])
-
-    async def bounds(self, source: TopicPartition) -> tuple[int, int]:
-        return 0, len(self.log[source])
-
-    async def read(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Changes]:
-        self.read_from.append(start)
-        for at in range(start, end, 2):
-            yield self.log[source][at : min(at + 2, end)]
 
 
 def change(key: str, value: str | None) -> StateChange:
