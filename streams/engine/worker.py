@@ -172,7 +172,7 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for name in ("aiokafka", "faust", "mode", "kafka"):
+    for name in ("aiokafka", "faust", "mode", "kafka", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 
 

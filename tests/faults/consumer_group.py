@@ -1,0 +1,83 @@
+"""What the broker knows of a consumer group: its members and the offsets they have committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streams.engine.batch import TopicPartition
+from streams.kafka.log_reader import LogReader
+from streams.kafka.topics import partition_counts
+from streams.settings import Settings
+
+POLL_S = 0.2
+
+
+class ConsumerGroup:
+    """A group of the broker at `bootstrap`; waiting fails with `explain()` after a deadline in seconds."""
+
+    def __init__(self, settings: Settings, bootstrap: str, name: str) -> None:
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self.name = name
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        client = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await client.start()
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def members(self) -> int:
+        """Return how many members share the group's partitions, 0 while they are being shared out."""
+        async with self._admin() as client:
+            (answer,) = await client.describe_consumer_groups([self.name])
+        (group,) = answer.groups
+        _, _, state, _, _, members = group[:6]
+        return len(members) if state == "Stable" else 0
+
+    async def until_members(self, count: int, explain: Callable[[], str], deadline_s: float = 40.0) -> None:
+        """Wait until the group has settled with a number of members."""
+
+        async def check() -> bool:
+            return await self.members() == count
+
+        await _until(check, f"{count} members of {self.name}", explain, deadline_s)
+
+    async def committed(self) -> dict[TopicPartition, int]:
+        """Return the committed offset of each partition that has one."""
+        async with self._admin() as client:
+            offsets = await client.list_consumer_group_offsets(self.name)
+        return {TopicPartition(*source): found.offset for source, found in offsets.items()}
+
+    async def ends(self, *topics: str) -> dict[TopicPartition, int]:
+        """Return the end of each partition of topics that has records."""
+        counts = await partition_counts(self._settings, self._bootstrap, topics)
+        sources = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
+        async with LogReader(self._settings, self._bootstrap) as reader:
+            bounds = await reader.whole(sources)
+        return {source: end for source, (_, end) in bounds.items() if end}
+
+    async def until_done(self, topics: tuple[str, ...], explain: Callable[[], str], deadline_s: float = 60.0) -> None:
+        """Wait until everything there is in topics is committed."""
+
+        async def check() -> bool:
+            committed = await self.committed()
+            return all(committed.get(source, 0) >= end for source, end in (await self.ends(*topics)).items())
+
+        await _until(check, f"{self.name} without lag", explain, deadline_s)
+
+
+async def _until(
+    check: Callable[[], Awaitable[bool]], wanted: str, explain: Callable[[], str], deadline_s: float
+) -> None:
+    deadline = time.monotonic() + deadline_s
+    while not await check():
+        assert time.monotonic() < deadline, f"expected {wanted} within {deadline_s:g} s\n{explain()}"
+        await asyncio.sleep(POLL_S)
