@@ -1,4 +1,4 @@
-"""The typed records: one frozen class for each Avro record in schemas/avro/, field for field (a test holds them equal)."""
+"""The typed records: one frozen class for each Avro record of schemas/avro/, field for field (a test compares them)."""
 
 from __future__ import annotations
 
