@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.engine.batch import TopicPartition
 from streams.kafka.log_reader import LogReader
@@ -36,8 +37,11 @@ class ConsumerGroup:
 
     async def members(self) -> int:
         """Return how many members share the group's partitions, 0 while they are being shared out."""
-        async with self._admin() as client:
-            (answer,) = await client.describe_consumer_groups([self.name])
+        try:
+            async with self._admin() as client:
+                (answer,) = await client.describe_consumer_groups([self.name])
+        except GroupCoordinatorNotAvailableError:  # the broker makes its offsets topic when the first group comes
+            return 0
         (group,) = answer.groups
         _, _, state, _, _, members = group[:6]
         return len(members) if state == "Stable" else 0

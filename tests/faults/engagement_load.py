@@ -64,7 +64,10 @@ def load(seed: int, count: int) -> Load:
 
 
 async def produced(stack: Stack, load_: Load, batch_size: int = BATCH) -> AsyncIterator[int]:
-    """Append the events in batches and yield how many there are; one in ten goes to a partition that its key does not give, its repetition too."""
+    """Append the events in batches and yield how many there are.
+
+    One in ten goes to a partition that its key does not give, its repetition too.
+    """
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
     await producer.start()
     try:
