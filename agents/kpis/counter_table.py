@@ -49,6 +49,15 @@ class CounterTable:
         self._row[key] = row
         return row
 
+    @property
+    def capacity(self) -> int:
+        """Return how many rows there is room for: row numbers lie below."""
+        return len(self._values)
+
+    def all_counters(self) -> NDArray[np.int64]:
+        """Return a view of all counters by row, shape (capacity, width)."""
+        return self._values[:, 1:]
+
     def counters(self, rows: Rows) -> NDArray[np.int64]:
         """Return a copy of the counters, shape (rows, width)."""
         return self._values[rows, 1:]

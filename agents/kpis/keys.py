@@ -28,11 +28,6 @@ class PaneKey(NamedTuple):
         return cls(_GRANULARITY[letter], int(pane), persona_id)
 
 
-def persona_of(pane_key: str) -> str:
-    """Return the persona of a PaneKey's text."""
-    return pane_key.split("|", 2)[2]
-
-
 class PostKey(NamedTuple):
     """A post of a persona. Ids may hold any text, so the first is preceded by its length."""
 

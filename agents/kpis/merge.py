@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agents.kpis.counter_table import CounterTable
-from agents.kpis.counters import NUMBER
-from agents.kpis.keys import persona_of
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_block
 from agents.kpis.persona_counters import PersonaCounters
@@ -31,8 +29,7 @@ class _Partition:
     panes: set[str] = field(default_factory=set)  # keys that changed since the last flush
     posts: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
-    personas: set[str] = field(default_factory=set)
-    told: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)  # by persona and window
+    told: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)  # by persona and window
 
 
 class MergeStage(Stage):
@@ -58,7 +55,6 @@ class MergeStage(Stage):
             of[key[:1]].append((key[1:].decode(), value))
         partition.counters.load(of[PANES], of[POSTS])
         partition.applied.update((key, struct.unpack("<q", value)[0]) for key, value in of[APPLIED])
-        partition.personas.update(partition.counters.personas())
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
@@ -72,7 +68,7 @@ class MergeStage(Stage):
         return rejections
 
     def idle_flush_due(self) -> bool:
-        restored = any(partition.personas for partition in self._partitions.values())
+        restored = any(partition.counters.changed() for partition in self._partitions.values())
         return restored or self._clock_ms() // MINUTE_MS != self._swept_minute
 
     async def flush(self) -> Effects:
@@ -82,13 +78,11 @@ class MergeStage(Stage):
         self._swept_minute = now // MINUTE_MS
         for source, partition in self._partitions.items():
             effects.state += _changed_state(source, partition)
-            personas = partition.counters.personas() if sweep else sorted(partition.personas)
-            updates = [update for persona in personas for update in _updates(partition, persona, now)]
-            effects.outputs += [Output(TOPIC, update) for update in updates]
+            partition.counters.move_to(now)
+            effects.outputs += [Output(TOPIC, update) for update in _updates(partition, now)]
             if sweep:
                 expired = partition.counters.expire(now)
                 effects.state += [StateChange(source, PANES + key.encode(), None) for key in expired]
-            partition.personas.clear()
         return effects
 
     def counters(self) -> list[PersonaCounters]:
@@ -106,13 +100,11 @@ def _merge(partition: _Partition, row: Row) -> None:
     if partial.last_offset <= partition.applied.get(source, -1):
         return  # the fold said it again after a crash
     panes, posts = read_block(partial.panes), read_block(partial.posts)
-    partition.counters.add_panes(panes, row.offset)
-    partition.counters.add_posts(posts, row.offset)
+    partition.counters.add(panes, posts, row.offset)
     partition.applied[source] = partial.last_offset
     partition.sources.add(source)
     partition.panes.update(panes.keys)
     partition.posts.update(posts.keys)
-    partition.personas.update(map(persona_of, panes.keys))
 
 
 def _changed_state(source: TopicPartition, partition: _Partition) -> Iterator[StateChange]:
@@ -132,14 +124,12 @@ def _rows(source: TopicPartition, tag: bytes, table: CounterTable, keys: set[str
         yield StateChange(source, tag + key.encode(), value)
 
 
-def _updates(partition: _Partition, persona_id: str, now: int) -> list[KpiUpdate]:
-    counted = partition.counters.windows(persona_id, now)
-    recurring = int(counted[-1].counts[NUMBER["recurring_revenue_micros"]])
-    updates = []
-    for window in counted:
-        update = kpi_update(persona_id, window, recurring, now)
-        told = (*window.counts.tolist(), window.viral_posts or 0, update.revenue_projection_monthly_micros or 0)
-        if partition.told.get((persona_id, window.window.name)) != told:
-            partition.told[persona_id, window.window.name] = told
-            updates.append(update)
-    return updates
+def _updates(partition: _Partition, now: int) -> Iterator[KpiUpdate]:
+    """Yield updates of the windows whose counts are not those last told."""
+    for counted in partition.counters.take_changed():
+        update = kpi_update(counted, now)
+        told = (counted.counts, counted.viral_posts, update.revenue_projection_monthly_micros)
+        key = (counted.persona_id, counted.window.name)
+        if partition.told.get(key) != told:
+            partition.told[key] = told
+            yield update

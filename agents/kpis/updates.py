@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from agents.kpis.counters import COUNTERS, ENGAGEMENTS
 from agents.kpis.formulas import cost_per_follow_dollars, engagement_rate, revenue_projection_micros
@@ -14,15 +15,16 @@ TOPIC = "kpi.updates"
 PROJECTION_WINDOW = "30d"
 
 
-def kpi_update(persona_id: str, counted: WindowCounts, recurring_micros: int, now_ms: int) -> KpiUpdate:
-    """Return the update of a persona and window as of `now_ms`; `recurring_micros` is the level of recurring revenue."""
-    counts = dict(zip(COUNTERS, counted.counts.tolist(), strict=True))
+def kpi_update(counted: WindowCounts, now_ms: int) -> KpiUpdate:
+    """Return the update of a persona and window as of `now_ms`."""
+    persona_id = counted.persona_id
+    counts: dict[str, Any] = dict(zip(COUNTERS, counted.counts, strict=True))
     engagements = sum(counts[name] for name in ENGAGEMENTS)
     start_ms = counted.window.start_ms(now_ms)
     projection = None
     if counted.window.name == PROJECTION_WINDOW:
         one_off = counts["one_off_revenue_micros"]
-        projection = revenue_projection_micros(one_off, recurring_micros, counted.first_revenue_ms, now_ms)
+        projection = revenue_projection_micros(one_off, counted.recurring_micros, counted.first_revenue_ms, now_ms)
     return KpiUpdate(
         event_id=derived_id(persona_id, counted.window.name, str(now_ms)),
         occurred_at=_time(now_ms),

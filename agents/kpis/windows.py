@@ -25,17 +25,17 @@ class Window:
     granularity: Granularity
     length_ms: int
 
-    def first_pane(self, now_ms: int) -> int:
-        """Return the number of the first pane in the window that ends at `now_ms`, the current pane being its last."""
+    def panes(self, now_ms: int) -> range:
+        """Return the numbers of the panes in the window that ends at `now_ms`, the current pane being its last."""
+        if self.granularity == "lifetime":
+            return range(1)
         pane_ms = PANE_MS[self.granularity]
-        return now_ms // pane_ms - self.length_ms // pane_ms + 1
-
-    def last_pane(self, now_ms: int) -> int:
-        return now_ms // PANE_MS[self.granularity]
+        behind = now_ms // pane_ms + 1
+        return range(behind - self.length_ms // pane_ms, behind)
 
     def start_ms(self, now_ms: int) -> int | None:
         """Return the first instant of the window, None for the lifetime."""
-        return None if self.granularity == "lifetime" else self.first_pane(now_ms) * PANE_MS[self.granularity]
+        return None if self.granularity == "lifetime" else self.panes(now_ms).start * PANE_MS[self.granularity]
 
 
 WINDOWS: tuple[Window, ...] = (
@@ -47,11 +47,6 @@ WINDOWS: tuple[Window, ...] = (
 )
 
 LONGEST_MS = max(window.length_ms for window in WINDOWS)
-
-
-def is_late(occurred_at_ms: int, now_ms: int) -> bool:
-    """Tell whether an event is older than the longest rolling window: it moves the lifetime totals alone."""
-    return occurred_at_ms // HOUR_MS < oldest_hour(now_ms)
 
 
 def oldest_hour(now_ms: int) -> int:

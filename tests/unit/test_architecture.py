@@ -15,8 +15,24 @@ MAY_IMPORT = {
     "agents": {"schemas", "streams", "agents"},
     "sinks": {"schemas", "streams", "sinks"},
 }
-PURE = ["agents/kpis/windows.py", "agents/kpis/formulas.py", "agents/kpis/source_counters.py", "agents/kpis/persona_counters.py"]
-CLIENTS = {"faust", "mode", "aiokafka", "openai", "psycopg", "qdrant_client", "qdrant_edge", "prometheus_client", "aiohttp", "httpx"}
+PURE = [
+    "agents/kpis/windows.py",
+    "agents/kpis/formulas.py",
+    "agents/kpis/source_counts.py",
+    "agents/kpis/persona_counters.py",
+]
+CLIENTS = {
+    "faust",
+    "mode",
+    "aiokafka",
+    "openai",
+    "psycopg",
+    "qdrant_client",
+    "qdrant_edge",
+    "prometheus_client",
+    "aiohttp",
+    "httpx",
+}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -47,7 +63,9 @@ def test_logic_that_decides_knows_no_client(path: str) -> None:
 @pytest.mark.parametrize("package", sorted(MAY_IMPORT))
 def test_every_package_says_what_lives_there(package: str) -> None:
     folders = {path.parent for path in (REPOSITORY / package).rglob("*.py")}
-    silent = [folder.name for folder in folders if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))]
+    silent = [
+        folder.name for folder in folders if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    ]
     assert not silent
 
 

@@ -186,10 +186,11 @@ async def counted(partitions: Sequence[Sequence[Event]], seed: int, crashes: int
     for target in range(TARGETS):
         stage = await merged.run_merge(target, crashes)
         for counters in stage.counters():
-            for persona in counters.personas():
-                for window in counters.windows(persona, NOW_MS):
-                    named = dict(zip(COUNTERS, window.counts.tolist(), strict=True))
-                    counts[persona, window.window.name] = {name: n for name, n in named.items() if n}
+            counters.load((), ())  # whoever restores looks at every persona
+            counters.move_to(NOW_MS)
+            for window in counters.take_changed():
+                named = dict(zip(COUNTERS, window.counts, strict=True))
+                counts[window.persona_id, window.window.name] = {name: n for name, n in named.items() if n}
     return {key: of for key, of in counts.items() if of}
 
 
