@@ -15,12 +15,13 @@ from grafana.kpi_panels import history_panels, number_panels
 from grafana.promql import PERSONA_LABEL, PERSONA_VARIABLE
 from grafana.sources import PROMETHEUS
 from grafana.table_panels import table_panels
-from streams.metrics import ENGAGEMENTS
+from streams.metrics import ENGAGEMENTS, POSTS_GENERATED
 
 UID, TITLE = "business-kpis", "Business KPIs"
 DASHBOARD_FILE = Path(__file__).parent / "dashboards" / f"{UID}.json"
 WINDOWS = ("1h", "24h", "7d", "30d", "lifetime")
 FIRST_WINDOW = "24h"
+TOLD_OF_BY = (ENGAGEMENTS.name, POSTS_GENERATED.name)  # a persona is offered once it has engagement or a draft
 
 
 def business_kpis() -> Any:  # noqa: ANN401 - the SDK is untyped here, see pyproject.toml
@@ -55,12 +56,12 @@ def _persona_variable() -> Any:  # noqa: ANN401
         dashboard.QueryVariable(PERSONA_VARIABLE)
         .label("persona")
         .datasource(PROMETHEUS)
-        .query(f"label_values({ENGAGEMENTS.name}, {PERSONA_LABEL})")
+        .query(f'label_values({{__name__=~"{"|".join(TOLD_OF_BY)}"}}, {PERSONA_LABEL})')
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(multi=True)
         .include_all(include_all=True)
-        .current(VariableOption(text="All", value="$__all"))
+        .current(VariableOption(text=["All"], value=["$__all"]))
     )
 
 
@@ -71,7 +72,7 @@ def _window_variable() -> Any:  # noqa: ANN401
         .values(", ".join(WINDOWS))
         .multi(multi=True)
         .options([VariableOption(each == FIRST_WINDOW, each, each) for each in WINDOWS])
-        .current(VariableOption(selected=True, text=FIRST_WINDOW, value=FIRST_WINDOW))
+        .current(VariableOption(selected=True, text=[FIRST_WINDOW], value=[FIRST_WINDOW]))
     )
 
 

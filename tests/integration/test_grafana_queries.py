@@ -193,8 +193,8 @@ def test_rates_and_percentiles_are_numbers_above_zero(prometheus: Prometheus) ->
 
 def test_the_persona_variable_offers_the_personas_there_are(prometheus: Prometheus) -> None:
     [variable] = [each for each in BOARD["templating"]["list"] if each["name"] == "persona"]
-    [(metric, label)] = re.findall(r"^label_values\((\w+), (\w+)\)$", variable["query"])
-    assert prometheus.ask(f"label/{label}/values", **{"match[]": metric}) == [PERSONA]
+    [(selector, label)] = re.findall(r"^label_values\((.+), (\w+)\)$", variable["query"])
+    assert prometheus.ask(f"label/{label}/values", **{"match[]": selector}) == [PERSONA]
 
 
 async def fill(dsn: str) -> None:

@@ -129,7 +129,13 @@ def test_every_panel_reads_from_a_source_that_is_provisioned() -> None:
     assert {(panel["datasource"]["uid"], panel["datasource"]["type"]) for panel in PANELS} == provisioned
 
 
+def test_personas_are_offered_from_series_of_the_catalogue() -> None:
+    [persona] = [variable for variable in BOARD["templating"]["list"] if variable["name"] == "persona"]
+    [(names, label)] = re.findall(r'^label_values\(\{__name__=~"([\w|]+)"\}, (\w+)\)$', persona["query"])
+    assert all(label in CATALOGUE[name] for name in names.split("|"))
+
+
 def test_the_window_variable_offers_all_windows_and_24h_first() -> None:
     [window] = [variable for variable in BOARD["templating"]["list"] if variable["name"] == "window"]
     assert [option["value"] for option in window["options"]] == list(WINDOWS)
-    assert window["current"]["value"] == "24h"
+    assert window["current"]["value"] == ["24h"]
