@@ -12,11 +12,11 @@ from agents.deduplication.normalised_text import text_hash
 from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.verdict import judge
 from agents.pending_effects import PendingEffects
-from streams.wall_clock import utc_now
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import Batch, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
 from streams.identity import derived_id
+from streams.wall_clock import utc_now
 
 
 class DeduplicateStage(Stage):

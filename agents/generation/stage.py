@@ -17,12 +17,12 @@ from agents.llm.client import LanguageModelClient
 from agents.llm.provider import provider_of
 from agents.pending_effects import PendingEffects
 from agents.personas.directory import PersonaDirectory
-from streams.wall_clock import utc_now
 from schemas.records import PersonaRequest
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
 from streams.errors import RecordFault
 from streams.settings import Settings
+from streams.wall_clock import utc_now
 
 
 class GenerateStage(Stage):

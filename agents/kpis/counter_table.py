@@ -17,8 +17,8 @@ _LEAST_CAPACITY = 1024
 class CounterTable:
     """Counters by key, in arrays that whole batches are added to at once.
 
-    A row has `width` counters and a stamp: the offset up to which it is applied. Keys are text; a deleted row is zero and
-    its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1) bytes.
+    A row has `width` counters and a stamp: the offset up to which it is applied. Keys are text; a deleted row is zero
+    and its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1) bytes.
     """
 
     def __init__(self, width: int) -> None:

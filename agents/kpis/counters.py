@@ -31,7 +31,7 @@ _ONE_OFF = ("affiliate", "lead", "sale")
 _NO_POST = pl.lit(None, dtype=pl.String).alias("post_id")
 
 Contributions = pl.DataFrame
-"""Columns persona_id, post_id (null where none), occurred_at (ms), offset, counter (number in COUNTERS), amount (Int64)."""
+"""Columns persona_id, post_id (null where none), occurred_at (ms), offset, counter (number in COUNTERS), amount."""
 
 
 def contributions(topic: str, frame: pl.DataFrame) -> Contributions:

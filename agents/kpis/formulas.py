@@ -31,9 +31,10 @@ def are_viral(engagements: NDArray[np.int64], views: NDArray[np.int64]) -> NDArr
 def revenue_projection_micros(
     one_off_30d_micros: int, recurring_micros: int, first_revenue_ms: int | None, now_ms: int
 ) -> int:
-    """Return the monthly projection: the run rate of one-off revenue of 30 days, scaled by the days covered, plus recurring.
+    """Return the monthly projection: the run rate of one-off revenue of 30 days plus recurring revenue.
 
-    Days covered run from the first one-off revenue to now, at least 1 and at most 30. Integer arithmetic, rounded down.
+    The run rate is scaled by the days covered: from the first one-off revenue to now, at least 1 and at most 30.
+    Integer arithmetic, rounded down.
     """
     if first_revenue_ms is None:
         return recurring_micros

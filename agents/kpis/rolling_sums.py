@@ -42,8 +42,8 @@ class PaneRows:
 class RollingSums:
     """Sums of counters by persona over the panes of one window.
 
-    An amount counts while its pane lies in the window. When the clock moves, rows of panes that leave are subtracted and
-    rows of panes that enter are added, so that a step costs what the panes at the edges hold, not what the window holds.
+    An amount counts while its pane lies in the window. When the clock moves, rows of panes that leave are subtracted
+    and rows of panes that enter are added: a step costs what the panes at the edges hold, not what the window holds.
     """
 
     def __init__(self, window: Window, width: int) -> None:
@@ -63,7 +63,7 @@ class RollingSums:
             self._sums = np.concatenate((self._sums, more))
 
     def add(self, personas: Ints, panes: Ints, counters: Ints, amounts: Ints) -> None:
-        """Add amounts whose panes are of the window's granularity; those outside the window don't count. Shapes (n,)."""
+        """Add amounts in panes of the window's granularity; those outside the window don't count. Shapes (n,)."""
         inside = (panes >= self._panes.start) & (panes < self._panes.stop)
         np.add.at(self._sums, (personas[inside], counters[inside]), amounts[inside])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Boundaries:
     def cut(self, start: int, end: int) -> list[OffsetRange]:
         """Cut offsets from `start` up to `end` so that no range reaches across an earlier end."""
         cuts = [start, *(earlier for earlier in self._ends if start < earlier < end), end]
-        return [OffsetRange(*pair) for pair in zip(cuts, cuts[1:], strict=False)]
+        return [OffsetRange(*pair) for pair in pairwise(cuts)]
 
     def extended(self, ranges: Sequence[OffsetRange]) -> Boundaries:
         """Return the ends to remember while these ranges go out: theirs, and earlier ones behind the first start."""

@@ -13,8 +13,8 @@ from rich.table import Table
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona_file import SAMPLES, read_personas
 from agents.personas.persona_topic import apply_personas, read_directory
-from streams.wall_clock import utc_now
 from streams.settings import current_settings
+from streams.wall_clock import utc_now
 
 
 @click.group(epilog="Example: threads-agent personas apply my-personas.yaml")

@@ -9,11 +9,11 @@ from typing import ClassVar
 from agents.pending_effects import PendingEffects
 from agents.personas.directory import PersonaDirectory
 from agents.scoring.quality import score_draft
-from streams.wall_clock import utc_now
 from schemas.records import DraftGenerated, DraftScored
 from streams.engine.batch import Batch, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage
 from streams.identity import derived_id
+from streams.wall_clock import utc_now
 
 
 class ScoreStage(Stage):

@@ -15,7 +15,7 @@ from streams.engine.slices import FetchedRecord
 from streams.schema_faults import schema_faults
 
 ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
-"""Read (partition, first offset, offset behind the last) of the log, block by block; offsets that are gone are skipped."""
+"""Read (partition, first offset, offset behind the last) of the log in blocks; offsets that are gone are skipped."""
 
 
 class DuplicateFilter:

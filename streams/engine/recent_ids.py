@@ -25,9 +25,10 @@ class _Segment:
 class RecentIds:
     """Remember the event ids of the last `horizon` offsets of one partition as 64-bit hashes, 16 bytes each.
 
-    An event is a repetition when the same id stands at one of the `horizon` offsets before it, itself a repetition or
-    not: a function of the log alone, so any batching and any restart gives the same answer once `remember` was fed the
-    log before the restart point. Two different ids share a hash with probability n / 2**64, 5e-14 an event at a million.
+    An event is a repetition when the same id stands at one of the `horizon` offsets before it, whether a repetition
+    itself or not. This is a function of the log alone: any batching and any restart gives the same answer, once
+    `remember` was fed the log before the restart point. Two ids share a hash with probability n / 2**64, which is 5e-14
+    an event at a million.
 
     The ids are kept in sorted segments that are merged when they have grown alike, so that an event costs O(log n).
     """

@@ -30,7 +30,7 @@ class StateChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A record to append to a topic of the catalogue; the key is the record's own unless `partition` is set."""
+    """A record to append to a topic of the catalogue, by its key unless `partition` is set."""
 
     topic: str
     record: Record
@@ -39,7 +39,7 @@ class Output:
 
 @dataclass(slots=True)
 class Effects:
-    """What a checkpoint makes durable, in this order: state, then outputs. Both are acknowledged before any offset is."""
+    """What a checkpoint makes durable: state first, then outputs, both acknowledged before any offset is committed."""
 
     state: list[StateChange] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Stage(ABC):
     """Work on batches, folded into memory and made durable at checkpoints.
 
     The loop calls one method of a stage at a time, never two at once:
-    `open`, then for each partition `restore`, then `add` and `flush` in turn, at a rebalance `drop`, at the end `close`.
+    `open`, then for each partition `restore`, then `add` and `flush` in turn, at a rebalance `drop`, and `close`.
 
     - `add` may await, and raises `Unavailable` when the surroundings fail: it is called again with the same batch, so
       it must not have folded any of it. It returns the records it refuses; any other exception ends the worker, which

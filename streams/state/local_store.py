@@ -17,7 +17,7 @@ _STATE = b"s"
 
 
 class LocalStore(Protocol):
-    """The state of one partition up to an offset of its changelog. `apply` is atomic: all changes with their position."""
+    """The state of one partition up to an offset of its changelog; `apply` is atomic: all changes and the position."""
 
     def position(self) -> int | None:
         """Return the changelog offset up to which changes are in, None when the store is new."""
@@ -79,7 +79,7 @@ class RocksStore:
 
     def _open(self) -> Rdict:
         options = Options(raw_mode=True)
-        options.create_if_missing(True)
+        options.create_if_missing(True)  # noqa: FBT003 - RocksDB's own signature
         return Rdict(str(self._folder), options=options)
 
     def position(self) -> int | None:

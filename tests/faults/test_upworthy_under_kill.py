@@ -1,4 +1,4 @@
-"""Every row of the real archive is counted once, in Postgres, in the KPIs and in Prometheus, while workers are killed."""
+"""Every row of the real archive counts once, in Postgres, in the KPIs and in Prometheus, while workers are killed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Reader:
     def postgres(self) -> Sums:
         query = "SELECT kind, sum(count)::bigint FROM engagement WHERE persona_id = %s GROUP BY kind"
         with psycopg.connect(self._stack.postgres_dsn, connect_timeout=10) as connection:
-            found = dict(connection.execute(query, (self._persona,)).fetchall())
+            found: dict[str, int] = dict(connection.execute(query, (self._persona,)).fetchall())
         return Sums(found.get("view", 0), found.get("click", 0))
 
     def kpis(self) -> Sums:

@@ -1,4 +1,4 @@
-"""Checkpoints and retries: due by time, records or bytes, at a bounded share of the time; the surroundings are waited out."""
+"""Checkpoints are due by time, records or bytes, at a bounded share of the time; the surroundings are waited out."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def in_batches(recent: RecentIds, ids: list[int], offsets: list[int], size: int)
     restart=st.integers(0, 120),
     warm_size=st.integers(1, 50),
 )
-def test_repetitions_within_the_horizon_are_found_across_restarts(
+def test_repetitions_within_the_horizon_are_found_across_restarts(  # noqa: PLR0917 - Hypothesis draws them
     ids: list[int], gaps: list[int], horizon: int, size: int, restart: int, warm_size: int
 ) -> None:
     offsets = np.cumsum(gaps[: len(ids)]).tolist()

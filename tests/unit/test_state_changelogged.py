@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ async def write(state: ChangeloggedState, *changes: StateChange) -> None:
 
 
 @pytest.fixture(params=[RocksStore, MemoryStore], ids=["rocksdb", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> LocalStore:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalStore]:
     made = RocksStore(tmp_path / "db") if request.param is RocksStore else MemoryStore()
-    request.addfinalizer(made.close)
-    return made
+    yield made
+    made.close()
 
 
 def test_a_store_holds_what_was_put_and_not_deleted(store: LocalStore) -> None:

@@ -1,4 +1,4 @@
-"""This platform with every guarantee on: the kpis role as a worker runs it, until all is durable and merged.
+"""The platform with every guarantee on: the kpis role as a worker runs it, until all is durable and merged.
 
 The time goes from the first partition taken over to the moment when the broker has the committed offsets of all events
 and of all partials: state in its changelogs and local stores, duplicates dropped, KPI updates told.
@@ -79,7 +79,7 @@ def _stages(watch: Stopwatch, merge: MergeStage, settings: Settings) -> Sequence
 async def _created(settings: Settings, bootstrap: str) -> None:
     """Create the topics; one that was just deleted can be made again only a moment later."""
     while any(change.state == "missing" for change in await create_topics(settings, bootstrap)):
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(POLL_S)  # noqa: ASYNC110 - the broker tells nobody
 
 
 async def _all_committed(task: Assignment, settings: Settings, admin: AIOKafkaAdminClient) -> bool:
