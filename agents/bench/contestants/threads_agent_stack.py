@@ -78,8 +78,10 @@ def _stages(watch: Stopwatch, merge: MergeStage, settings: Settings) -> Sequence
 
 async def _created(settings: Settings, bootstrap: str) -> None:
     """Create the topics; one that was just deleted can be made again only a moment later."""
-    while any(change.state == "missing" for change in await create_topics(settings, bootstrap)):
-        await asyncio.sleep(POLL_S)  # noqa: ASYNC110 - the broker tells nobody
+    while any(  # noqa: ASYNC110 - the broker tells nobody
+        change.state == "missing" for change in await create_topics(settings, bootstrap)
+    ):
+        await asyncio.sleep(POLL_S)
 
 
 async def _all_committed(task: Assignment, settings: Settings, admin: AIOKafkaAdminClient) -> bool:
