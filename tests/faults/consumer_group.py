@@ -56,8 +56,11 @@ class ConsumerGroup:
 
     async def committed(self) -> dict[TopicPartition, int]:
         """Return the committed offset of each partition that has one."""
-        async with self._admin() as client:
-            offsets = await client.list_consumer_group_offsets(self.name)
+        try:
+            async with self._admin() as client:
+                offsets = await client.list_consumer_group_offsets(self.name)
+        except GroupCoordinatorNotAvailableError:
+            return {}
         return {TopicPartition(*source): found.offset for source, found in offsets.items()}
 
     async def ends(self, *topics: str) -> dict[TopicPartition, int]:
