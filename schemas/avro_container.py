@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from schemas.avro_layout import PADDING_BYTES, branches
+from schemas.avro_primitives import encoded_long
 from schemas.definitions import AvroSchema
 
 _SYNC = b"threads-columns!"
@@ -46,7 +47,7 @@ class Container:
         """
         lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
         ends = np.cumsum(lengths)
-        head = b"".join((self.head, _long(len(values)), _long(int(ends[-1]))))
+        head = b"".join((self.head, encoded_long(len(values)), encoded_long(int(ends[-1]))))
         ends += len(head)
         return Block(b"".join((head, *values, _SYNC)), ends - lengths, ends)
 
@@ -70,8 +71,8 @@ def container_of(schema: AvroSchema) -> Container:
     fields = [{"name": field["name"], "type": _plain(field["type"])} for field in schema["fields"]]
     plain = {"type": "record", "name": "Framed", "fields": _FRAME_FIELDS + fields}
     meta = (("avro.schema", json.dumps(plain).encode()), ("avro.codec", b"null"))
-    pairs = b"".join(_long(len(part)) + part for key, text in meta for part in (key.encode(), text))
-    head = _MAGIC + _long(len(meta)) + pairs + b"\x00" + _SYNC
+    pairs = b"".join(encoded_long(len(part)) + part for key, text in meta for part in (key.encode(), text))
+    head = _MAGIC + encoded_long(len(meta)) + pairs + b"\x00" + _SYNC
     return Container(head, [field["name"] for field in schema["fields"]])
 
 
@@ -80,13 +81,3 @@ def _plain(kind: Any) -> Any:  # noqa: ANN401 - Avro types are str, list or dict
     name = value_kind["type"] if isinstance(value_kind, dict) else value_kind
     plain = "long" if name in ("enum", "int") else name
     return plain if null is None else [plain, "null"][:: -1 if null == 0 else 1]
-
-
-def _long(number: int) -> bytes:
-    """Encode a count or a length as Avro does (zigzag varint)."""
-    rest, encoded = number << 1, bytearray()
-    while rest > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        encoded.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    encoded.append(rest)
-    return bytes(encoded)

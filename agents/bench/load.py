@@ -15,8 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.bench.answers import write_answer
-from agents.bench.avro_values import Chunk, encode, varint
+from agents.bench.avro_values import Chunk, encode
 from agents.bench.workload import Workload, WorkloadSize, expected_answer, generate, persona_name
+from schemas.avro_primitives import encoded_long
 from schemas.catalogue import topic_named
 from schemas.definitions import definition
 from schemas.known_writers import KnownWriters
@@ -75,7 +76,7 @@ def write_container(path: Path, chunks: Iterable[Chunk]) -> None:
         file.write(head.getvalue())
         for chunk in chunks:
             block = b"".join(chunk.bodies)
-            file.write(varint(len(chunk.bodies)) + varint(len(block)) + block + SYNC_MARKER)
+            file.write(encoded_long(len(chunk.bodies)) + encoded_long(len(block)) + block + SYNC_MARKER)
 
 
 async def fill(bootstrap: str, topic: str, partitions: int, workload: Workload) -> None:

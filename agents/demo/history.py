@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from agents.demo.sample_engagement import HEADER, write_sample
@@ -11,9 +12,9 @@ from agents.importing.csv_source import open_csv
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.presets import mapping_of
 from agents.importing.rows import RowReader
+from agents.importing.run import BLOCK_ROWS
 from agents.personas.persona_file import SAMPLES, read_personas
 from schemas.records import EngagementKind
-from streams.errors import RecordFault
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARCHIVE = PROJECT.parent / "shared" / "data" / "upworthy_headlines.csv.gz"
@@ -51,13 +52,11 @@ def totals_of(history: History) -> Totals:
     totals: dict[tuple[str, EngagementKind], int] = {}
     with open_csv(history.path) as source:
         layout = bind(history.mapping, source.header, history.path.name)
-        reader = RowReader(layout, source_key="totals", source="totals", shift_ms=0)
-        for row in source.rows:
-            try:
-                events = reader.events(row).engagement
-            except RecordFault:
-                continue  # the import leaves the row out, too, and says so
-            for event in events:
-                key = event.persona_id, event.kind
-                totals[key] = totals.get(key, 0) + event.count
+        reader = RowReader(layout)
+        while rows := list(islice(source.rows, BLOCK_ROWS)):
+            block, _ = reader.read(rows)  # the import leaves bad rows out, too, and says so
+            for persona_id, counts in zip(block.persona_ids, block.counts.tolist(), strict=True):
+                for kind, count in zip(reader.kinds, counts, strict=True):
+                    if count:
+                        totals[persona_id, kind] = totals.get((persona_id, kind), 0) + count
     return totals

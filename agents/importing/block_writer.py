@@ -1,75 +1,106 @@
-"""Blocks of records to Kafka in whole batches: encoded once, grouped by partition, acknowledged together."""
+"""Blocks of events to Kafka in whole batches: encoded by column, grouped by partition, acknowledged together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from aiokafka.partitioner import murmur2
-
-from schemas.catalogue import Topic
-from schemas.codec_rows import RowCodec
-from schemas.errors import EncodeFault, RegistryUnavailable, UnknownSchema
-from schemas.records import Record
+from agents.importing.events import ENGAGEMENT, POSTS, EventColumns
+from schemas.column_encoder import ColumnEncoder
+from schemas.definitions import definition
+from schemas.known_writers import KnownWriters
 from schemas.registry import SchemaRegistry
-from streams.errors import RecordFault, Unavailable
-from streams.kafka.producer import EventProducer
-from streams.kafka.record_size import check_size
+from schemas.wire_format import header
+from streams.engine.batch import TopicPartition
+from streams.errors import RecordFault
+from streams.kafka.partitioning import partition_of
+from streams.kafka.producer import EventProducer, Pair
+from streams.kafka.record_size import check_size, record_limit
+from streams.schema_faults import schema_faults
 from streams.settings import Settings
 
 KEYS_KEPT = 65_536
-POSITIVE = 0x7FFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBlock:
+    """What a block appends to each partition, and the rows that were refused because a record is too large."""
+
+    pairs: Mapping[TopicPartition, Sequence[Pair]]
+    faults: Sequence[RecordFault]
+
+    @property
+    def records(self) -> int:
+        """Return how many records it appends."""
+        return sum(map(len, self.pairs.values()))
 
 
 class BlockWriter:
-    """Collect the encoded records of a block, then append them all, partitioned by key as Kafka's own clients do."""
+    """Encode events and append them, partitioned by key as Kafka's Java clients do."""
 
     def __init__(
         self, producer: EventProducer, registry: SchemaRegistry, settings: Settings, partitions: Mapping[str, int]
     ) -> None:
-        """Write through `producer`; `partitions` says how many each topic has."""
-        self._producer = producer
-        self._codec = RowCodec(registry)
-        self._settings = settings
-        self._partitions = partitions
-        self._waiting: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
-
-    def add(self, topic: Topic, records: Sequence[Record]) -> None:
-        """Encode records for the next `flush`, all of them or, when one is refused, none.
+        """Write through `producer`; `partitions` says how many each topic has.
 
         Raises:
-            RecordFault: one does not fit its schema or is too large.
-            Unavailable: the registry does not answer, or lacks the schema.
+            Unavailable: the registry does not answer.
+            SettingsError: the registry lacks a schema.
         """
-        pairs = []
-        for record in records:
-            key = str(getattr(record, topic.key or "")).encode()
-            try:
-                value = self._codec.encode(topic, record)
-            except EncodeFault as fault:
-                raise RecordFault(str(fault)) from fault
-            except (RegistryUnavailable, UnknownSchema) as error:
-                raise Unavailable(str(error)) from error
-            check_size(topic.name, len(key) + len(value), self._settings)
-            pairs.append((key, value))
-        for key, value in pairs:
-            target = (topic.name, _hash(key) % self._partitions[topic.name])
-            self._waiting.setdefault(target, []).append((key, value))
+        self._producer = producer
+        self._settings = settings
+        self._partitions = partitions
+        writers = KnownWriters(registry)
+        with schema_faults():
+            self._frames = {topic.name: header(writers.written_id(topic)) for topic in (ENGAGEMENT, POSTS)}
+        self._encoders = {
+            topic.name: ColumnEncoder(definition(topic.record.schema_name)) for topic in (ENGAGEMENT, POSTS)
+        }
 
-    async def flush(self) -> int:
-        """Append what was added and wait for every acknowledgement; return how many records it was.
+    def encode(self, groups: Sequence[EventColumns]) -> EncodedBlock:
+        """Encode the events of a block; where one of a row is too large for its topic, all of the row are left out."""
+        encoded = [(each, self._values(each)) for each in groups if each.lines]
+        refused: dict[int, RecordFault] = {}
+        for events, values in encoded:
+            refused |= self._too_large(events, values)
+        pairs: dict[TopicPartition, list[Pair]] = {}
+        for events, values in encoded:
+            name, count = events.topic.name, self._partitions[events.topic.name]
+            for key, value, line in zip(events.keys, values, events.lines, strict=True):
+                if line not in refused:
+                    target, key_bytes = _placed(name, key, count)
+                    pairs.setdefault(target, []).append((key_bytes, value))
+        return EncodedBlock(pairs, [refused[line] for line in sorted(refused)])
+
+    async def append(self, block: EncodedBlock) -> None:
+        """Append a block and wait for every acknowledgement.
 
         Raises:
             Unavailable: the broker does not answer; some may have arrived.
         """
-        waiting, self._waiting = self._waiting, {}
-        appends = [self._producer.append_raw(topic, number, pairs) for (topic, number), pairs in waiting.items()]
-        await asyncio.gather(*appends)
-        return sum(map(len, waiting.values()))
+        await asyncio.gather(*(self._producer.append_raw(*target, pairs) for target, pairs in block.pairs.items()))
+
+    def _values(self, events: EventColumns) -> list[bytes]:
+        name = events.topic.name
+        with schema_faults():
+            return self._encoders[name].encode(events.columns, self._frames[name])
+
+    def _too_large(self, events: EventColumns, values: Sequence[bytes]) -> dict[int, RecordFault]:
+        limit = record_limit(events.topic.name, self._settings)
+        if max(map(len, values)) + 4 * max(map(len, events.keys)) <= limit:  # UTF-8 takes 4 bytes a letter at most
+            return {}
+        faults = {}
+        for key, value, line in zip(events.keys, values, events.lines, strict=True):
+            try:
+                check_size(events.topic.name, len(key.encode()) + len(value), self._settings)
+            except RecordFault as fault:
+                faults[line] = RecordFault(f"line {line}: {fault}")
+        return faults
 
 
 @lru_cache(maxsize=KEYS_KEPT)
-def _hash(key: bytes) -> int:
-    hashed: int = murmur2(key)
-    return hashed & POSITIVE
+def _placed(topic: str, key: str, partitions: int) -> tuple[TopicPartition, bytes]:
+    encoded = key.encode()
+    return TopicPartition(topic, partition_of(encoded, partitions)), encoded

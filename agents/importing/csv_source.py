@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from agents.importing.fields import ImportFault
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 16 * 2**20
+BUFFER_BYTES = 2**18
 
 
 class Digest(Protocol):
@@ -71,7 +73,10 @@ def open_csv(path: Path, digest: Digest | None = None) -> Iterator[CsvSource]:
 def _open_content(path: Path) -> AbstractContextManager[BinaryIO]:
     with path.open("rb") as stream:
         gzipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    return cast("BinaryIO", gzip.open(path, "rb") if gzipped else path.open("rb"))
+    if not gzipped:
+        return path.open("rb")
+    unpacked = cast("io.RawIOBase", gzip.GzipFile(path))  # its own readline is slow, the buffer's is not
+    return io.BufferedReader(unpacked, BUFFER_BYTES)
 
 
 def _decoded_lines(stream: BinaryIO, file_name: str, digest: Digest | None) -> Iterator[str]:

@@ -1,133 +1,155 @@
-"""Rows to events: one engagement event for each kind that a row counts, one post for each distinct text."""
+"""Rows to columns: a block of rows is read field by field, and what is wrong with a row is said with its line."""
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from agents.importing.csv_source import CsvRow
 from agents.importing.fields import COUNT_FIELDS, Layout
-from agents.importing.times import as_datetime, time_reader
-from schemas.records import EngagementEvent, PostPublished
+from agents.importing.times import time_reader
 from streams.errors import RecordFault
-from streams.identity import derived_id
+from streams.rules import LATEST_MS, shown
 
 MAX_COUNT = 2**63 - 1
-POSTS_REMEMBERED = 200_000  # a post that comes again after so many others is sent again, with the same event_id
+DISTINCT_COUNTS_KEPT = 65_536
 
-_COUNT = re.compile(r"\d+(?:\.0+)?", re.ASCII)
+_COUNT = re.compile(r"0*(\d{1,19})(?:\.0+)?", re.ASCII)
+_BAD_COUNT = "is not a whole number from 0 to 2^63-1, written in digits alone"
+
+Problems = dict[int, list[str]]
 
 
-class RowEvents(NamedTuple):
-    """What one row becomes: `post` when the row is the first with its post."""
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """The good rows of a block as columns, in the order of the file.
 
-    engagement: list[EngagementEvent]
-    post: PostPublished | None
+    `numbers` count the file's rows from 1, `lines` are where they begin; `occurred_ms` is (rows,) epoch milliseconds;
+    `counts` is (rows, kinds), in the order of the reader's `kinds`. `post_ids` and `texts` are None where not mapped.
+    """
+
+    numbers: Sequence[int]
+    lines: Sequence[int]
+    occurred_ms: npt.NDArray[np.int64]
+    persona_ids: Sequence[str]
+    post_ids: Sequence[str] | None
+    texts: Sequence[str] | None
+    counts: npt.NDArray[np.int64]
 
 
 class RowReader:
-    """Turn rows of one file into events; the same row gives the same events, in any run."""
+    """Read rows of one file by its layout; `shift_ms` is added to every time."""
 
-    def __init__(self, layout: Layout, *, source_key: str, source: str, shift_ms: int, simulated: bool = False) -> None:
-        """Read by `layout`; `source` is what the events name as theirs, `shift_ms` is added to every time."""
-        mapping = layout.mapping
-        self._layout = layout
-        self._source_key = source_key
-        self._source = source
-        self._shift_ms = shift_ms
-        self._simulated = simulated
-        self._read_time = time_reader(mapping.time_format)
+    def __init__(self, layout: Layout, *, shift_ms: int = 0) -> None:
         at = layout.positions
-        self._counts = [(name, kind, at[name]) for name, kind in COUNT_FIELDS.items() if name in at]
-        self._posts: OrderedDict[str, None] = OrderedDict()
+        self._layout = layout
+        self._shift_ms = shift_ms
+        self._read_time = time_reader(layout.mapping.time_format)
+        self._count_fields = [name for name in COUNT_FIELDS if name in at]
+        self.kinds = [COUNT_FIELDS[name] for name in self._count_fields]
 
-    def events(self, row: CsvRow) -> RowEvents:
-        """Return the events of a row; kinds with a count of zero, or an empty cell, give none.
+    def read(self, rows: Sequence[CsvRow]) -> tuple[RowBlock, list[RecordFault]]:
+        """Return the good rows, and a fault for each bad one: its line and everything that is wrong with it."""
+        width = self._layout.width
+        problems: Problems = {
+            row.line: [f"has {len(row.cells)} cells, the header has {width}"] for row in rows if len(row.cells) != width
+        }
+        whole = [row for row in rows if len(row.cells) == width] if problems else rows
+        block = self._columns(whole, problems)
+        if problems:
+            block = _without(block, problems)
+        return block, [RecordFault(f"line {line}: {'; '.join(problems[line])}") for line in sorted(problems)]
 
-        Raises:
-            RecordFault: the row is bad; the text says its line and everything that is wrong with it.
-        """
-        problems: list[str] = []
-        if len(row.cells) != self._layout.width:
-            raise RecordFault(f"line {row.line}: has {len(row.cells)} cells, the header has {self._layout.width}")
-        occurred_at = self._time(row, problems)
-        persona_id = self._layout.mapping.persona_id or self._filled("persona_id", row, problems)
-        post_id = self._post_id(row, problems)
-        counts = [(kind, self._count(name, row.cells[at], problems)) for name, kind, at in self._counts]
-        text = row.cells[self._layout.positions["text"]] if "text" in self._layout.positions else None
-        if problems or occurred_at is None:
-            raise RecordFault(f"line {row.line}: " + "; ".join(problems))
-        engagement = [
-            EngagementEvent(
-                event_id=derived_id(self._source_key, str(row.number), kind),
-                occurred_at=occurred_at,
-                persona_id=persona_id,
-                post_id=post_id,
-                kind=kind,
-                count=count,
-                source=self._source,
-                simulated=self._simulated,
-            )
-            for kind, count in counts
-            if count
-        ]
-        return RowEvents(engagement, self._post(post_id, text, occurred_at, persona_id))
-
-    def _post(
-        self, post_id: str | None, text: str | None, occurred_at: datetime, persona_id: str
-    ) -> PostPublished | None:
-        if post_id is None or text is None or self._seen(post_id):
-            return None
-        return PostPublished(
-            event_id=derived_id(self._source_key, "post", post_id),
-            occurred_at=occurred_at,
-            persona_id=persona_id,
-            post_id=post_id,
-            text=text,
-            source=self._source,
-            simulated=self._simulated,
+    def _columns(self, rows: Sequence[CsvRow], problems: Problems) -> RowBlock:
+        lines = [row.line for row in rows]
+        numbers = [row.number for row in rows]
+        cells = list(zip(*(row.cells for row in rows), strict=True)) or [()] * self._layout.width
+        columns = {name: cells[place] for name, place in self._layout.positions.items()}
+        times = _read("occurred_at", columns["occurred_at"], self._time, lines, problems)
+        persona_id = self._layout.mapping.persona_id
+        personas = [persona_id] * len(rows) if persona_id else _filled("persona_id", columns, lines, problems)
+        posts = _filled("post_id", columns, lines, problems) if "post_id" in columns else None
+        if posts is not None and self._layout.mapping.post_per_row:
+            posts = [f"{post}-{number}" for post, number in zip(posts, numbers, strict=True)]
+        counts = [_read(name, columns[name], _count, lines, problems) for name in self._count_fields]
+        return RowBlock(
+            numbers=numbers,
+            lines=lines,
+            occurred_ms=np.array(times, dtype=np.int64),
+            persona_ids=personas,
+            post_ids=posts,
+            texts=columns.get("text"),
+            counts=np.array(counts, dtype=np.int64).reshape(len(counts), len(rows)).T,
         )
 
-    def _seen(self, post_id: str) -> bool:
-        if post_id in self._posts:
-            self._posts.move_to_end(post_id)
-            return True
-        self._posts[post_id] = None
-        if len(self._posts) > POSTS_REMEMBERED:
-            self._posts.popitem(last=False)
-        return False
-
-    def _filled(self, name: str, row: CsvRow, problems: list[str]) -> str:
-        cell = row.cells[self._layout.positions[name]].strip()
-        if not cell:
-            problems.append(f"{name} is empty")
-        return cell
-
-    def _post_id(self, row: CsvRow, problems: list[str]) -> str | None:
-        if "post_id" not in self._layout.positions:
-            return None
-        post_id = self._filled("post_id", row, problems)
-        return f"{post_id}-{row.number}" if self._layout.mapping.post_per_row else post_id
-
-    def _time(self, row: CsvRow, problems: list[str]) -> datetime | None:
-        cell = row.cells[self._layout.positions["occurred_at"]]
+    def _time(self, cell: str) -> int:
         try:
-            return as_datetime(self._read_time(cell) + self._shift_ms)
-        except ValueError as error:
-            problems.append(f"occurred_at {cell!r} {error}")
+            at_ms = self._read_time(cell) + self._shift_ms
         except OverflowError:
-            problems.append(f"occurred_at {cell!r} is outside the calendar")
-        return None
+            at_ms = -1
+        if not 0 <= at_ms <= LATEST_MS:
+            raise ValueError("is outside the calendar: times from 1970 to 9999 are taken")
+        return at_ms
 
-    def _count(self, name: str, cell: str, problems: list[str]) -> int:
-        text = cell.strip()
-        if not text:
-            return 0
-        if _COUNT.fullmatch(text):
-            count = int(text.partition(".")[0])
-            if count <= MAX_COUNT:
-                return count
-        problems.append(f"{name} {cell!r} is not a whole number from 0 to 2^63-1, written in digits alone")
+
+def _without(block: RowBlock, problems: Problems) -> RowBlock:
+    good = [line not in problems for line in block.lines]
+
+    def chosen(column: Sequence[Any] | None) -> Any:  # noqa: ANN401 - of the type it takes
+        return None if column is None else list(compress(column, good))
+
+    return RowBlock(
+        numbers=chosen(block.numbers),
+        lines=chosen(block.lines),
+        occurred_ms=block.occurred_ms[good],
+        persona_ids=chosen(block.persona_ids),
+        post_ids=chosen(block.post_ids),
+        texts=chosen(block.texts),
+        counts=block.counts[good],
+    )
+
+
+def _read(
+    name: str, cells: Sequence[str], read: Callable[[str], int], lines: Sequence[int], problems: Problems
+) -> list[int]:
+    """Read a column of numbers; where a cell can't be read, note the problem and put 0 in its place."""
+    try:
+        return list(map(read, cells))
+    except ValueError:
+        pass  # which cells: found below, one by one
+    values = []
+    for line, cell in zip(lines, cells, strict=True):
+        try:
+            values.append(read(cell))
+        except ValueError as error:
+            problems.setdefault(line, []).append(f"{name} {shown(cell)} {error}")
+            values.append(0)
+    return values
+
+
+def _filled(name: str, columns: dict[str, Any], lines: Sequence[int], problems: Problems) -> list[str]:
+    values = [cell.strip() for cell in columns[name]]
+    if not all(values):
+        for line, value in zip(lines, values, strict=True):
+            if not value:
+                problems.setdefault(line, []).append(f"{name} is empty")
+    return values
+
+
+@lru_cache(maxsize=DISTINCT_COUNTS_KEPT)
+def _count(cell: str) -> int:
+    text = cell.strip()
+    if not text:
         return 0
+    found = _COUNT.fullmatch(text)
+    count = int(found[1]) if found else -1
+    if not 0 <= count <= MAX_COUNT:
+        raise ValueError(_BAD_COUNT)
+    return count

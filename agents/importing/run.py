@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -9,13 +10,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from agents.importing.block_writer import BlockWriter
+from agents.importing.block_writer import BlockWriter, EncodedBlock
 from agents.importing.csv_source import CsvRow, open_csv
+from agents.importing.events import ENGAGEMENT, POSTS, EventMaker
 from agents.importing.fields import FieldMapping
 from agents.importing.ledger import Ledger, first_entry, read_progress
 from agents.importing.rows import RowReader
 from agents.importing.survey import Survey, survey_file
-from schemas.catalogue import topic_named
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
@@ -27,8 +28,6 @@ from streams.wall_clock import now_ms
 
 BLOCK_ROWS = 2_000
 FAULTS_KEPT = 10
-ENGAGEMENT = topic_named("engagement.events")
-POSTS = topic_named("posts.published")
 
 OnRows = Callable[[int, int], None]
 """Called with the rows that are in and the rows there are."""
@@ -86,15 +85,10 @@ async def import_file(
         entry = ledger.progress
         report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
         if not entry.finished:
-            reader = RowReader(
-                survey.layout,
-                source_key=entry.source,
-                source=source,
-                shift_ms=entry.shift_ms,
-                simulated=simulated,
-            )
+            reader = RowReader(survey.layout, shift_ms=entry.shift_ms)
+            events = EventMaker(reader.kinds, source_key=entry.source, source=source, simulated=simulated)
             with open_csv(path) as opened:
-                await _Sender(reader, writer, ledger, report).send(opened.rows, on_rows or _nobody)
+                await _Sender(reader, events, writer, ledger, report).send(opened.rows, on_rows or _nobody)
     report.seconds = time.monotonic() - began
     return report
 
@@ -122,10 +116,24 @@ def _shift_ms(survey: Survey) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class _Block:
+    """A block of rows, read and encoded; `last` is the number of its last row."""
+
+    encoded: EncodedBlock
+    faults: list[RecordFault]
+    rows: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Sender:
-    """Send rows of one file block by block: events first, then the note in the ledger that they are in."""
+    """Send rows of one file block by block: events first, then the note in the ledger that they are in.
+
+    While one block is on its way the next is read and encoded in a thread; it goes out when the first is noted.
+    """
 
     reader: RowReader
+    events: EventMaker
     writer: BlockWriter
     ledger: Ledger
     report: ImportReport
@@ -133,32 +141,38 @@ class _Sender:
     async def send(self, rows: Iterator[CsvRow], on_rows: OnRows) -> None:
         report = self.report
         on_rows(report.rows_before, report.rows)
-        for row in islice(rows, report.rows_before):
-            self._remember(row)
+        await asyncio.to_thread(self._remember, islice(rows, report.rows_before))
+        block = await asyncio.to_thread(self._next_block, rows)
+        while block is not None:
+            sending = asyncio.create_task(self._send(block))
+            try:
+                following = await asyncio.to_thread(self._next_block, rows)
+            finally:
+                await sending
+            on_rows(block.last, report.rows)
+            block = following
+
+    def _next_block(self, rows: Iterator[CsvRow]) -> _Block | None:
+        block = list(islice(rows, BLOCK_ROWS))
+        if not block:
+            return None
+        good, faults = self.reader.read(block)
+        encoded = self.writer.encode([self.events.posts(good), self.events.engagement(good)])
+        return _Block(encoded, [*faults, *encoded.faults], len(block), block[-1].number)
+
+    async def _send(self, block: _Block) -> None:
+        report = self.report
+        await self.writer.append(block.encoded)
+        await self.ledger.advance(block.last, finished=block.last >= report.rows)
+        report.records_sent += block.encoded.records
+        report.rows_sent += block.rows
+        for fault in block.faults:
+            report.refuse(fault)
+
+    def _remember(self, rows: Iterator[CsvRow]) -> None:
+        """Read rows that are in, so that their posts are known and not published again with a later row's time."""
         while block := list(islice(rows, BLOCK_ROWS)):
-            for row in block:
-                self._add(row)
-            report.records_sent += await self.writer.flush()
-            report.rows_sent += len(block)
-            last = block[-1].number
-            await self.ledger.advance(last, finished=last >= report.rows)
-            on_rows(last, report.rows)
-
-    def _remember(self, row: CsvRow) -> None:
-        """Read a row that is in, so that its post is known and not published again with a later row's time."""
-        try:
-            self.reader.events(row)
-        except RecordFault:
-            return  # it was reported when its block was sent
-
-    def _add(self, row: CsvRow) -> None:
-        try:
-            found = self.reader.events(row)
-            if found.post is not None:
-                self.writer.add(POSTS, [found.post])  # first: where the post is refused, the row is, with its counts
-            self.writer.add(ENGAGEMENT, found.engagement)
-        except RecordFault as fault:
-            self.report.refuse(fault)
+            self.events.posts(self.reader.read(block)[0])
 
 
 def _nobody(_rows_in: int, _rows: int) -> None:

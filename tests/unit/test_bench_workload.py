@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import polars as pl
 import pytest
 
 from agents.bench.answers import difference, read_answer, write_answer
-from agents.bench.avro_values import encode, kind_symbols, time_varints, varint
+from agents.bench.avro_values import encode
 from agents.bench.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
 from agents.bench.kpi_contest import Run, Standing
 from agents.bench.load import write_container
@@ -97,18 +96,6 @@ def test_an_id_counts_again_only_beyond_the_horizon() -> None:
     assert not recent.is_new("first")
     assert all(recent.is_new(str(number)) for number in range(HORIZON_EVENTS))
     assert recent.is_new("first")
-
-
-def test_numbers_are_written_as_avro_longs() -> None:
-    schema = fastavro.parse_schema({"type": "long"})
-    for number in [0, 1, -1, 63, 64, 2**40, -(2**40), 2**63 - 1, random.Random(5).getrandbits(50)]:
-        assert fastavro.schemaless_reader(io.BytesIO(varint(number)), schema, None) == number
-    with pytest.raises(ValueError, match="1971 to 2038"):
-        time_varints(np.array([5], dtype=np.int64))
-
-
-def test_every_kind_of_the_job_is_one_of_the_schema() -> None:
-    assert {"view", "click", "follow"} <= set(kind_symbols())
 
 
 def test_the_roster_has_the_names_of_the_contract() -> None:
