@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     inflight_max_bytes: int = Field(
         128 * 2**20, ge=2**20, description="Fetched and not yet durable bytes of a role, above which fetching pauses."
     )
+    compression: Literal["none", "lz4", "zstd", "gzip"] = Field(
+        "none", description="Compression of what is produced; lz4 saves network and disk for some CPU."
+    )
     max_record_bytes: int = Field(1 * 2**20, ge=2**10, description="Greatest record that is produced or consumed.")
     fetch_max_records: int = Field(20_000, ge=1, description="Greatest number of records of one slice.")
     session_timeout_s: float = Field(
@@ -73,6 +76,9 @@ class Settings(BaseSettings):
         1_000_000, ge=0, description="Offsets of a partition within which an event_id counts once; 16 bytes each."
     )
 
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that the Prometheus sink's /metrics listens on; 0.0.0.0 in a container."
+    )
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of the Prometheus sink's /metrics; 0 takes a free one."
     )

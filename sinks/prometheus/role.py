@@ -15,7 +15,7 @@ def _stages(settings: Settings) -> Sequence[Stage]:
     def announce(url: str) -> None:
         update_endpoints(settings.home, metrics=url)
 
-    return (PrometheusStage(settings.metrics_window, settings.metrics_port, announce),)
+    return (PrometheusStage(settings.metrics_window, settings.metrics_host, settings.metrics_port, announce),)
 
 
 ROLE = Role("sink-prometheus", _stages)

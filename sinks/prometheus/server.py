@@ -1,4 +1,4 @@
-"""The metrics server: /metrics over HTTP on loopback, and nothing else."""
+"""The metrics server: /metrics over HTTP, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 
 from streams.errors import SettingsError
 
-HOST = "127.0.0.1"
 PATH = "/metrics"
 REQUEST_TIMEOUT_S = 10
 STOP_POLL_S = 0.05
@@ -37,12 +36,13 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
 class MetricsServer:
     """Serve what a collector yields, on a thread of its own, until `close`."""
 
-    def __init__(self, collector: Collector, port: int) -> None:
+    def __init__(self, collector: Collector, host: str, port: int) -> None:
         """Listen at once; port 0 takes a free one.
 
         Raises:
             SettingsError: another program has the port.
         """
+        self._host = host
         registry = CollectorRegistry()
         registry.register(collector)
         metrics = make_wsgi_app(registry)
@@ -55,7 +55,7 @@ class MetricsServer:
             return [f"the metrics are at {PATH}\n".encode()]
 
         try:
-            self._server = make_server(HOST, port, app, _ThreadingServer, _QuietHandler)
+            self._server = make_server(host, port, app, _ThreadingServer, _QuietHandler)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
@@ -71,7 +71,7 @@ class MetricsServer:
     @property
     def url(self) -> str:
         """Return the address of the metrics."""
-        return f"http://{HOST}:{self._server.server_port}{PATH}"
+        return f"http://{self._host}:{self._server.server_port}{PATH}"
 
     def close(self) -> None:
         """Stop listening."""

@@ -47,8 +47,9 @@ class PrometheusStage(Stage):
     stateful: ClassVar[bool] = True
     once_per_event: ClassVar[bool] = True
 
-    def __init__(self, window: str, port: int, announce: Callable[[str], None]) -> None:
-        """Take the window of the ratios, the port of /metrics (0: a free one), and whom to tell its address."""
+    def __init__(self, window: str, host: str, port: int, announce: Callable[[str], None]) -> None:
+        """Take the window of the ratios, where /metrics listens (port 0: a free one), and whom to tell its address."""
+        self._host = host
         self._port = port
         self._announce = announce
         self._collector = SnapshotCollector(window)
@@ -62,7 +63,7 @@ class PrometheusStage(Stage):
         Raises:
             SettingsError: the port is taken.
         """
-        self._server = MetricsServer(self._collector, self._port)
+        self._server = MetricsServer(self._collector, self._host, self._port)
         self._announce(self._server.url)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:

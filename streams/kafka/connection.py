@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.codec import has_lz4
 
 from streams.errors import Unavailable
 from streams.kafka.faults import CLIENT_ERRORS
@@ -25,11 +24,6 @@ def client_options(settings: Settings, bootstrap: str, client_id: str = "threads
         "request_timeout_ms": int(settings.io_timeout_s * 1000),
         "retry_backoff_ms": RETRY_BACKOFF_MS,
     }
-
-
-def compression() -> str | None:
-    """Return the compression to produce with: lz4 where its library is installed, else none (gzip costs too much)."""
-    return "lz4" if has_lz4() else None
 
 
 async def check_broker(bootstrap: str, settings: Settings, timeout_s: float = CHECK_TIMEOUT_S) -> None:

@@ -18,7 +18,7 @@ from schemas.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output
 from streams.kafka.batches import QueuedBatch, queue_batches
-from streams.kafka.connection import client_options, compression
+from streams.kafka.connection import client_options
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
 from streams.kafka.partitioning import any_partition, partition_of
 from streams.kafka.record_size import check_size, greatest_batch
@@ -229,7 +229,7 @@ class EventProducer:
             **client_options(self._settings, self._bootstrap),
             "acks": "all",
             "enable_idempotence": True,
-            "compression_type": compression(),
+            "compression_type": None if self._settings.compression == "none" else self._settings.compression,
             "max_batch_size": MAX_BATCH_BYTES,
             "max_request_size": greatest_batch(self._settings),
         }

@@ -145,7 +145,7 @@ class Prometheus:
 
 
 async def opened(announce: Callable[[str], None]) -> PrometheusStage:
-    stage = PrometheusStage("24h", 0, announce)
+    stage = PrometheusStage("24h", "127.0.0.1", 0, announce)
     await stage.open()
     for topic in stage.topics:
         await stage.restore(TopicPartition(topic, 0), ())

@@ -36,7 +36,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.url = ""
-        self.stage = PrometheusStage("24h", 0, self._announced)
+        self.stage = PrometheusStage("24h", "127.0.0.1", 0, self._announced)
 
     def _announced(self, url: str) -> None:
         self.url = url
@@ -230,7 +230,7 @@ async def test_only_metrics_is_served(worker: Worker) -> None:
 async def test_a_taken_port_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        stage = PrometheusStage("24h", port, print)
+        stage = PrometheusStage("24h", "127.0.0.1", port, print)
         with pytest.raises(SettingsError, match=rf"port {port} can't be taken.*THREADS_METRICS_PORT"):
             await stage.open()
 

@@ -75,7 +75,6 @@ class Service(Part):
     volumes: list[Mount] = []
     depends_on: dict[str, After] = {}
     healthcheck: HealthCheck | None = None
-    network_mode: Annotated[str, StringConstraints(pattern=r"^service:[a-z-]+$")] | None = None
     networks: dict[Literal["default"], Aliases] = {}
     profiles: list[str] = []
     logging: Logging | None = None
@@ -163,9 +162,6 @@ def test_nobody_waits_for_what_is_not_there() -> None:
                 assert FILE.services[other].healthcheck is not None
             if after.condition == "service_completed_successfully":
                 assert other in ONE_SHOTS
-        if service.network_mode:
-            assert service.network_mode.removeprefix("service:") in service.depends_on
-            assert not service.ports
 
 
 def test_workers_start_after_the_topics_and_the_stores_they_write_to() -> None:
@@ -207,12 +203,13 @@ def test_grafana_reads_with_the_account_that_postgres_makes() -> None:
     assert environment["POSTGRES_DATABASE"] == FILE.services["postgres"].environment["POSTGRES_DB"]
 
 
-def test_prometheus_scrapes_the_port_that_the_sink_serves_in_the_namespace_they_share() -> None:
+def test_prometheus_scrapes_where_the_sink_listens() -> None:
     jobs = yaml.safe_load((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
     sink = FILE.services["sink-prometheus"]
-    assert targets["threads-agent"] == [f"127.0.0.1:{sink.environment['THREADS_METRICS_PORT']}"]
-    assert sink.network_mode == FILE.services["prometheus"].network_mode == "service:metrics-pod"
+    assert targets["threads-agent"] == [f"sink-prometheus:{sink.environment['THREADS_METRICS_PORT']}"]
+    assert sink.environment["THREADS_METRICS_HOST"] == "0.0.0.0"
+    assert not sink.ports
 
 
 def test_the_scrape_interval_is_the_one_grafana_was_told() -> None:
