@@ -1,0 +1,110 @@
+"""A generation worker that is killed at random moments decides every request once and books every call of it once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from agents.personas.persona_topic import persona_applied
+from schemas.catalogue import topic_named
+from schemas.codec_rows import RowCodec
+from schemas.records import CostEvent, DraftDecided, DraftGenerated, PersonaRequest, Record
+from schemas.registry import open_registry
+from streams.engine.stage import Output
+from streams.kafka.producer import EventProducer
+from streams.kafka.reader import read_range
+from tests.conftest import Stack
+from tests.drafting import samples
+from tests.faults.conftest import SpawnWorker
+from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+
+REQUESTS = 60
+KILLS = 5
+DEADLINE_S = 90.0
+
+
+def requests(seed: int) -> list[PersonaRequest]:
+    personas = [persona.persona_id for persona in samples()]
+    return [
+        PersonaRequest(
+            event_id=f"kill-{seed}-{number}",
+            occurred_at=datetime.now(UTC),
+            persona_id=personas[number % len(personas)],
+            brief=f"what {seed + number} days without a plan taught me about number {number}",
+        )
+        for number in range(REQUESTS)
+    ]
+
+
+async def read(stack: Stack, topic_name: str) -> list[Record]:
+    codec, topic = RowCodec(open_registry(None)), topic_named(topic_name)
+    found: list[Record] = []
+    async for _, records in read_range(stack.settings, stack.bootstrap, topic_name):
+        found += [codec.decode(topic, record.value) for record in records if record.value is not None]
+    return found
+
+
+async def decisions(stack: Stack, seed: int) -> dict[str, set[str]]:
+    """Return the draft ids decided for each request of a seed."""
+    decided: dict[str, set[str]] = {}
+    for topic in ("drafts.accepted", "drafts.rejected"):
+        for record in await read(stack, topic):
+            assert isinstance(record, DraftDecided)
+            if record.draft.request_id.startswith(f"kill-{seed}-"):
+                decided.setdefault(record.draft.request_id, set()).add(record.draft.draft_id)
+    return decided
+
+
+async def settled(stack: Stack, seed: int) -> dict[str, set[str]]:
+    deadline = time.monotonic() + DEADLINE_S
+    while len(decided := await decisions(stack, seed)) < REQUESTS and time.monotonic() < deadline:
+        await asyncio.sleep(0.5)
+    return decided
+
+
+@pytest.mark.timeout(240)
+async def test_every_request_is_decided_once_and_its_calls_booked_once(
+    stack: Stack, spawn_worker: SpawnWorker, seed: int
+) -> None:
+    random_ = random.Random(seed)
+    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    await producer.start()
+    await producer.append_all([Output("personas", persona_applied(each, datetime.now(UTC))) for each in samples()])
+    async with loopback_openai(LoopbackOpenAI(latency_s=0.15)) as model:
+        worker = spawn_worker("generation", slot="0", OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="loopback")
+        for number, request in enumerate(requests(seed)):
+            await producer.append_all([Output("persona.requests", request)])
+            if number % (REQUESTS // KILLS) == REQUESTS // KILLS - 1:
+                await asyncio.sleep(random_.uniform(0.0, 3.0))  # a random moment of the work, not a wait for anything
+                worker.restart()
+        decided = await settled(stack, seed)
+        assert worker.stop() == 0, worker.log()[-2_000:]
+    await producer.stop()
+    assert {request: len(drafts) for request, drafts in decided.items()} == {
+        f"kill-{seed}-{number}": 1 for number in range(REQUESTS)
+    }, worker.log()[-2_000:]
+    await _books_agree(stack, seed)
+
+
+async def _books_agree(stack: Stack, seed: int) -> None:
+    """The tokens booked under distinct event ids are those that the drafts say they took."""
+    ours = f"kill-{seed}-"
+    booked: dict[str, CostEvent] = {}
+    for event in await read(stack, "cost.events"):
+        assert isinstance(event, CostEvent)
+        if (event.request_id or "").startswith(ours):
+            booked[event.event_id] = event
+    tokens: Counter[str] = Counter()
+    for event in booked.values():
+        tokens[str(event.request_id)] += event.prompt_tokens + event.completion_tokens
+    written = {
+        draft.request_id: draft.prompt_tokens + draft.completion_tokens
+        for draft in await read(stack, "drafts.generated")
+        if isinstance(draft, DraftGenerated) and draft.request_id.startswith(ours)
+    }
+    assert dict(tokens) == written
