@@ -9,16 +9,23 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.conftest import Stack
 
 
+class Surroundings(Protocol):
+    """What a worker connects to, told by its environment."""
+
+    def environment(self) -> dict[str, str]: ...
+
+
 class WorkerProcess:
     """A worker in a slot of its group; killed and started again it has the slot's partitions back."""
 
-    def __init__(self, stack: Stack, roles: tuple[str, ...], slot: str, log: Path, **environment: str) -> None:
+    def __init__(self, stack: Surroundings, roles: tuple[str, ...], slot: str, log: Path, **environment: str) -> None:
         self._command = [sys.executable, "-m", "streams.cli.main", "worker", *roles, "--instance-id", slot]
         self._environment = {**os.environ, **stack.environment(), **environment}
         self._log = log

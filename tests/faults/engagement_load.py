@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from functools import partial
+from typing import Protocol, get_args
 from uuid import uuid4
 
 from agents.kpis.counters import ENGAGEMENT_COUNTER
@@ -17,10 +18,11 @@ from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
 from schemas.records import EngagementEvent, EngagementKind, KpiUpdate
 from schemas.registry import open_registry
+from streams.engine.retry import CircuitBreaker
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range
-from tests.conftest import Stack
+from streams.settings import Settings
 
 Counts = dict[str, Counter[str]]
 """By persona: lifetime count of each counter."""
@@ -28,6 +30,13 @@ Counts = dict[str, Counter[str]]
 KINDS = get_args(EngagementKind)
 BATCH = 1_000
 SETTLE_DEADLINE_S = 60.0
+
+
+class Broker(Protocol):
+    """The broker that takes the load."""
+
+    bootstrap: str
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -63,17 +72,19 @@ def load(seed: int, count: int) -> Load:
     return Load(events, truth)
 
 
-async def produced(stack: Stack, load_: Load, batch_size: int = BATCH) -> AsyncIterator[int]:
+async def produced(stack: Broker, load_: Load, batch_size: int = BATCH) -> AsyncIterator[int]:
     """Append the events in batches and yield how many there are.
 
     One in ten goes to a partition that its key does not give, its repetition too.
     """
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    patience = CircuitBreaker("the load's producer")  # what is sent twice then is a repetition for the KPIs
     await producer.start()
     try:
         for start in range(0, len(load_.events), batch_size):
             batch = load_.events[start : start + batch_size]
-            await producer.append_all([Output("engagement.events", event, stray(event)) for event in batch])
+            outputs = [Output("engagement.events", event, stray(event)) for event in batch]
+            await patience.until_available(partial(producer.append_all, outputs))
             yield start + len(batch)
     finally:
         await producer.stop()
@@ -84,7 +95,7 @@ def stray(event: EngagementEvent) -> int | None:
     return number // 10 % 4 if number % 10 == 0 else None
 
 
-async def told(stack: Stack, personas: set[str]) -> Counts:
+async def told(stack: Broker, personas: set[str]) -> Counts:
     """Return the lifetime counts last told of personas."""
     codec, topic = RowCodec(open_registry(None)), topic_named("kpi.updates")
     newest: dict[str, KpiUpdate] = {}
@@ -101,7 +112,7 @@ async def told(stack: Stack, personas: set[str]) -> Counts:
     }
 
 
-async def settled(stack: Stack, truth: Counts) -> Counts:
+async def settled(stack: Broker, truth: Counts) -> Counts:
     """Wait until the KPIs told are the truth, or the deadline; return what was told last."""
     expected = {persona: Counter({name: n for name, n in of.items() if n}) for persona, of in truth.items()}
     deadline = time.monotonic() + SETTLE_DEADLINE_S

@@ -1,0 +1,41 @@
+"""A broker killed and started again under load: the worker waits it out, and the KPIs are exact."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import WorkerProcess
+from tests.faults.consumer_group import ConsumerGroup
+from tests.faults.engagement_load import load, produced, settled
+from tests.faults.own_broker import OwnBroker, own_broker
+
+
+@pytest.fixture
+def broker() -> Iterator[OwnBroker]:
+    with own_broker() as made:
+        yield made
+
+
+@pytest.mark.timeout(240)
+async def test_a_broker_that_dies_and_comes_back_costs_no_event_and_no_worker(
+    broker: OwnBroker, tmp_path: Path, seed: int
+) -> None:
+    load_ = load(seed, 30_000)
+    moments = sorted(random.Random(seed).sample(range(len(load_.events)), 2))
+    worker = WorkerProcess(broker, ("kpis",), "0", tmp_path / "worker.log")
+    try:
+        await ConsumerGroup(broker.settings, broker.bootstrap, "kpis").until_members(1, worker.log)
+        async for sent in produced(broker, load_):
+            while moments and moments[0] < sent:
+                moments.pop(0)
+                broker.kill()
+                broker.start()
+        got = await settled(broker, load_.truth)
+        assert worker.process.poll() is None, worker.log()[-5_000:]
+        assert got == {persona: +of for persona, of in load_.truth.items()}, worker.log()[-5_000:]
+    finally:
+        worker.stop()
