@@ -1,0 +1,105 @@
+"""The README says what is there: every setting, command, metric and topic, and no file that isn't."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from pydantic.fields import FieldInfo
+
+from schemas.catalogue import CATALOGUE
+from streams.cli.main import main
+from streams.metrics import METRICS, Metric
+from streams.role import role_names
+from streams.settings import PREFIX, Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PACKAGES = ("schemas", "streams", "agents", "sinks")
+
+
+def setting_row(name: str, field: FieldInfo) -> str:
+    variable = field.validation_alias or PREFIX + name.upper()
+    default = "" if field.default is None else f"`{field.default}`"
+    return f"| `{variable}` | {default} | {field.description} |"
+
+
+def command_paths(group: click.Group, prefix: str) -> list[str]:
+    """Name the commands of a group, and for a group of groups its leaves."""
+    context = click.Context(group)
+    paths = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        path = f"{prefix} {name}"
+        paths += command_paths(command, path) if isinstance(command, click.Group) else [path]
+    return paths
+
+
+def packages() -> list[str]:
+    """Return the folders of all packages, from the repository."""
+    found = [path for top in (*PACKAGES, "grafana") for path in (REPOSITORY / top).rglob("__init__.py")]
+    return sorted(str(path.parent.relative_to(REPOSITORY)) for path in found)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def linked() -> list[str]:
+    return sorted(set(re.findall(r"\]\(([^)\s]+)\)", README)))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_stands_in_the_table_with_its_default_and_meaning(name: str) -> None:
+    row = setting_row(name, Settings.model_fields[name])
+    assert row in README.splitlines(), f"README.md, section Configuration, needs this row:\n{row}"
+
+
+def test_the_table_has_no_setting_that_is_none() -> None:
+    known = {str(field.validation_alias or PREFIX + name.upper()) for name, field in Settings.model_fields.items()}
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", README)) <= known
+
+
+def test_every_command_is_shown_with_an_example() -> None:
+    assert isinstance(main, click.Group)
+    paths = command_paths(main, "threads-agent")
+    assert len(paths) > 15
+    assert [path for path in paths if not re.search(rf"{path}(?=[\s`])", README)] == []
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=[metric.name for metric in METRICS])
+def test_every_series_stands_in_the_table_with_its_labels(metric: Metric) -> None:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    row = f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
+    assert row in README.splitlines(), f"README.md, section Prometheus series, needs this row:\n{row}"
+
+
+def test_every_topic_and_role_is_named() -> None:
+    names = [topic.name for topic in CATALOGUE] + role_names()
+    assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def test_every_package_stands_in_the_layout() -> None:
+    tops = {path.parent for package in PACKAGES for path in (REPOSITORY / package).glob("*/__init__.py")}
+    layout = README.split("## How it is laid out")[1].split("\n## ")[0]
+    assert [folder.name for folder in sorted(tops) if f"{folder.name}/" not in layout] == []
+
+
+@pytest.mark.parametrize("target", linked())
+def test_what_is_linked_is_there(target: str) -> None:
+    if target.startswith("#"):
+        assert target[1:] in {anchor(line.lstrip("# ")) for line in README.splitlines() if line.startswith("#")}
+    elif "://" not in target:
+        assert (REPOSITORY / target.split("#")[0]).exists()
+
+
+@pytest.mark.parametrize("package", packages())
+def test_a_package_says_where_to_start_and_names_files_that_exist(package: str) -> None:
+    folder = REPOSITORY / package
+    text = (folder / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
+    assert "Start with" in text
+    named = re.findall(r"(?<![\w/])([a-z_]+(?:/[a-z_]+)*\.py)\b", text)
+    assert [name for name in named if not (folder / name).exists() and not (REPOSITORY / name).exists()] == []
