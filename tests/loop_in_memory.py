@@ -40,6 +40,7 @@ DECODER = Decoder(REGISTRY, Settings())
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 REFUSED = "nobody"  # a persona whose events the stage refuses
 NEVER = 10**12
+MAX_LETTER_BYTES = 1_000
 
 Operation = Literal["state", "outputs", "store", "ack", "commit"]
 Moment = Literal["before", "after"]
@@ -283,6 +284,7 @@ class Worker:
             appender=surroundings,
             acknowledger=self.transport,
             limits=CheckpointLimits(1.0, 1.0, 1.0, NEVER, NEVER),
+            max_letter_bytes=MAX_LETTER_BYTES,
             monotonic=lambda: self.now,
         )
         self.loop.breaker._backoff = Backoff(first_s=0.002, max_s=0.01)

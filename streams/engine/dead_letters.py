@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas.records import DeadLetter, Header
@@ -11,12 +12,33 @@ from streams.engine.stage import Output
 from streams.identity import derived_id
 
 TOPIC = "dead.letters"
+MAX_REASON_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a letter keeps of a record; `lost` bytes did not fit."""
+
+    key: bytes | None
+    headers: tuple[Header, ...]
+    value: bytes | None
+    lost: int
 
 
 def dead_letter(
-    consumer: str, source: TopicPartition, record: FetchedRecord, fault: Exception, now: datetime
+    consumer: str, source: TopicPartition, record: FetchedRecord, fault: Exception, *, now: datetime, max_bytes: int
 ) -> Output:
-    """Return the dead letter of a record; the same record refused by the same consumer again has the same event_id."""
+    """Return the dead letter of a record; the same record refused by the same consumer again has the same event_id.
+
+    Key, headers and value are kept to `max_bytes` together: what is larger would keep its partition from going on,
+    because its letter could not be written. The reason says how much is missing.
+    """
+    content = _kept(record, max_bytes)
+    reason = str(fault)
+    if len(reason) > MAX_REASON_CHARS:
+        reason = f"{reason[:MAX_REASON_CHARS]}... ({len(reason):,} characters)"
+    if content.lost:
+        reason = f"{reason} (the last {content.lost:,} bytes of the record did not fit into its dead letter)"
     letter = DeadLetter(
         event_id=derived_id(consumer, source.topic, str(source.partition), str(record.offset)),
         occurred_at=now,
@@ -25,10 +47,30 @@ def dead_letter(
         source_partition=source.partition,
         source_offset=record.offset,
         source_timestamp=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
-        key=record.key,
-        value=record.value,
-        headers=tuple(Header(name=name, value=value) for name, value in record.headers or ()),
+        key=content.key,
+        value=content.value,
+        headers=content.headers,
         error_class=type(fault).__name__,
-        reason=str(fault),
+        reason=reason,
     )
     return Output(TOPIC, letter)
+
+
+def _kept(record: FetchedRecord, room: int) -> _Content:
+    key = _cut(record.key, room)
+    room -= len(key or b"")
+    lost = len(record.key or b"") - len(key or b"")
+    headers: list[Header] = []
+    for name, content in record.headers or ():
+        size = len(name.encode()) + len(content or b"")
+        if size <= room:
+            headers.append(Header(name=name, value=content))
+            room -= size
+        else:
+            lost += size
+    value = _cut(record.value, room)
+    return _Content(key, tuple(headers), value, lost + len(record.value or b"") - len(value or b""))
+
+
+def _cut(content: bytes | None, room: int) -> bytes | None:
+    return content if content is None or len(content) <= room else content[:room]

@@ -17,8 +17,8 @@ from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Rejection
 from streams.errors import RecordFault
-from streams.schema_faults import schema_faults
 from streams.kafka.record_size import check_size
+from streams.schema_faults import schema_faults
 from streams.settings import Settings
 from streams.validation import invalid_rows, validate
 

@@ -69,6 +69,7 @@ class CheckpointedLoop:
         appender: Appender,
         acknowledger: Acknowledger,
         limits: CheckpointLimits,
+        max_letter_bytes: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stage = stage
@@ -81,6 +82,7 @@ class CheckpointedLoop:
         self._appender = appender
         self._acknowledger = acknowledger
         self._clock = CheckpointClock(limits)
+        self._max_letter_bytes = max_letter_bytes
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._work: asyncio.Task[None] | None = None
@@ -160,12 +162,13 @@ class CheckpointedLoop:
         if not refused:
             return
         faults = {rejection.offset: rejection.fault for rejection in refused}
-        now = datetime.now(UTC)
+        consumer, now, most = self._consumer_name, datetime.now(UTC), self._max_letter_bytes
         for record in part.records:
             if record.offset in faults:
                 fault = faults[record.offset]
-                logger.warning("Dead letter %s/%d@%d: %s", *part.source, record.offset, fault)
-                self._letters.append(dead_letter(self._consumer_name, part.source, record, fault, now))
+                letter = dead_letter(consumer, part.source, record, fault, now=now, max_bytes=most)
+                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, record.offset, fault)
+                self._letters.append(letter)
 
     # checkpoints
 

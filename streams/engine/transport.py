@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
+from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -77,7 +78,9 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped 
         if not self.flow_active:
             await self._seek_quietly()
             return
-        for tp, part in [(tp, part) for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]:
+        slices = [part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]
+        for part in slices:
+            tp = TP(*part.source)
             if not self._may_hand_over(tp, active, generation):
                 if self.flow_active:  # a rebalance has ended meanwhile: its seek came before these records were taken
                     await self._seek_quietly()
@@ -212,7 +215,5 @@ class SliceTransport(driver.Transport):  # type: ignore[misc]  # faust is untype
 
 def register(scheme: str = "slices") -> str:
     """Make the transport known to Faust under a URL scheme, and return the scheme."""
-    from faust.transport import drivers
-
     drivers.TRANSPORTS.aliases[scheme] = f"{SliceTransport.__module__}:{SliceTransport.__name__}"
     return scheme

@@ -25,6 +25,7 @@ from streams.errors import ThreadsError
 from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_offsets
+from streams.kafka.record_size import letter_room
 from streams.kafka.topics import partition_counts
 from streams.role import Role, load_role
 from streams.settings import Settings
@@ -134,6 +135,7 @@ class Worker:
             appender=self._producer,
             acknowledger=_Transport(app),
             limits=CheckpointLimits.of(self._settings),
+            max_letter_bytes=letter_room(self._settings),
         )
 
     async def _state(self, role: Role, stage: Stage) -> ChangeloggedState:

@@ -20,6 +20,11 @@ def record_limit(topic: str, settings: Settings) -> int:
     return settings.max_record_bytes
 
 
+def letter_room(settings: Settings) -> int:
+    """Return how many bytes of a record (key, value and headers) fit into its dead letter."""
+    return record_limit(DEAD_LETTERS, settings) - ENVELOPE_BYTES
+
+
 def batch_limit(topic: str, settings: Settings) -> int:
     """Return the topic's `max.message.bytes`: the greatest batch, which must hold the greatest record."""
     return record_limit(topic, settings) + ENVELOPE_BYTES

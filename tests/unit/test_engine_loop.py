@@ -12,7 +12,17 @@ from streams.engine import loop as loop_module
 from streams.engine.batch import TopicPartition
 from streams.engine.loop import SliceMissing
 from streams.errors import Unavailable
-from tests.loop_in_memory import REFUSED, SOURCE, TOPIC, Operation, Surroundings, Worker, event, joined
+from tests.loop_in_memory import (
+    MAX_LETTER_BYTES,
+    REFUSED,
+    SOURCE,
+    TOPIC,
+    Operation,
+    Surroundings,
+    Worker,
+    event,
+    joined,
+)
 
 OTHER = TopicPartition(TOPIC.name, 1)
 DEADLINE_S = 10.0
@@ -308,6 +318,18 @@ async def test_dead_letters_are_durable_before_the_acknowledgement_with_all_that
     assert letters[refused.offset].reason == "the stage takes no events of nobody"
     assert surroundings.told() == Counter(ada=3)
     assert surroundings.committed == {SOURCE: 8}
+
+
+async def test_a_record_too_large_for_its_dead_letter_is_cut_and_holds_up_nobody(surroundings: Surroundings) -> None:
+    worker = await joined(surroundings)
+    surroundings.produce(b"x" * 5_000)
+    surroundings.produce(event("ada"))
+    await deliver_and_checkpoint(worker)
+    (letter,) = dead_letters(surroundings)
+    kept = MAX_LETTER_BYTES - len(b"key") - len("trace1empty")
+    assert letter.value == b"x" * kept
+    assert f"the last {5_000 - kept:,} bytes of the record did not fit" in letter.reason
+    assert surroundings.told() == Counter(ada=1)
 
 
 async def test_a_dead_letter_of_a_record_read_again_has_the_same_id(surroundings: Surroundings) -> None:
