@@ -93,7 +93,7 @@ def test_what_is_linked_is_there(target: str) -> None:
     if target.startswith("#"):
         assert target[1:] in {anchor(line.lstrip("# ")) for line in README.splitlines() if line.startswith("#")}
     elif "://" not in target:
-        assert (REPOSITORY / target.split("#")[0]).exists()
+        assert (REPOSITORY / target.split("#", maxsplit=1)[0]).exists()
 
 
 @pytest.mark.parametrize("package", packages())
