@@ -8,4 +8,5 @@ REPOSITORY=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 set_up dev
 cd -- "$REPOSITORY"
 "$VENV_PYTHON" -P -m streams.embedded.prometheus_download || say "going on without Prometheus"
+get_kcat || say "going on without kcat"
 exec "$VENV_PYTHON" -m pytest "$@"

@@ -73,3 +73,12 @@ set_up() { # set_up runtime|dev
     fingerprint "$1" >"$STAMP"
     say "set-up done"
 }
+
+# kcat is a Kafka client in C that one test produces with; without it, and without the right to install, that test is skipped.
+get_kcat() {
+    command -v kcat >/dev/null 2>&1 && return 0
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
+    say "installing kcat"
+    local install="apt-get install --yes --no-install-recommends kcat"
+    $install >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && $install >/dev/null 2>&1; }
+}
