@@ -52,7 +52,10 @@ class Reader:
     def postgres(self) -> Sums:
         query = "SELECT kind, sum(count)::bigint FROM engagement WHERE persona_id = %s GROUP BY kind"
         with psycopg.connect(self._stack.postgres_dsn, connect_timeout=10) as connection:
-            found: dict[str, int] = dict(connection.execute(query, (self._persona,)).fetchall())
+            try:
+                found: dict[str, int] = dict(connection.execute(query, (self._persona,)).fetchall())
+            except psycopg.errors.UndefinedTable:  # the sink, killed at once, has yet to make it
+                found = {}
         return Sums(found.get("view", 0), found.get("click", 0))
 
     def kpis(self) -> Sums:
