@@ -11,18 +11,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.catalogue import CATALOGUE
+from sinks.postgres.connection import postgres_dsn
 from sinks.postgres.sink import PostgresSink
 from sinks.qdrant.role import vector_store
 from sinks.qdrant.sink import QdrantSink
 from sinks.range_replay import ReplayCount, TimeRange, replay_range
 from sinks.sink import Sink
-from streams.endpoints import require_kafka, require_postgres
+from streams.endpoints import require_kafka
 from streams.kafka.reader import range_size
 from streams.settings import Settings, current_settings
 
 
 def _postgres(settings: Settings) -> Sink:
-    return PostgresSink(require_postgres(settings), settings.io_timeout_s)
+    return PostgresSink(postgres_dsn(settings), settings.io_timeout_s)
 
 
 def _qdrant(settings: Settings) -> Sink:

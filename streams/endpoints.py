@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from streams.errors import SettingsError
+from streams.home import CHOOSE
 from streams.settings import Settings
 
 FILE_NAME = "endpoints.json"
@@ -45,7 +46,9 @@ def read_endpoints(home: Path) -> Endpoints:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Endpoints()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}); {CHOOSE}") from error
+    except ValueError as error:
         raise SettingsError(f"{path} can't be read ({error}); delete it and run `threads-agent up`") from error
     if not isinstance(found, dict):
         raise SettingsError(f"{path} holds no JSON object; delete it and run `threads-agent up`")

@@ -79,7 +79,8 @@ def _run(file: Path, mapping: FieldMapping, *, shift_to_now: bool) -> ImportRepo
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(file.name, total=None, rate="reading")
 
         def on_rows(rows_in: int, rows: int) -> None:

@@ -10,8 +10,11 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 
-from streams.errors import Unavailable
+from streams.endpoints import require_postgres
+from streams.errors import SettingsError, Unavailable
+from streams.settings import Settings
 
 # Connection lost, refused, timed out, cancelled, deadlocked, disk full, shutting down, failing over to a standby.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
@@ -72,6 +75,27 @@ def _unavailable_when_away(purpose: str) -> Iterator[None]:
         yield
     except AWAY as error:
         raise Unavailable(
-            f"could not {purpose}: {str(error).strip() or type(error).__name__}; "
+            f"could not {purpose}: {reason_of(error)}; "
             "see that the server runs and that THREADS_POSTGRES_DSN, where it is set, names it"
         ) from error
+
+
+def reason_of(error: psycopg.Error) -> str:
+    """Return the first line of what PostgreSQL says; the others guess at causes."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def postgres_dsn(settings: Settings) -> str:
+    """Return the DSN to connect with.
+
+    Raises:
+        SettingsError: none is configured, or it is no DSN; the message does not show it, for it may hold a password.
+    """
+    dsn = require_postgres(settings)
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise SettingsError(
+            "THREADS_POSTGRES_DSN is not a DSN: expected postgresql://user:password@host:port/database"
+        ) from None  # the cause quotes the text
+    return dsn

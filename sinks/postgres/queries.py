@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from sinks.postgres.connection import CONNECT_TIMEOUT_S
+from sinks.postgres.connection import CONNECT_TIMEOUT_S, postgres_dsn, reason_of
 from sinks.postgres.statements import statements
-from streams.endpoints import require_postgres
 from streams.errors import ThreadsError, Unavailable
 from streams.settings import Settings
 
@@ -32,7 +31,7 @@ def report(settings: Settings, name: str, parameters: Mapping[str, str | None] |
     timeout_ms = str(int(settings.io_timeout_s * 1000))
     try:
         with psycopg.connect(
-            require_postgres(settings),
+            postgres_dsn(settings),
             connect_timeout=CONNECT_TIMEOUT_S,
             tcp_user_timeout=timeout_ms,
             row_factory=dict_row,
@@ -48,7 +47,7 @@ def report(settings: Settings, name: str, parameters: Mapping[str, str | None] |
         ) from error
     except psycopg.OperationalError as error:
         raise Unavailable(
-            f"PostgreSQL does not answer: {str(error).strip()}; see `threads-agent status` and THREADS_POSTGRES_DSN"
+            f"PostgreSQL does not answer: {reason_of(error)}; see `threads-agent status` and THREADS_POSTGRES_DSN"
         ) from error
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sinks.postgres.connection import postgres_dsn
 from sinks.postgres.sink import PostgresSink
-from streams.endpoints import require_postgres
 from streams.engine.stage import Stage
 from streams.role import Role
 from streams.settings import Settings
 
 
 def _stages(settings: Settings) -> Sequence[Stage]:
-    return (PostgresSink(require_postgres(settings), settings.io_timeout_s),)
+    return (PostgresSink(postgres_dsn(settings), settings.io_timeout_s),)
 
 
 ROLE = Role("sink-postgres", _stages)

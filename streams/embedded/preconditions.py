@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import time
@@ -11,11 +10,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from streams.errors import SettingsError
+from streams.home import CHOOSE, make_home
 from streams.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
 RETRY_INTERVAL_S = 0.25
-_CHOOSE = "set THREADS_HOME to a folder you can write"
 
 
 def require_home(settings: Settings) -> None:
@@ -24,18 +23,12 @@ def require_home(settings: Settings) -> None:
     Raises:
         SettingsError: it can't be written, or its file system is too full.
     """
-    home = settings.home.absolute()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"The home {home} can't be made ({error.strerror}); {_CHOOSE}") from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise SettingsError(f"The home {home} is not writable for this user; {_CHOOSE}")
+    home = make_home(settings)
     free = shutil.disk_usage(home).free
     if free < settings.min_free_bytes:
         raise SettingsError(
             f"The file system of {home} has {free / 2**20:,.0f} MiB free, "
-            f"{settings.min_free_bytes / 2**20:,.0f} MiB are needed: free some space, {_CHOOSE}, "
+            f"{settings.min_free_bytes / 2**20:,.0f} MiB are needed: free some space, {CHOOSE}, "
             "or lower THREADS_MIN_FREE_BYTES"
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -17,10 +18,12 @@ from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Rejection
 from streams.errors import RecordFault
-from streams.kafka.record_size import check_size
+from streams.kafka.record_size import check_size, record_limit
 from streams.schema_faults import schema_faults
 from streams.settings import Settings
 from streams.validation import invalid_rows, validate
+
+_value: Callable[[FetchedRecord], bytes | None] = attrgetter("value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,9 @@ class Decoder:
         return Row(record.offset, decoded)
 
     def _decode_columns(self, topic: Topic, part: Slice) -> Decoded:
-        records = part.records
+        records, rejections = self._of_size(topic, part.records)
         decoded = self._columns.decode(topic, [record.value for record in records])
-        rejections = [Rejection(records[index].offset, _as_record_fault(fault)) for index, fault in decoded.faults]
+        rejections += [Rejection(records[index].offset, _as_record_fault(fault)) for index, fault in decoded.faults]
         offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
         frame = decoded.frame.with_columns(pl.Series("offset", offsets[decoded.kept], dtype=pl.Int64))
         invalid = invalid_rows(topic, frame)
@@ -82,6 +85,23 @@ class Decoder:
             rejections += [Rejection(int(frame["offset"][row]), RecordFault(reason)) for row, reason in invalid]
             frame = frame.with_row_index("row").filter(~pl.col("row").is_in([row for row, _ in invalid])).drop("row")
         return Decoded(ColumnBatch(part.source, frame) if len(frame) else None, rejections)
+
+    def _of_size(
+        self, topic: Topic, records: Sequence[FetchedRecord]
+    ) -> tuple[Sequence[FetchedRecord], list[Rejection]]:
+        """Sort out records that are too large: what is derived from them could not be written."""
+        greatest = max(map(len, filter(None, map(_value, records))), default=0)
+        if greatest <= record_limit(topic.name, self._settings):
+            return records, []
+        kept: list[FetchedRecord] = []
+        rejections: list[Rejection] = []
+        for record in records:
+            try:
+                check_size(topic.name, len(record.value or b""), self._settings)
+                kept.append(record)
+            except RecordFault as fault:
+                rejections.append(Rejection(record.offset, fault))
+        return kept, rejections
 
 
 def _as_record_fault(fault: DecodeFault | RecordFault) -> RecordFault:

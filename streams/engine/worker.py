@@ -22,6 +22,7 @@ from streams.engine.loop import TICK_S, CheckpointedLoop
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Stage
 from streams.errors import ThreadsError
+from streams.home import make_home
 from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_offsets
@@ -75,6 +76,7 @@ class Worker:
             running.add_signal_handler(signum, self._ended.set)
         async with contextlib.AsyncExitStack() as stack:
             await check_broker(self._bootstrap, self._settings)
+            configure_logging(self._settings.log_level)  # not before: the client logs a broker that is away, too
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             for role in self._roles:
@@ -182,9 +184,9 @@ def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None 
     """Run roles by name in this process until a signal or a fault, and return the exit status.
 
     Raises:
-        ThreadsError: a role is unknown, or Kafka is not configured or does not answer.
+        ThreadsError: a role is unknown, the home not writable, or Kafka not configured or not there.
     """
-    configure_logging(settings.log_level)
+    make_home(settings)
     roles = [load_role(name) for name in names]
     if not roles:
         raise ThreadsError("No role given; for example: threads-agent worker kpis")

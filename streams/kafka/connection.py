@@ -8,10 +8,10 @@ from typing import Any
 from aiokafka.client import AIOKafkaClient
 
 from streams.errors import Unavailable
-from streams.kafka.faults import CLIENT_ERRORS
+from streams.kafka.faults import CLIENT_ERRORS, reason_of
 from streams.settings import Settings
 
-CHECK_TIMEOUT_S = 10.0
+CHECK_TIMEOUT_S = 8.0
 RETRY_BACKOFF_MS = 100
 CONNECT_ERRORS: tuple[type[Exception], ...] = (*CLIENT_ERRORS, ValueError)  # ValueError: an address without a port
 
@@ -38,7 +38,7 @@ async def check_broker(bootstrap: str, settings: Settings, timeout_s: float = CH
         async with asyncio.timeout(timeout_s):
             await client.bootstrap()
     except CONNECT_ERRORS as error:
-        reason = str(error) or f"no answer within {timeout_s:g} s"
+        reason = f"no answer within {timeout_s:g} s" if isinstance(error, TimeoutError) else reason_of(error)
         raise Unavailable(
             f"Kafka at {bootstrap} does not answer: {reason}. Start the embedded stack with `threads-agent up`, "
             "or set THREADS_KAFKA=host:port to a broker that is up"

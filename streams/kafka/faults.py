@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from streams.errors import RecordFault, ThreadsError, Unavailable
 
@@ -23,8 +23,17 @@ def translated(error: BaseException, doing: str, bootstrap: str) -> ThreadsError
         return Unavailable(
             f"Kafka at {bootstrap} has no such topic or partition while {doing}; run `threads-agent topics create`"
         )
-    reason = str(error) or type(error).__name__
-    return Unavailable(f"Kafka at {bootstrap} does not answer while {doing}: {reason}; is the broker up?")
+    return Unavailable(
+        f"Kafka at {bootstrap} does not answer while {doing}: {reason_of(error)}; "
+        "see that the broker is up and that THREADS_KAFKA, where it is set, names it"
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what one of CLIENT_ERRORS says, in words of the one who has to mend it."""
+    if isinstance(error, KafkaConnectionError) and "bootstrap" in str(error):
+        return "nothing accepts connections there"
+    return str(error) or type(error).__name__
 
 
 @contextmanager
