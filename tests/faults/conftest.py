@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,9 +35,18 @@ class WorkerProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             return subprocess.Popen(
                 self._command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
+
+    async def until_running(self, deadline_s: float = 60.0) -> None:
+        """Wait until it says that it runs: from then on a signal makes it drain."""
+        deadline = time.monotonic() + deadline_s
+        while b"Running " not in self._log.read_bytes()[self._log_start :]:
+            assert self.process.poll() is None, self.log()[-2_000:]
+            assert time.monotonic() < deadline, self.log()[-2_000:]
+            await asyncio.sleep(0.05)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -63,6 +63,7 @@ async def test_a_worker_stopped_under_load_has_committed_all_that_it_made_durabl
             committed = await group.committed()
             assert {each: end for each, end in (await folded(stack)).items() if end > committed.get(each, 0)} == {}
             worker = spawn_worker("kpis", slot="0")
+            await worker.until_running()
     got = await settled(stack, load_.truth)
     assert got == {persona: +of for persona, of in load_.truth.items()}, worker.log()[-3_000:]
 
