@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from qdrant_edge import CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Point, Record, UpdateOperation
 
 from sinks.qdrant.points import Collection, DraftPoint
-from streams.errors import SettingsError
+from streams.errors import Unavailable
 
+LOCK_TIMEOUT_S = 10.0
 _CONFIG_FILE = "edge_config.json"  # what the engine writes last when it makes a shard
 
 
 class EmbeddedStore:
-    """A vector store under `folder`, which belongs to one process at a time."""
+    """A vector store under `folder`.
+
+    The engine wants a folder for itself, so each call takes it, works and lets go: a worker and a replay, or two
+    workers, use it in turn. Opening a shard takes milliseconds, which drafts have.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
-        self._shards: dict[str, EdgeShard] = {}
 
     async def open(self) -> None:
-        """Lock the folder.
-
-        Raises:
-            SettingsError: another process has it.
-        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise SettingsError(
-                f"another process uses the embedded Qdrant in {self._folder}, which only one can: run a single "
-                "sink-qdrant worker and stop it for a replay, or set THREADS_QDRANT_URL to a Qdrant server"
-            ) from error
 
     async def upsert(self, collection: Collection, points: Sequence[DraftPoint]) -> None:
         await asyncio.to_thread(self._upsert, collection, points)
@@ -46,36 +38,65 @@ class EmbeddedStore:
         return await asyncio.to_thread(self._read, collection, point_ids)
 
     async def count(self, collection: Collection) -> int:
-        shard = await asyncio.to_thread(self._existing, collection)
-        return shard.count(CountRequest(exact=True)) if shard else 0
+        return await asyncio.to_thread(self._count, collection)
 
     async def close(self) -> None:
-        for shard in self._shards.values():
-            shard.close()
-        self._shards.clear()
-        self._lock.release()
+        """Nothing is held between calls."""
 
     def _upsert(self, collection: Collection, points: Sequence[DraftPoint]) -> None:
-        shard = self._existing(collection) or self._create(collection)
-        shard.update(
-            UpdateOperation.upsert_points(
-                [Point(point.point_id, list(point.vector), dict(point.payload)) for point in points]
-            )
-        )
-        shard.flush()
+        with self._locked():
+            if not self._exists(collection):
+                self._create(collection)
+            with self._shard(collection) as shard:
+                shard.update(
+                    UpdateOperation.upsert_points(
+                        [Point(point.point_id, list(point.vector), dict(point.payload)) for point in points]
+                    )
+                )
+                shard.flush()
 
     def _read(self, collection: Collection, point_ids: Sequence[str]) -> list[DraftPoint]:
-        shard = self._existing(collection)
-        found = shard.retrieve(list(point_ids), with_payload=True, with_vector=True) if shard else []
-        return sorted(map(_point, found), key=lambda point: point.point_id)
+        with self._locked():
+            if not self._exists(collection):
+                return []
+            with self._shard(collection) as shard:
+                found = shard.retrieve(list(point_ids), with_payload=True, with_vector=True)
+                return sorted(map(_point, found), key=lambda point: point.point_id)
 
-    def _existing(self, collection: Collection) -> EdgeShard | None:
-        path = self._folder / collection.name
-        if collection.name not in self._shards and (path / _CONFIG_FILE).exists():
-            self._shards[collection.name] = EdgeShard.load(str(path))
-        return self._shards.get(collection.name)
+    def _count(self, collection: Collection) -> int:
+        with self._locked():
+            if not self._exists(collection):
+                return 0
+            with self._shard(collection) as shard:
+                return shard.count(CountRequest(exact=True))
 
-    def _create(self, collection: Collection) -> EdgeShard:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = FileLock(self._folder / "lock", timeout=LOCK_TIMEOUT_S, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Unavailable(
+                f"another process has used the embedded Qdrant in {self._folder} for {LOCK_TIMEOUT_S:g} s; "
+                "it is tried again, and for more load set THREADS_QDRANT_URL to a Qdrant server"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _shard(self, collection: Collection) -> Iterator[EdgeShard]:
+        shard = EdgeShard.load(str(self._folder / collection.name))
+        try:
+            yield shard
+        finally:
+            shard.close()
+
+    def _exists(self, collection: Collection) -> bool:
+        return (self._folder / collection.name / _CONFIG_FILE).exists()
+
+    def _create(self, collection: Collection) -> None:
         """Make a shard under another name first, so that a crash leaves no half of one."""
         path, fresh = self._folder / collection.name, self._folder / "new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -83,8 +104,6 @@ class EmbeddedStore:
         EdgeShard.create(str(fresh), EdgeConfig(vectors=vectors)).close()
         shutil.rmtree(path, ignore_errors=True)
         fresh.rename(path)
-        shard = self._shards[collection.name] = EdgeShard.load(str(path))
-        return shard
 
 
 def _point(record: Record) -> DraftPoint:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-import numpy as np
 import polars as pl
 
 from schemas.catalogue import Topic, topic_named
@@ -15,7 +14,7 @@ from schemas.codec_rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
-from streams.engine.slices import FetchedRecord, Slice
+from streams.engine.slices import FetchedRecord, Slice, offsets_of
 from streams.engine.stage import Rejection
 from streams.errors import RecordFault
 from streams.kafka.record_size import check_size, record_limit
@@ -78,7 +77,7 @@ class Decoder:
         records, rejections = self._of_size(topic, part.records)
         decoded = self._columns.decode(topic, [record.value for record in records])
         rejections += [Rejection(records[index].offset, _as_record_fault(fault)) for index, fault in decoded.faults]
-        offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
+        offsets = offsets_of(records)
         frame = decoded.frame.with_columns(pl.Series("offset", offsets[decoded.kept], dtype=pl.Int64))
         invalid = invalid_rows(topic, frame)
         if invalid:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import numpy as np
 import polars as pl
 
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.recent_ids import Hashes, Offsets, RecentIds
-from streams.engine.slices import FetchedRecord
+from streams.engine.slices import FetchedRecord, offsets_of
 from streams.schema_faults import schema_faults
 
 ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
@@ -49,8 +48,7 @@ class DuplicateFilter:
     def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
         with schema_faults():
             decoded = self._columns.decode(topic, [record.value for record in records])
-        offsets = np.fromiter((record.offset for record in records), dtype=np.int64, count=len(records))
-        return _hashes(decoded.frame), offsets[decoded.kept]
+        return _hashes(decoded.frame), offsets_of(records)[decoded.kept]
 
     def without_repetitions(self, batch: ColumnBatch) -> ColumnBatch:
         """Return the batch without events that repeat an earlier one."""

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.engine.batch import TopicPartition
 
 RECORD_OVERHEAD_BYTES = 200  # what a fetched record costs in memory beside its key and value
@@ -55,10 +58,18 @@ class Slice:
         return replace(self, records=rest, size_bytes=weigh(rest)) if rest else None
 
 
+def offsets_of(records: Sequence[FetchedRecord]) -> NDArray[np.int64]:
+    """Return the offsets of records of one partition in order, shape (records,)."""
+    count = len(records)
+    if count and records[-1].offset - records[0].offset == count - 1:  # offsets ascend, so there is no hole
+        return np.arange(records[0].offset, records[-1].offset + 1)
+    return np.fromiter((record.offset for record in records), dtype=np.int64, count=count)
+
+
 def weigh(records: Sequence[FetchedRecord]) -> int:
     """Return the bytes that records hold in memory, about."""
-    values = sum(len(record.value) for record in records if record.value is not None)
-    return values + RECORD_OVERHEAD_BYTES * len(records)
+    values = [record.value for record in records]
+    return sum(map(len, filter(None, values))) + RECORD_OVERHEAD_BYTES * len(records)
 
 
 def cut(source: TopicPartition, records: Sequence[FetchedRecord], after: int | None, max_bytes: int) -> list[Slice]:

@@ -20,6 +20,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batch import TopicPartition
 from streams.engine.fetch_budget import FetchBudget
+from streams.engine.raw_records import RawResults
 from streams.engine.slices import FetchedRecord, Slice, cut
 
 MAX_SLICE_BYTES = 8 * 2**20
@@ -44,6 +45,10 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
         client = super()._create_worker_consumer(transport)
         client._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with its own transactions
         return client
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self._ensure_consumer()._fetcher._records = RawResults()  # noqa: SLF001
 
     async def confirm(self, generation: int) -> bool:
         """Send a heartbeat for a generation of the group; False when it is over, or nobody answers."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from uuid import uuid5
 
 import pytest
+from filelock import FileLock
 from qdrant_client import AsyncQdrantClient
 
 from schemas.records import DraftDecided, DraftGenerated, Quality
+from sinks.qdrant import embedded_store
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import DraftPoint, collection_of
 from sinks.qdrant.server_store import ServerStore
@@ -21,7 +23,7 @@ from sinks.qdrant.sink import QdrantSink
 from sinks.qdrant.store import VectorStore
 from streams.embedded.ports import free_port
 from streams.engine.batch import Row, RowBatch, TopicPartition
-from streams.errors import SettingsError, Unavailable
+from streams.errors import Unavailable
 from streams.identity import NAMESPACE
 
 COLLECTION = collection_of("wordllama", 2)
@@ -134,14 +136,28 @@ async def test_a_draft_without_a_usable_embedding_is_refused_and_its_neighbours_
     assert await store.count(COLLECTION) == 2
 
 
-async def test_the_embedded_store_belongs_to_one_process(tmp_path: Path) -> None:
+async def test_two_users_of_the_embedded_store_take_turns(tmp_path: Path) -> None:
     first, second = EmbeddedStore(tmp_path), EmbeddedStore(tmp_path)
     await first.open()
-    with pytest.raises(SettingsError, match=r"another process uses the embedded Qdrant.*THREADS_QDRANT_URL"):
-        await second.open()
-    await first.close()
     await second.open()
+    points = [point(number) for number in range(40)]
+    await asyncio.gather(
+        *(first.upsert(COLLECTION, [each]) for each in points[:20]),
+        *(second.upsert(COLLECTION, [each]) for each in points[20:]),
+    )
+    assert await first.count(COLLECTION) == await second.count(COLLECTION) == 40
+    await first.close()
     await second.close()
+
+
+async def test_a_folder_that_somebody_keeps_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_store, "LOCK_TIMEOUT_S", 0.05)
+    store = EmbeddedStore(tmp_path)
+    await store.open()
+    with FileLock(tmp_path / "lock"), pytest.raises(Unavailable, match=r"another process.*THREADS_QDRANT_URL"):
+        await store.upsert(COLLECTION, [point(1)])
+    await store.upsert(COLLECTION, [point(1)])
+    assert await store.count(COLLECTION) == 1
 
 
 async def test_points_of_a_flush_outlive_a_killed_process(tmp_path: Path) -> None:
