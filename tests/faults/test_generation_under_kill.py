@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ import pytest
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
+from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, DraftGenerated, PersonaRequest, Record
 from schemas.registry import open_registry
 from streams.engine.stage import Output
@@ -45,7 +47,9 @@ async def read(stack: Stack, topic_name: str) -> list[Record]:
     codec, topic = RowCodec(open_registry(None)), topic_named(topic_name)
     found: list[Record] = []
     async for _, records in read_range(stack.settings, stack.bootstrap, topic_name):
-        found += [codec.decode(topic, record.value) for record in records if record.value is not None]
+        for record in records:
+            with contextlib.suppress(DecodeFault):  # other tests append garbage
+                found.append(codec.decode(topic, record.value))
     return found
 
 
@@ -73,9 +77,11 @@ async def test_every_request_is_decided_once_and_its_calls_booked_once(
 ) -> None:
     random_ = random.Random(seed)
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
-    await producer.start()
-    await producer.append_all([Output("personas", persona_applied(each, datetime.now(UTC))) for each in samples()])
-    async with loopback_openai(LoopbackOpenAI(latency_s=0.15)) as model:
+    async with contextlib.AsyncExitStack() as cleanup:
+        await producer.start()
+        cleanup.push_async_callback(producer.stop)
+        model = await cleanup.enter_async_context(loopback_openai(LoopbackOpenAI(latency_s=0.15)))
+        await producer.append_all([Output("personas", persona_applied(each, datetime.now(UTC))) for each in samples()])
         worker = spawn_worker("generation", slot="0", OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="loopback")
         for number, request in enumerate(requests(seed)):
             await producer.append_all([Output("persona.requests", request)])
@@ -84,7 +90,6 @@ async def test_every_request_is_decided_once_and_its_calls_booked_once(
                 worker.restart()
         decided = await settled(stack, seed)
         assert worker.stop() == 0, worker.log()[-2_000:]
-    await producer.stop()
     assert {request: len(drafts) for request, drafts in decided.items()} == {
         f"kill-{seed}-{number}": 1 for number in range(REQUESTS)
     }, worker.log()[-2_000:]

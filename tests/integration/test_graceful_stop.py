@@ -54,7 +54,7 @@ async def test_a_worker_stopped_under_load_has_committed_all_that_it_made_durabl
     group = ConsumerGroup(stack.settings, stack.bootstrap, "kpis")
     stops = sorted(random_.sample(range(len(load_.events)), 2))
     worker = spawn_worker("kpis", slot="0")
-    await group.until_members(1, worker.log)
+    await worker.until_running()
     async for sent in produced(stack, load_):
         while stops and stops[0] < sent:
             stops.pop(0)
