@@ -22,7 +22,7 @@ POLL_INTERVAL_S = 24 * 3600.0  # a stage may wait long for its surroundings: hea
 REBALANCE_TIMEOUT_S = 60.0
 
 
-class SliceSchema(faust.Schema):  # type: ignore[misc]  # faust is untyped to mypy
+class SliceSchema(faust.Schema):
     """Hand slices to agents as they are: decoding is the loop's work."""
 
     def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ class SliceSchema(faust.Schema):  # type: ignore[misc]  # faust is untyped to my
         return message.value
 
 
-class RoleApp(faust.App):  # type: ignore[misc]  # faust is untyped to mypy
+class RoleApp(faust.App):
     """A Faust app whose partitions are told to the loops of its stages.
 
     `fail` is called with the first error that the loops could not classify: the worker ends and starts again.

@@ -38,7 +38,7 @@ class PartitionListener(Protocol):
         """Take over an assignment, before the first slice of it."""
 
 
-class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped to mypy
+class SliceThread(driver.AIOKafkaConsumerThread):
     """The thread with the client, and its own event loop."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -59,7 +59,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust
         return alive and coordinator.generation == generation
 
 
-class SliceConsumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped to mypy
+class SliceConsumer(driver.Consumer):
     """A Faust consumer of slices.
 
     `budget` bounds what is in flight; the app's `listener` is told of partitions that come and go.
@@ -212,7 +212,7 @@ def _message(tp: TP, part: Slice, generation: int) -> ConsumerMessage:
     )
 
 
-class SliceTransport(driver.Transport):  # type: ignore[misc]  # faust is untyped to mypy
+class SliceTransport(driver.Transport):
     """Faust's aiokafka transport with the slice consumer."""
 
     Consumer = SliceConsumer
