@@ -36,7 +36,7 @@ class MergeStage(Stage):
     """Read partials, add each range of a source partition once, and tell each persona's windows.
 
     Reads kpi.partials, writes kpi.updates; agents/kpis/persona_counters.py decides. A window is told when its counts
-    have changed, be it by events or because the clock moved panes out of it; once a minute all are looked at.
+    have changed, be it by events or because the clock moved panes out of it, which is looked at once a minute.
     """
 
     name = "merge"

@@ -8,7 +8,7 @@ import polars as pl
 
 from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
 from agents.kpis.keys import pane_key_column, post_key_column
-from agents.kpis.windows import HOUR_MS, MINUTE_MS, Granularity, oldest_hour, oldest_minute
+from agents.kpis.windows import HOUR_MS, MINUTE_MS, Granularity, oldest_pane
 
 FIRST_REVENUE = len(COUNTERS)
 """Counter number of the time of the first one-off revenue (ms): merged as the least, not as a sum."""
@@ -34,8 +34,8 @@ def count(events: Contributions, now_ms: int) -> SourceCounts:
     late: they count in the lifetime alone, and as late_events.
     """
     hours = _grouped(events, pl.col("occurred_at") // HOUR_MS)
-    in_window = hours.filter(pl.col("pane") >= oldest_hour(now_ms))
-    recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_minute(now_ms))
+    in_window = hours.filter(pl.col("pane") >= oldest_pane("hour", now_ms))
+    recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_pane("minute", now_ms))
     minutes = _grouped(recent, pl.col("occurred_at") // MINUTE_MS)
     lifetime = hours.group_by("persona_id", "counter").agg(_AMOUNT).with_columns(pane=pl.lit(0, dtype=pl.Int64))
     lifetime = pl.concat([lifetime, _late(events, now_ms), _first_revenue(events)], how="diagonal")
@@ -52,7 +52,7 @@ def _with_key(counts: pl.DataFrame, granularity: Granularity) -> Counts:
 
 
 def _late(events: Contributions, now_ms: int) -> pl.DataFrame:
-    late = events.filter(pl.col("occurred_at") // HOUR_MS < oldest_hour(now_ms)).unique("offset")
+    late = events.filter(pl.col("occurred_at") // HOUR_MS < oldest_pane("hour", now_ms)).unique("offset")
     amount = pl.len().cast(pl.Int64).alias("amount")
     return late.group_by("persona_id").agg(amount).with_columns(_number(NUMBER["late_events"]))
 

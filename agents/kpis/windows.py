@@ -46,14 +46,7 @@ WINDOWS: tuple[Window, ...] = (
     Window("lifetime", "lifetime", 0),
 )
 
-LONGEST_MS = max(window.length_ms for window in WINDOWS)
 
-
-def oldest_hour(now_ms: int) -> int:
-    """Return the oldest hour pane of the longest rolling window."""
-    return now_ms // HOUR_MS - LONGEST_MS // HOUR_MS + 1
-
-
-def oldest_minute(now_ms: int) -> int:
-    """Return the oldest minute pane of any window made of minutes."""
-    return now_ms // MINUTE_MS - DAY_MS // MINUTE_MS + 1
+def oldest_pane(granularity: Granularity, now_ms: int) -> int:
+    """Return the number of the oldest pane that lies in a window made of such panes and ending at `now_ms`."""
+    return min(window.panes(now_ms).start for window in WINDOWS if window.granularity == granularity)

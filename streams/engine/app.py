@@ -11,7 +11,7 @@ import faust
 
 from streams.engine.batch import TopicPartition
 from streams.engine.loop import CheckpointedLoop
-from streams.engine.transport import register
+from streams.engine.transport import PartitionListener, register
 from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class RoleApp(faust.App):
         self.loops: list[CheckpointedLoop] = []
 
     @property
-    def listener(self) -> RoleApp:
+    def listener(self) -> PartitionListener:
         return self
 
     async def release(self) -> None:
