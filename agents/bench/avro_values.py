@@ -1,15 +1,16 @@
-"""Fast encoding of the workload: columns of EngagementEvent to Avro bodies, a chunk at a time."""
+"""Fast encoding of events: columns of EngagementEvent to Avro bodies, a chunk at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.bench.workload import ID_BYTES, KINDS, Workload, persona_name, post_name
-from schemas.column_encoder import ColumnEncoder, Constant
+from agents.bench.job import KINDS, persona_name, post_name
+from agents.bench.workload import ID_BYTES, Segment
+from schemas.column_encoder import Column, ColumnEncoder, Constant
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
 
@@ -25,26 +26,44 @@ class Chunk:
     personas: npt.NDArray[np.int64]
 
 
-def encode(workload: Workload) -> Iterator[Chunk]:
-    """Yield the events in sending order, as bodies of the EngagementEvent schema (a test decodes them again)."""
-    encoder = ColumnEncoder(definition(EngagementEvent.schema_name))
-    personas = [persona_name(index) for index in range(int(workload.persona.max()) + 1)]
-    posts = [post_name(index) for index in range(int(workload.post.max()) + 1)]
-    for begin in range(0, len(workload.order), CHUNK_EVENTS):
-        chosen = workload.order[begin : begin + CHUNK_EVENTS]
-        bodies = encoder.encode(
+class EventEncoder:
+    """Encode columns of engagement events, names of personas being those of the job."""
+
+    def __init__(self) -> None:
+        self._columns = ColumnEncoder(definition(EngagementEvent.schema_name))
+        self._personas: list[str] = []
+
+    def chunk(self, personas: npt.NDArray[np.int64], columns: Mapping[str, Column]) -> Chunk:
+        """Return a chunk of events; `columns` are those of the schema, but for persona, source and simulated."""
+        known, most = len(self._personas), int(personas.max())
+        self._personas += [persona_name(index) for index in range(known, most + 1)]
+        bodies = self._columns.encode(
             {
-                "event_id": uuid_texts(workload.ids[chosen]),
-                "occurred_at": workload.occurred_ms[chosen],
-                "persona_id": [personas[index] for index in workload.persona[chosen].tolist()],
-                "post_id": [posts[index] for index in workload.post[chosen].tolist()],
-                "kind": [KINDS[index] for index in workload.kind[chosen].tolist()],
-                "count": workload.count[chosen],
+                "persona_id": [self._personas[index] for index in personas.tolist()],
                 "source": Constant(SOURCE),
                 "simulated": Constant(value=True),
+                **columns,
             }
         )
-        yield Chunk(bodies, workload.persona[chosen])
+        return Chunk(bodies, personas)
+
+
+def encode(segment: Segment) -> Iterator[Chunk]:
+    """Yield the events in sending order, as bodies of the EngagementEvent schema (a test decodes them again)."""
+    encoder = EventEncoder()
+    posts = [post_name(index) for index in range(int(segment.post.max()) + 1)]
+    for begin in range(0, len(segment.order), CHUNK_EVENTS):
+        chosen = segment.order[begin : begin + CHUNK_EVENTS]
+        yield encoder.chunk(
+            segment.persona[chosen],
+            {
+                "event_id": uuid_texts(segment.ids[chosen]),
+                "occurred_at": segment.occurred_ms[chosen],
+                "post_id": [posts[index] for index in segment.post[chosen].tolist()],
+                "kind": [KINDS[index] for index in segment.kind[chosen].tolist()],
+                "count": segment.count[chosen],
+            },
+        )
 
 
 def uuid_texts(ids: npt.NDArray[np.uint8]) -> list[str]:

@@ -19,13 +19,17 @@ _FIND_MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A script of agents/bench/contestants; `needs` are import names, `max_events` bounds a slow one's share."""
+    """A script of agents/bench/contestants.
+
+    `needs` are import names, `max_events` bounds a slow one's share, `reads_file` has the events written as a file too.
+    """
 
     name: str
     script: str
     what: str
     needs: tuple[str, ...] = ()
     max_events: int | None = None
+    reads_file: bool = False
 
     @property
     def module(self) -> str:
@@ -43,8 +47,16 @@ ROSTER = (
         "confluent-loop", "confluent_loop", "confluent-kafka + fastavro by hand, no state", ("confluent_kafka",)
     ),
     Contestant("aiokafka-loop", "aiokafka_loop", "aiokafka + fastavro by hand, no state", ("aiokafka",)),
-    Contestant("polars-file", "polars_file", "Polars on the events as a file, no stream: the limit"),
+    Contestant(
+        "polars-file",
+        "polars_file",
+        "Polars on a file, no stream: the limit",
+        ("polars",),
+        reads_file=True,
+    ),
 )
+
+PLATFORM = ROSTER[0]
 
 
 def choose(names: Sequence[str]) -> list[Contestant]:

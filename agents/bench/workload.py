@@ -1,20 +1,20 @@
-"""The job of the benchmark: seeded engagement events with late ones and duplicates, and the answer to them."""
+"""The events of the job: seeded engagement with late ones and duplicates, drawn a segment at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-HOUR_MS = 3_600_000
+from agents.bench.job import HOUR_MS, KINDS
+
 SPAN_MS = 24 * HOUR_MS
 LATEST_MS = 7 * 24 * HOUR_MS
 DUPLICATE_REACH = 10_000  # a duplicate follows within so many events, far inside every contestant's horizon
+SEGMENT_EVENTS = 500_000
 ID_BYTES = 16
-KINDS = ("view", "like", "reply", "repost", "quote", "share", "click", "follow")
 KIND_WEIGHTS = (0.80, 0.09, 0.02, 0.02, 0.01, 0.01, 0.04, 0.01)
 
 Indices = npt.NDArray[np.int64]
@@ -34,11 +34,11 @@ class WorkloadSize:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """Columns of the events that differ, and the order they are sent in.
+class Segment:
+    """Columns of consecutive events, and the order they are sent in.
 
     `order` holds indices into the columns; one that comes twice is an event sent twice, id and all. `ids` is
-    (distinct events, 16) random bytes; personas and kinds are indices into names.
+    (distinct events, 16) random bytes; posts, personas and kinds are indices into names.
     """
 
     ids: npt.NDArray[np.uint8]
@@ -50,35 +50,40 @@ class Workload:
     order: Indices
 
 
-def persona_name(index: int) -> str:
-    """Return the id of a persona."""
-    return f"persona-{index:05d}"
-
-
-def post_name(index: int) -> str:
-    """Return the id of a post."""
-    return f"post-{index:07d}"
-
-
-def generate(size: WorkloadSize) -> Workload:
+def segments(size: WorkloadSize, segment_events: int = SEGMENT_EVENTS) -> Iterator[Segment]:
     """Draw the events: posts and personas by Zipf's law (exponent 1), times spread over the last 24 hours.
 
-    A late event is up to seven days older than its neighbours; a duplicate follows its first within
-    DUPLICATE_REACH events.
+    A late event is up to seven days older than its neighbours; a duplicate follows its first within DUPLICATE_REACH
+    events of its segment. Memory is that of one segment, however many events there are.
     """
-    random = np.random.default_rng(size.seed)
-    duplicates = round(size.events * size.duplicate_share)
-    distinct = size.events - duplicates
+    persona_of_post = personas_of_posts(size)
+    for number, begin in enumerate(range(0, size.events, segment_events)):
+        end = min(begin + segment_events, size.events)
+        random = np.random.default_rng([size.seed, number])
+        yield _segment(size, random, begin, end, persona_of_post)
+
+
+def personas_of_posts(size: WorkloadSize) -> Indices:
+    """Return the persona of each post, by index."""
+    return _zipf(np.random.default_rng(size.seed), size.personas, size.posts)
+
+
+def _segment(
+    size: WorkloadSize, random: np.random.Generator, begin: int, end: int, persona_of_post: Indices
+) -> Segment:
+    duplicates = round((end - begin) * size.duplicate_share)
+    distinct = end - begin - duplicates
     post = _zipf(random, size.posts, distinct)
-    persona_of_post = _zipf(random, size.personas, size.posts)
-    occurred = np.linspace(size.end_ms - SPAN_MS, size.end_ms - 1, distinct).astype(np.int64)
+    first_ms = size.end_ms - SPAN_MS
+    bounds_ms = (first_ms + SPAN_MS * begin // size.events, first_ms + SPAN_MS * end // size.events)
+    occurred = np.linspace(*bounds_ms, distinct, endpoint=False).astype(np.int64)
     late = random.random(distinct) < size.late_share
     occurred[late] -= random.integers(HOUR_MS, LATEST_MS, int(late.sum()))
     again = random.choice(distinct, duplicates, replace=False)
     behind = again + 0.5 + random.integers(0, DUPLICATE_REACH, duplicates)
     positions = np.concatenate([np.arange(distinct, dtype=np.float64), behind])
     order = np.concatenate([np.arange(distinct), again])[np.argsort(positions, kind="stable")]
-    return Workload(
+    return Segment(
         ids=random.integers(0, 256, (distinct, ID_BYTES), dtype=np.uint8),
         occurred_ms=occurred,
         post=post,
@@ -92,42 +97,3 @@ def generate(size: WorkloadSize) -> Workload:
 def _zipf(random: np.random.Generator, names: int, draws: int) -> Indices:
     weights = 1.0 / np.arange(1, names + 1)
     return random.choice(names, draws, p=weights / weights.sum()).astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What every contestant must find, sorted by its key columns.
-
-    `panes` has persona_id, kind, hour (hours since the epoch, UTC), count; `posts` has post_id, kind, count.
-    """
-
-    panes: pl.DataFrame
-    posts: pl.DataFrame
-
-
-PANE_KEY = ("persona_id", "kind", "hour")
-POST_KEY = ("post_id", "kind")
-
-
-def expected_answer(workload: Workload) -> Answer:
-    """Compute the answer from the drawn columns alone: duplicates are never in them, so nothing is dropped here."""
-    kinds = np.array(KINDS)
-    events = pl.DataFrame(
-        {
-            "persona": workload.persona,
-            "post": workload.post,
-            "kind": kinds[workload.kind],
-            "hour": workload.occurred_ms // HOUR_MS,
-            "count": workload.count,
-        }
-    )
-    panes = events.group_by("persona", "kind", "hour").agg(pl.col("count").sum())
-    posts = events.group_by("post", "kind").agg(pl.col("count").sum())
-    return Answer(
-        panes.select(_names("persona_id", panes["persona"], persona_name), "kind", "hour", "count").sort(PANE_KEY),
-        posts.select(_names("post_id", posts["post"], post_name), "kind", "count").sort(POST_KEY),
-    )
-
-
-def _names(column: str, indices: pl.Series, name: Callable[[int], str]) -> pl.Series:
-    return pl.Series(column, [name(index) for index in indices], dtype=pl.String)

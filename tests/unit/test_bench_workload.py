@@ -10,19 +10,25 @@ import numpy as np
 import polars as pl
 import pytest
 
-from agents.bench.answers import difference, read_answer, write_answer
+from agents.bench.answers import Answer, difference, expected_answer, read_answer, read_counters, write_answer
 from agents.bench.avro_values import encode
 from agents.bench.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
-from agents.bench.kpi_contest import Run, Standing
-from agents.bench.load import write_container
+from agents.bench.job import HOUR_MS
+from agents.bench.load import container
 from agents.bench.roster import ROSTER, choose
-from agents.bench.workload import HOUR_MS, LATEST_MS, Answer, WorkloadSize, expected_answer, generate
+from agents.bench.standing import Run, Standing
+from agents.bench.workload import LATEST_MS, Segment, WorkloadSize, segments
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
 from schemas.wire_format import header
 from streams.errors import ThreadsError
 
 SIZE = WorkloadSize(events=20_000, personas=30, posts=400)
+
+
+def generate(size: WorkloadSize) -> Segment:
+    (only,) = segments(size)
+    return only
 
 
 def values() -> list[bytes]:
@@ -59,28 +65,50 @@ def test_the_shares_of_late_and_duplicate_events_are_as_said() -> None:
     assert workload.occurred_ms.min() >= oldest_on_time - LATEST_MS
 
 
+def test_segments_follow_each_other_in_time_and_each_has_its_own_events_and_duplicates() -> None:
+    parts = list(segments(SIZE, segment_events=8_000))
+    assert [len(part.order) for part in parts] == [8_000, 8_000, 4_000]
+    ids = [one.tobytes() for part in parts for one in part.ids]
+    assert len(set(ids)) == len(ids) == SIZE.events * 0.99
+    middles = [np.median(part.occurred_ms) for part in parts]
+    assert middles == sorted(middles)
+    oldest_on_time = SIZE.end_ms - 24 * HOUR_MS
+    newest = [part.occurred_ms.max() for part in parts]
+    assert newest == sorted(newest)
+    assert oldest_on_time < newest[0] < newest[-1] < SIZE.end_ms
+
+
+def test_the_answer_to_segments_is_the_answer_to_all_their_events() -> None:
+    parts = list(segments(SIZE, segment_events=8_000))
+    joined = Segment(*(np.concatenate([getattr(part, name) for part in parts]) for name in Segment.__slots__))
+    assert difference(expected_answer(parts), expected_answer([joined])) is None
+
+
 def test_few_posts_have_most_of_the_events() -> None:
     posts = Counter(generate(SIZE).post.tolist())
     assert sum(count for _, count in posts.most_common(40)) > 0.5 * SIZE.events
 
 
-def test_counting_by_hand_gives_the_expected_answer() -> None:
+def test_counting_by_hand_gives_the_expected_answer(tmp_path: Path) -> None:
     counts = HandWrittenCounts()
     for value in values():
         counts.fold(0, value)
-    assert difference(counts.counters.answer(), expected_answer(generate(SIZE))) is None
+    counts.counters.write(tmp_path / "counters.json")
+    assert difference(read_counters(tmp_path / "counters.json"), expected_answer([generate(SIZE)])) is None
 
 
 def test_the_container_file_holds_the_same_events(tmp_path: Path) -> None:
     workload = generate(SIZE)
-    write_container(tmp_path / "events.avro", encode(workload))
+    with container(tmp_path / "events.avro") as write:
+        for chunk in encode(workload):
+            write(chunk)
     found = pl.read_avro(tmp_path / "events.avro")
     assert found.height == SIZE.events
     assert found.unique("event_id")["count"].sum() == workload.count.sum()
 
 
 def test_a_wrong_answer_is_described(tmp_path: Path) -> None:
-    right = expected_answer(generate(SIZE))
+    right = expected_answer([generate(SIZE)])
     write_answer(tmp_path, right)
     assert difference(read_answer(tmp_path), right) is None
     wrong = Answer(right.panes.with_columns(pl.col("count") + 1), right.posts.slice(1))
@@ -114,9 +142,16 @@ def test_the_roster_has_the_names_of_the_contract() -> None:
         choose(["quicks"])
 
 
+def run(seconds: float, peak_rss_mb: float, difference: str | None = None) -> Run:
+    return Run(1_000, seconds, seconds / 2, seconds / 4, peak_rss_mb, difference, {})
+
+
 def test_the_median_counts_and_one_wrong_answer_is_wrong() -> None:
-    runs = (Run(100.0, 10.0, None, {}), Run(300.0, 30.0, "2 panes are wrong", {}), Run(110.0, 20.0, None, {}))
-    found = Standing(ROSTER[0], 1_000, runs).summary()
-    assert (found["events_per_second"], found["min"], found["max"], found["peak_rss_mb"]) == (110, 100, 300, 30.0)
+    runs = (run(10.0, 10.0), run(4.0, 30.0, difference="2 panes are wrong"), run(8.0, 20.0))
+    standing = Standing(ROSTER[0], 1_000, runs)
+    found = standing.summary()
+    assert (found["events_per_second"], found["min"], found["max"], found["peak_rss_mb"]) == (125, 100, 250, 30.0)
+    assert (found["cpu_seconds"], found["cpu_seconds_per_million_events"], found["broker_cpu_seconds"]) == (4, 4_000, 2)
+    assert not standing.is_right
     assert found["correct"] is False
     assert found["difference"] == "2 panes are wrong"

@@ -1,4 +1,8 @@
-"""A plain loop of aiokafka and fastavro: what a user would write by hand, without any state kept."""
+"""A plain loop of aiokafka and fastavro: what a user would write by hand.
+
+Kept across a crash: the offsets that the client commits every 5 s. Not kept: the counters and the recent ids, so a
+restart begins with empty counters behind the last commit, or counts from the beginning again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ async def count_topic(task: Assignment) -> tuple[HandWrittenCounts, Stopwatch]:
         max_poll_records=BATCH_RECORDS,
     )
     await consumer.start()
-    counts, watch, consumed = HandWrittenCounts(), Stopwatch(), 0
+    counts, watch, consumed = HandWrittenCounts(), Stopwatch(task.broker_pid), 0
     try:
         while consumed < task.events:
             by_partition = await consumer.getmany(timeout_ms=POLL_MS)
@@ -44,7 +48,7 @@ def main() -> None:
     """Count the topic."""
     task = read_assignment()
     counts, watch = asyncio.run(count_topic(task))
-    write_report(task, watch, counts.counters.answer(), ("aiokafka", "fastavro"))
+    write_report(task, watch, counts.counters, ("aiokafka", "fastavro"))
 
 
 if __name__ == "__main__":

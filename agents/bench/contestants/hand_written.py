@@ -1,4 +1,8 @@
-"""What a careful user writes by hand around a consumer: decode, drop duplicates within the horizon, count."""
+"""What a careful user writes by hand around a consumer: decode, drop duplicates within the horizon, count.
+
+Decoding is fastavro's fastest for the purpose: the whole record, times as plain numbers. A reader schema of only the
+fields that are counted was tried and takes longer, because fastavro then resolves one schema against the other.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,18 @@ from typing import Any
 
 import fastavro
 
-from agents.bench.contestants.report import Counters, hour_of
+from agents.bench.contestants.report import Counters
+from agents.bench.job import hour_of
 from schemas.definitions import definition
-from schemas.records import EngagementEvent
 from schemas.wire_format import HEADER_BYTES
 
 HORIZON_EVENTS = 1_000_000
+SCHEMA_NAME = "EngagementEvent"
 
 
 def reader_schema() -> Any:  # noqa: ANN401 - fastavro's parsed schemas are untyped
     """Return the event schema as a plain consumer would use it: times as numbers, no datetime built per event."""
-    schema = dict(definition(EngagementEvent.schema_name))
+    schema = dict(definition(SCHEMA_NAME))
     schema["fields"] = [_plain(one) for one in schema["fields"]]
     return fastavro.parse_schema(schema)
 
@@ -34,7 +39,9 @@ SCHEMA = reader_schema()
 
 def decode(value: bytes) -> dict[str, Any]:
     """Return the event of a framed value."""
-    event = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), SCHEMA, None)
+    body = io.BytesIO(value)
+    body.seek(HEADER_BYTES)
+    event = fastavro.schemaless_reader(body, SCHEMA, None)
     assert isinstance(event, dict)
     return event
 

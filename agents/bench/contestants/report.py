@@ -1,35 +1,24 @@
-"""What goes into a contestant and comes out: its command line, its counters, its report."""
+"""What goes into a contestant and comes out: its command line, its counters, its report.
+
+It imports no data frames: what a contestant holds in memory is its own.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import polars as pl
+from agents.bench.process_usage import cpu_seconds, own_cpu_seconds, own_peak_rss_mb
 
-from agents.bench.answers import write_answer
-from agents.bench.workload import HOUR_MS, PANE_KEY, POST_KEY, Answer
-
-KIB_PER_MB = 1024.0
-BYTES_PER_MB = 1024.0 * 1024.0
-_STATUS = Path("/proc/self/status")
+COUNTERS_FILE = "counters.json"
 
 PaneKey = tuple[str, str, int]
 PostKey = tuple[str, str]
-PANE_SCHEMA: Mapping[str, type[pl.DataType]] = {
-    "persona_id": pl.String,
-    "kind": pl.String,
-    "hour": pl.Int64,
-    "count": pl.Int64,
-}
-POST_SCHEMA: Mapping[str, type[pl.DataType]] = {"post_id": pl.String, "kind": pl.String, "count": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +30,7 @@ class Assignment:
     """
 
     bootstrap: str
+    broker_pid: int
     topic: str
     partitions: int
     events: int
@@ -55,7 +45,7 @@ def read_assignment() -> Assignment:
     parser = argparse.ArgumentParser()
     for name in ("bootstrap", "topic", "run-id"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("events", "partitions"):
+    for name in ("broker-pid", "events", "partitions"):
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("file", "scratch", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -69,66 +59,76 @@ class Counters:
     panes: dict[PaneKey, int] = field(default_factory=dict)
     posts: dict[PostKey, int] = field(default_factory=dict)
 
-    def answer(self) -> Answer:
-        """Return the counters as the tables that are checked."""
-        panes = [(*key, count) for key, count in self.panes.items()]
-        posts = [(*key, count) for key, count in self.posts.items()]
-        return Answer(
-            pl.DataFrame(panes, schema=PANE_SCHEMA, orient="row").sort(PANE_KEY),
-            pl.DataFrame(posts, schema=POST_SCHEMA, orient="row").sort(POST_KEY),
-        )
+    def write(self, path: Path) -> None:
+        """Write both tables as rows of JSON (read by answers.read_counters)."""
+        rows = {
+            "panes": [(*key, count) for key, count in self.panes.items()],
+            "posts": [(*key, count) for key, count in self.posts.items()],
+        }
+        path.write_text(json.dumps(rows), encoding="utf-8")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Clocks at one moment, seconds: of the wall, of this process and of the broker."""
+
+    wall: float
+    own_cpu: float
+    broker_cpu: float
+
+
 class Stopwatch:
-    """Seconds from the first event in hand to the last one counted (and kept, where the contestant keeps state)."""
+    """Time from the first event in hand to the last one counted (and kept, where the contestant keeps state).
 
-    began: float | None = None
-    ended: float | None = None
+    With the CPU time that the contestant's process and the broker took meanwhile, and the peak memory up to the end.
+    """
+
+    def __init__(self, broker_pid: int) -> None:
+        self._broker_pid = broker_pid
+        self.began: Reading | None = None
+        self.ended: Reading | None = None
+        self.peak_rss_mb = 0.0
 
     def start(self) -> None:
         """Start at the first call; later ones change nothing."""
         if self.began is None:
-            self.began = time.perf_counter()
+            self.began = self._read()
 
     def stop(self) -> None:
         """Take the end."""
-        self.ended = time.perf_counter()
+        self.ended = self._read()
+        self.peak_rss_mb = own_peak_rss_mb()
 
-    @property
-    def seconds(self) -> float:
-        """Return the time between."""
-        assert self.began is not None
-        assert self.ended is not None
-        return self.ended - self.began
+    def _read(self) -> Reading:
+        return Reading(time.perf_counter(), own_cpu_seconds(), cpu_seconds(self._broker_pid))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a contestant writes: `events` counted in `seconds`, and its peak memory."""
+    """What a contestant writes: `events` counted in `seconds`, and what that took."""
 
     events: int
     seconds: float
+    cpu_seconds: float
+    broker_cpu_seconds: float
     peak_rss_mb: float
     versions: Mapping[str, str]
 
 
-def write_report(
-    assignment: Assignment,
-    watch: Stopwatch,
-    answer: Answer,
-    packages: tuple[str, ...],
-    *,
-    peak_rss: float | None = None,
-) -> None:
-    """Write the report to `out` and the answer next to it; `packages` are those whose versions matter.
-
-    `peak_rss` (MB) is for contestants whose work happens in other processes; else this process's own is taken.
-    """
-    memory = peak_rss_mb() if peak_rss is None else peak_rss
-    write_answer(assignment.out.parent, answer)
-    versions = {package: _version(package) for package in packages}
-    report = Report(assignment.events, watch.seconds, memory, versions)
+def write_report(assignment: Assignment, watch: Stopwatch, counters: Counters, packages: tuple[str, ...]) -> None:
+    """Write the report to `out` and the counters next to it; `packages` are those whose versions matter."""
+    began, ended = watch.began, watch.ended
+    assert began is not None
+    assert ended is not None
+    counters.write(assignment.out.parent / COUNTERS_FILE)
+    report = Report(
+        events=assignment.events,
+        seconds=ended.wall - began.wall,
+        cpu_seconds=ended.own_cpu - began.own_cpu,
+        broker_cpu_seconds=ended.broker_cpu - began.broker_cpu,
+        peak_rss_mb=watch.peak_rss_mb,
+        versions={package: _version(package) for package in packages},
+    )
     assignment.out.write_text(json.dumps(asdict(report)), encoding="utf-8")
 
 
@@ -137,20 +137,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "checkout"  # the platform itself, run from its folder by an interpreter that has its dependencies only
-
-
-def peak_rss_mb() -> float:
-    """Return the peak resident memory of this process in MB.
-
-    From /proc where there is one: ru_maxrss also holds what the parent had when it started this process.
-    """
-    if _STATUS.exists():
-        lines = (line.split() for line in _STATUS.read_text(encoding="ascii").splitlines())
-        return next(int(words[1]) for words in lines if words[0] == "VmHWM:") / KIB_PER_MB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (BYTES_PER_MB if sys.platform == "darwin" else KIB_PER_MB)
-
-
-def hour_of(occurred_ms: int) -> int:
-    """Return the hour since the epoch that a time lies in."""
-    return occurred_ms // HOUR_MS

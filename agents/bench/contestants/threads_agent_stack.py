@@ -1,7 +1,11 @@
 """The platform with every guarantee on: the kpis role as a worker runs it, until all is durable and merged.
 
-The time goes from the first partition taken over to the moment when the broker has the committed offsets of all events
-and of all partials: state in its changelogs and local stores, duplicates dropped, KPI updates told.
+The time goes from the first partition taken over, before its first fetch, to the moment when the broker has the
+committed offsets of all events and of all partials: state in its changelogs and local stores, duplicates dropped, KPI
+updates told.
+
+Kept across a crash: everything. Counters carry the offsets applied, so what is read again does not count again, and
+recent ids are read from the log again.
 """
 
 from __future__ import annotations
@@ -11,11 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
-from aiokafka.structs import TopicPartition as KafkaPartition
 
 from agents.bench.contestants.report import Assignment, Counters, Stopwatch, read_assignment, write_report
-from agents.bench.workload import KINDS, Answer
+from agents.bench.group_progress import GroupProgress
+from agents.bench.job import KINDS
 from agents.kpis.counter_table import CounterTable
 from agents.kpis.counters import ENGAGEMENT_COUNTER, NUMBER, POST_COUNTERS
 from agents.kpis.fold import FoldStage
@@ -23,90 +26,89 @@ from agents.kpis.keys import PaneKey, PostKey
 from agents.kpis.merge import MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.persona_counters import PersonaCounters
-from streams.engine.batch import TopicPartition
-from streams.engine.stage import Stage
+from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.stage import Rejection, Stage
 from streams.engine.worker import Worker
-from streams.kafka.reader import log_bounds
 from streams.kafka.topics import create_topics
 from streams.role import Role
 from streams.settings import Settings
 
 POLL_S = 0.05
+NEAR_THE_END = 0.9  # of the events; before that the broker is not asked how far the group is
 TOLD = (PARTIALS, "kpi.updates")
 KIND_OF = {counter: kind for kind, counter in ENGAGEMENT_COUNTER.items()}
 
 
 class TimedFold(FoldStage):
-    """The fold stage, with a watch that starts when it takes over its first partition."""
+    """The fold stage, with a watch that starts when it takes over its first partition, and a count of its events."""
 
     def __init__(self, watch: Stopwatch, partial_partitions: int) -> None:
         super().__init__(partial_partitions)
+        self.events = 0
         self._watch = watch
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         self._watch.start()
         await super().restore(source, state)
 
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        assert isinstance(batch, ColumnBatch)
+        self.events += len(batch.frame)
+        return await super().add(batch)
+
 
 async def count_topic(task: Assignment, watch: Stopwatch) -> list[PersonaCounters]:
     """Run a worker on the topic until everything is counted and committed; return its merged counters."""
     settings = Settings(home=task.scratch, kafka=task.bootstrap, partitions=task.partitions, log_level="warning")
-    merge = MergeStage()
-    admin = AIOKafkaAdminClient(bootstrap_servers=task.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([name for name in TOLD if name in await admin.list_topics()])
-        await _created(settings, task.bootstrap)
-        worker = Worker([Role(task.run_id, partial(_stages, watch, merge))], settings, None)
-        running = asyncio.create_task(worker.run())
-        while not await _all_committed(task, settings, admin):
+    fold, merge = TimedFold(watch, settings.partitions), MergeStage()
+    await _empty_topics(task, settings)
+    worker = Worker([Role(task.run_id, partial(_stages, fold, merge))], settings, None)
+    running = asyncio.create_task(worker.run())
+    async with GroupProgress(settings, task.bootstrap, task.run_id) as group:
+        while fold.events < NEAR_THE_END * task.events or not await group.is_done(_sources(task)):
             if running.done():
                 raise RuntimeError(f"the worker ended early, status {running.result()}")
             await asyncio.sleep(POLL_S)
         watch.stop()
-        counters = merge.counters()
-        worker.end()
-        await running
-    finally:
-        await admin.close()
+    counters = merge.counters()
+    worker.end()
+    await running
     return counters
 
 
-def _stages(watch: Stopwatch, merge: MergeStage, settings: Settings) -> Sequence[Stage]:
-    return [TimedFold(watch, settings.partitions), merge]
+def _stages(fold: TimedFold, merge: MergeStage, settings: Settings) -> Sequence[Stage]:
+    del settings
+    return [fold, merge]
 
 
-async def _created(settings: Settings, bootstrap: str) -> None:
-    """Create the topics; one that was just deleted can be made again only a moment later."""
-    while any(  # noqa: ASYNC110 - the broker tells nobody
-        change.state == "missing" for change in await create_topics(settings, bootstrap)
-    ):
-        await asyncio.sleep(POLL_S)
+def _sources(task: Assignment) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in (task.topic, PARTIALS) for number in range(task.partitions)]
 
 
-async def _all_committed(task: Assignment, settings: Settings, admin: AIOKafkaAdminClient) -> bool:
+async def _empty_topics(task: Assignment, settings: Settings) -> None:
+    """Create the topics that the role writes, without what an earlier run wrote.
+
+    A topic that was just deleted can be made again only a moment later.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=task.bootstrap)
+    await admin.start()
     try:
-        committed = await admin.list_consumer_group_offsets(task.run_id)
-    except GroupCoordinatorNotAvailableError:  # the broker's first group: its offsets topic is being made
-        return False
-    events = sum(meta.offset for source, meta in committed.items() if source.topic == task.topic)
-    if events < task.events:
-        return False
-    for partition in range(task.partitions):
-        _, end = await log_bounds(settings, task.bootstrap, TopicPartition(PARTIALS, partition))
-        merged = committed.get(KafkaPartition(PARTIALS, partition))
-        if end and (merged is None or merged.offset < end):
-            return False
-    return True
+        await admin.delete_topics([name for name in TOLD if name in await admin.list_topics()])
+        while any(  # noqa: ASYNC110 - the broker tells nobody
+            change.state == "missing" for change in await create_topics(settings, task.bootstrap)
+        ):
+            await asyncio.sleep(POLL_S)
+    finally:
+        await admin.close()
 
 
-def answer(merged: Sequence[PersonaCounters]) -> Answer:
+def merged_counters(merged: Sequence[PersonaCounters]) -> Counters:
     """Return hour panes by persona and kind, and counters by post and kind."""
     total = Counters()
     for counters in merged:
         total.panes.update(_panes(counters))
         total.posts.update(_posts(counters))
-    return total.answer()
+    return total
 
 
 def _panes(counters: PersonaCounters) -> Iterator[tuple[tuple[str, str, int], int]]:
@@ -132,9 +134,10 @@ def _rows(table: CounterTable) -> Iterator[tuple[str, list[int]]]:
 
 def main() -> None:
     """Count the topic."""
-    task, watch = read_assignment(), Stopwatch()
+    task = read_assignment()
+    watch = Stopwatch(task.broker_pid)
     merged = asyncio.run(count_topic(task, watch))
-    write_report(task, watch, answer(merged), ("threads-agent-stack", "faust-streaming", "polars"))
+    write_report(task, watch, merged_counters(merged), ("threads-agent-stack", "faust-streaming", "polars"))
 
 
 if __name__ == "__main__":

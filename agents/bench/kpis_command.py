@@ -1,0 +1,163 @@
+"""The command `threads-agent bench kpis`: the platform against its peers."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from agents.bench.job import HOUR_MS
+from agents.bench.kpi_contest import Contest
+from agents.bench.module_process import PROJECT
+from agents.bench.own_broker import broker
+from agents.bench.roster import Contestant, choose, missing_modules
+from agents.bench.standing import Standing
+from agents.bench.workload import WorkloadSize
+
+DEFAULT_SIZE = WorkloadSize()
+INSTALL = "python3 -m venv .venv-bench && .venv-bench/bin/pip install -r requirements-bench.txt"
+LEFT = {"contestant", "answer", "what it is"}
+COLUMNS = (
+    "contestant",
+    "events/s (median)",
+    "min - max",
+    "peak MB",
+    "busy cores",
+    "broker's",
+    "answer",
+    "events",
+    "what it is",
+)
+
+
+@click.command("kpis", epilog="Example: threads-agent bench kpis --events 1000000 --contestants quix,bytewax")
+@click.option("--events", default=DEFAULT_SIZE.events, show_default=True, type=click.IntRange(1_000))
+@click.option("--personas", default=DEFAULT_SIZE.personas, show_default=True, type=click.IntRange(1))
+@click.option("--posts", default=DEFAULT_SIZE.posts, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--repeats", default=3, show_default=True, type=click.IntRange(1), help="Runs of each; the median counts."
+)
+@click.option("--seed", default=DEFAULT_SIZE.seed, show_default=True, help="The same seed is the same job.")
+@click.option("--contestants", default="", help="Names, with commas between; all that are installed by default.")
+@click.option("--python", "python_path", type=click.Path(path_type=Path), help="Interpreter of the contestants.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def kpis(
+    *,
+    events: int,
+    personas: int,
+    posts: int,
+    repeats: int,
+    seed: int,
+    contestants: str,
+    python_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Count the same engagement events by every contestant, check the answers, and show the rates.
+
+    A broker of its own is started for it; data of the platform is not touched. Peers are run from .venv-bench where
+    it exists, because their dependencies are no business of the platform.
+    """
+    size = WorkloadSize(events=events, personas=personas, posts=posts, seed=seed, end_ms=this_hour_ms())
+    python = python_path or _bench_python()
+    wanted = choose([name.strip() for name in contestants.split(",") if name.strip()])
+    missing = {one.name: missing_modules(python, one, PROJECT) for one in wanted}
+    ready = [one for one in wanted if not missing[one.name]]
+    standings = _hold(ready, size, repeats, python) if ready else []
+    absent = {name: modules for name, modules in missing.items() if modules}
+    if as_json:
+        click.echo(json.dumps(_as_json(standings, absent, size), indent=2))
+    else:
+        _print_table(standings, absent, size)
+    if not standings or not all(one.is_right for one in standings):
+        sys.exit(1)
+
+
+def this_hour_ms() -> int:
+    """Return the beginning of the current hour: the job's events end there."""
+    return int(time.time() * 1000) // HOUR_MS * HOUR_MS
+
+
+def _bench_python() -> Path:
+    own = PROJECT / ".venv-bench" / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def _hold(ready: list[Contestant], size: WorkloadSize, repeats: int, python: Path) -> list[Standing]:
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting a broker", total=len(ready) * repeats)
+        with broker(size.events) as running:
+            contest = Contest(python, running, size)
+            progress.update(task, description=f"loading {size.events:,} events")
+            contest.load(ready)
+            progress.update(task, completed=-1)
+
+            def on_run(contestant: Contestant) -> None:
+                progress.update(task, description=contestant.name, advance=1)
+
+            return contest.standings(ready, repeats, on_run)
+
+
+def _as_json(standings: list[Standing], absent: dict[str, list[str]], size: WorkloadSize) -> dict[str, object]:
+    return {
+        "contestants": [one.summary() for one in standings],
+        "not_installed": absent,
+        "job": {"events": size.events, "personas": size.personas, "posts": size.posts, "seed": size.seed},
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "versions": _versions(standings)},
+    }
+
+
+def _versions(standings: list[Standing]) -> dict[str, str]:
+    return dict(
+        sorted({name: found for one in standings for run in one.runs for name, found in run.versions.items()}.items())
+    )
+
+
+def _print_table(standings: list[Standing], absent: dict[str, list[str]], size: WorkloadSize) -> None:
+    console = Console()
+    table = Table(
+        title=f"{size.events:,} events, {size.personas} personas, {size.posts:,} posts, {os.cpu_count()} cores"
+    )
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in LEFT else "right")
+    for one in standings:
+        table.add_row(*_row(one))
+    console.print(table)
+    for one in standings:
+        if not one.is_right:
+            console.print(f"{one.contestant.name}: {one.failure or one.difference}", style="red", markup=False)
+    for name, modules in absent.items():
+        console.print(f"{name}: not installed ({', '.join(modules)})", markup=False)
+    if absent:
+        console.print(f"To install the peers: {INSTALL}", markup=False)
+    versions = ", ".join(f"{name} {found}" for name, found in _versions(standings).items())
+    console.print(f"Python {platform.python_version()}; {versions}", markup=False)
+
+
+def _row(standing: Standing) -> list[str]:
+    """Return a row of the table; busy cores are CPU seconds by seconds: 1 is one core that does nothing else."""
+    found = standing.summary()
+    name, what = standing.contestant.name, standing.contestant.what
+    if "error" in found:
+        return [name, *["-"] * 5, "failed", "-", what]
+    seconds = float(str(found["seconds"]))
+    busy, brokers = (float(str(found[key])) / seconds for key in ("cpu_seconds", "broker_cpu_seconds"))
+    return [
+        name,
+        f"{found['events_per_second']:,}",
+        f"{found['min']:,} - {found['max']:,}",
+        f"{found['peak_rss_mb']:,}",
+        f"{busy:.2f}",
+        f"{brokers:.2f}",
+        "right" if found["correct"] else "WRONG",
+        f"{standing.events:,}",
+        what,
+    ]
