@@ -1,9 +1,10 @@
-"""Workers as processes that can be killed, and a way to read what they told."""
+"""Workers as processes that can be killed, and the report of the fault tests."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,31 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import Stack
+from tests.faults.fault_report import RUNS, BeginFault, FaultRun, table
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RUNS] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the fault tests of this session did and found."""
+    if runs := config.stash[RUNS]:
+        terminalreporter.section("fault report")
+        for line in table(runs):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def begin_fault(request: pytest.FixtureRequest, seed: int) -> BeginFault:
+    """Name the fault that a test inflicts: begin_fault("kill -9 of a worker"); the run gets a line in the report."""
+
+    def begin(fault: str) -> FaultRun:
+        run = FaultRun(fault, seed)
+        request.config.stash[RUNS].append(run)
+        return run
+
+    return begin
 
 
 class Surroundings(Protocol):
@@ -42,20 +68,32 @@ class WorkerProcess:
 
     async def until_running(self, deadline_s: float = 60.0) -> None:
         """Wait until it says that it runs: from then on a signal makes it drain."""
+        await self.until_said(r"Running ", deadline_s)
+
+    async def until_said(self, pattern: str, deadline_s: float = 120.0) -> None:
+        """Wait until the log since the last start has a line that matches a regular expression."""
         deadline = time.monotonic() + deadline_s
-        while b"Running " not in self._log.read_bytes()[self._log_start :]:
+        while not self.said(pattern):
             assert self.process.poll() is None, self.log()[-2_000:]
-            assert time.monotonic() < deadline, self.log()[-2_000:]
-            await asyncio.sleep(0.05)
+            assert time.monotonic() < deadline, f"{pattern} not in the log:\n{self.log()[-2_000:]}"
+            await asyncio.sleep(0.02)
+
+    def said(self, pattern: str) -> int:
+        """Return how often the log since the last start matches a regular expression."""
+        return len(re.findall(pattern.encode(), self._log.read_bytes()[self._log_start :]))
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(timeout=30)
 
+    def start(self) -> None:
+        """Start it again in its slot."""
+        self.process = self._spawn()
+
     def restart(self) -> None:
         self.kill()
-        self.process = self._spawn()
+        self.start()
 
     def stop(self) -> int:
         """End it gracefully and return its exit status."""

@@ -1,4 +1,4 @@
-"""The KPIs of a worker that is killed at random moments are those of a count made apart from the stream."""
+"""The KPIs of workers that are killed at random moments are those of a count made apart from the stream."""
 
 from __future__ import annotations
 
@@ -8,22 +8,41 @@ import random
 import pytest
 
 from tests.conftest import Stack
-from tests.faults.conftest import SpawnWorker
-from tests.faults.engagement_load import load, produced, settled
+from tests.faults.conftest import SpawnWorker, WorkerProcess
+from tests.faults.engagement_load import load, produced_during
+from tests.faults.fault_report import BeginFault, FaultRun
+
+WORKERS = 2
+KILLS_OF_EACH = 11
+EVERY_NTH_WHILE_RESTORING = 3
+RESTORED = r"Restored TopicPartition\(topic='engagement.events'"
 
 
-@pytest.mark.timeout(240)
+async def kill_again_and_again(worker: WorkerProcess, random_: random.Random, run: FaultRun) -> None:
+    """Kill a worker in the midst of its work, every third time while it takes back its partitions."""
+    for number in range(KILLS_OF_EACH):
+        if number % EVERY_NTH_WHILE_RESTORING == EVERY_NTH_WHILE_RESTORING - 1:
+            await worker.until_said("Running kpis")
+            await asyncio.sleep(random_.uniform(0.0, 0.3))  # a random moment of the recovery, not a wait for anything
+        else:
+            await worker.until_said(RESTORED)
+            await asyncio.sleep(random_.uniform(0.0, 1.0))  # a random moment of the checkpoint cycle
+        run.inflict("kill -9 at work" if worker.said(RESTORED) else "kill -9 in recovery")
+        worker.restart()
+
+
+@pytest.mark.timeout(600)
 async def test_killed_workers_lose_nothing_and_count_nothing_twice(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    stack: Stack, spawn_worker: SpawnWorker, seed: int, begin_fault: BeginFault
 ) -> None:
-    load_ = load(seed, 60_000)
-    random_ = random.Random(seed + 1)
-    moments = sorted(random_.sample(range(len(load_.events)), 6))
-    worker = spawn_worker("kpis", slot="0")
-    async for sent in produced(stack, load_):
-        while moments and moments[0] < sent:
-            moments.pop(0)
-            await asyncio.sleep(random_.random())  # a random moment of the checkpoint cycle, not a wait for anything
-            worker.restart()
-    got = await settled(stack, load_.truth)
-    assert got == {persona: +of for persona, of in load_.truth.items()}, worker.log()[-3_000:]
+    run = begin_fault("kill -9 of kpis workers")
+    load_ = load(seed, 300_000)
+    workers = [spawn_worker("kpis", slot=str(slot)) for slot in range(WORKERS)]
+    kills = WORKERS * KILLS_OF_EACH
+    killing = [
+        kill_again_and_again(worker, random.Random(f"{seed}-{slot}"), run) for slot, worker in enumerate(workers)
+    ]
+    await produced_during(stack, load_, asyncio.gather(*killing), lambda: run.inflicted.total() / kills)
+    assert run.inflicted.total() == kills
+    assert run.inflicted["kill -9 at work"] > kills / 2
+    assert await run.settle(stack, load_) == 0, "\n".join(worker.log()[-3_000:] for worker in workers)

@@ -24,7 +24,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from streams.kafka.partitioning import partition_of
 from tests.conftest import REPOSITORY, Stack
 from tests.faults.conftest import SpawnWorker
-from tests.faults.engagement_load import settled
+from tests.faults.told_counts import settled
 
 TOPIC = "engagement.events"
 AVSC = REPOSITORY / "schemas" / "avro" / "engagement_event.avsc"

@@ -19,7 +19,8 @@ from streams.kafka.reader import read_range
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
 from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import load, produced, settled
+from tests.faults.engagement_load import load, produced
+from tests.faults.told_counts import settled
 
 STOP_WITHIN_S = 15.0
 

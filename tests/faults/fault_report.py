@@ -1,0 +1,74 @@
+"""The fault report: what each fault test did to the platform, and by how much the counts were wrong afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.faults.engagement_load import Load
+from tests.faults.told_counts import Broker, CountsByWindow, difference, settled_windows
+
+HEADINGS = ("fault", "seed", "events", "inflicted", "settled in", "difference")
+
+
+@dataclass(slots=True)
+class FaultRun:
+    """One fault test.
+
+    `inflicted` counts what was done by its name, `settled_s` is the time from the last event (and the last blow) until
+    the counts told were right, `difference` the sum of what all counts were wrong by then; None until it is known.
+    """
+
+    fault: str
+    seed: int
+    events: int = 0
+    inflicted: Counter[str] = field(default_factory=Counter)
+    settled_s: float | None = None
+    difference: int | None = None
+
+    def inflict(self, what: str) -> None:
+        self.inflicted[what] += 1
+
+    async def settle(self, broker: Broker, load: Load) -> int:
+        """Wait until the KPIs tell the truth about a load, or a deadline; return the difference that is left."""
+        return await self.settle_on(broker, load.truth_by_window(), len(load.events))
+
+    async def settle_on(self, broker: Broker, truth: CountsByWindow, events: int) -> int:
+        """Do as `settle` for a truth by window and a number of events."""
+        began = time.monotonic()
+        self.events += events
+        got = await settled_windows(broker, truth)
+        return self.found(difference(got, truth), time.monotonic() - began)
+
+    def found(self, wrong_by: int, settled_s: float) -> int:
+        """Note the outcome of a comparison; a later one adds to it."""
+        self.difference = (self.difference or 0) + wrong_by
+        self.settled_s = max(self.settled_s or 0.0, settled_s)
+        return wrong_by
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the table's line, in the order of HEADINGS."""
+        inflicted = ", ".join(f"{count} x {what}" for what, count in self.inflicted.items())
+        settled = "-" if self.settled_s is None else f"{self.settled_s:.1f} s"
+        wrong = "unknown" if self.difference is None else f"{self.difference:,}"
+        return (self.fault, str(self.seed), f"{self.events:,}", inflicted or "-", settled, wrong)
+
+
+RUNS = pytest.StashKey[list[FaultRun]]()
+BeginFault = Callable[[str], FaultRun]
+
+
+def table(runs: Sequence[FaultRun]) -> Iterator[str]:
+    """Yield the lines of the report, the numbers flush right."""
+    lines = [HEADINGS, *(run.cells() for run in runs)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(HEADINGS, line, widths, strict=True)
+        yield "  ".join(
+            cell.ljust(width) if heading in ("fault", "inflicted") else cell.rjust(width)
+            for heading, cell, width in cells
+        ).rstrip()

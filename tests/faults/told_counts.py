@@ -1,0 +1,104 @@
+"""What the KPIs tell of personas, read from kpi.updates, and how far it is from a count made apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Protocol
+
+from agents.kpis.counters import ENGAGEMENT_COUNTER
+from schemas.catalogue import topic_named
+from schemas.codec_rows import RowCodec
+from schemas.records import KpiUpdate
+from schemas.registry import open_registry
+from streams.engine.batch import TopicPartition
+from streams.engine.retry import CircuitBreaker
+from streams.kafka.log_reader import LogReader
+from streams.kafka.topics import partition_counts
+from streams.settings import Settings
+
+Counts = dict[str, Counter[str]]
+"""By persona: each counter that is not 0."""
+
+CountsByWindow = dict[str, Counts]
+"""By name of the window."""
+
+COUNTERS = (*ENGAGEMENT_COUNTER.values(), "late_events")
+SETTLE_DEADLINE_S = 120.0
+POLL_S = 0.5
+
+
+class Broker(Protocol):
+    """Where the KPIs are told."""
+
+    bootstrap: str
+    settings: Settings
+
+
+class ToldCounts:
+    """The counts last told of some personas in some windows; each reading goes on where the last ended."""
+
+    def __init__(self, broker: Broker, truth: CountsByWindow) -> None:
+        self._settings = broker.settings
+        self._bootstrap = broker.bootstrap
+        self._wanted = {(persona, window) for window, counts in truth.items() for persona in counts}
+        self._keys = {persona.encode() for persona, _ in self._wanted}
+        self._codec, self._topic = RowCodec(open_registry(None)), topic_named("kpi.updates")
+        self._patience = CircuitBreaker("the reader of kpi.updates")
+        self._read_up_to: dict[TopicPartition, int] = {}
+        self._newest: dict[tuple[str, str], KpiUpdate] = {}
+
+    async def read(self) -> CountsByWindow:
+        """Return what is told by now."""
+        await self._patience.until_available(self._read_on)
+        told: CountsByWindow = {window: {} for _, window in self._wanted}
+        for (persona, window), update in self._newest.items():
+            told[window][persona] = Counter({name: count for name in COUNTERS if (count := getattr(update, name))})
+        return told
+
+    async def _read_on(self) -> None:
+        partitions = (await partition_counts(self._settings, self._bootstrap, [self._topic.name]))[self._topic.name]
+        sources = [TopicPartition(self._topic.name, number) for number in range(partitions)]
+        async with LogReader(self._settings, self._bootstrap) as reader:
+            whole = await reader.whole(sources)
+            bounds = {source: (self._read_up_to.get(source, first), end) for source, (first, end) in whole.items()}
+            async for _, records in reader.read(bounds):
+                for record in records:
+                    if record.key in self._keys:
+                        self._take(record.value)
+            self._read_up_to = {source: end for source, (_, end) in whole.items()}
+
+    def _take(self, value: bytes) -> None:
+        update = self._codec.decode(self._topic, value)
+        assert isinstance(update, KpiUpdate)
+        if (update.persona_id, update.window) in self._wanted:
+            self._newest[update.persona_id, update.window] = update
+
+
+async def settled_windows(
+    broker: Broker, truth: CountsByWindow, deadline_s: float = SETTLE_DEADLINE_S
+) -> CountsByWindow:
+    """Wait until the KPIs told are the truth, or the deadline; return what was told last."""
+    told = ToldCounts(broker, truth)
+    deadline = time.monotonic() + deadline_s
+    while True:
+        got = await told.read()
+        if not difference(got, truth) or time.monotonic() > deadline:
+            return got
+        await asyncio.sleep(POLL_S)
+
+
+async def settled(broker: Broker, truth: Counts) -> Counts:
+    """Do as `settled_windows` for the lifetime alone."""
+    return (await settled_windows(broker, {"lifetime": truth}))["lifetime"]
+
+
+def difference(got: CountsByWindow, truth: CountsByWindow) -> int:
+    """Return by how much all counts together differ, too many and too few alike."""
+    return sum(
+        abs(got[window].get(persona, Counter())[name] - counts[name])
+        for window, of_personas in truth.items()
+        for persona, counts in of_personas.items()
+        for name in COUNTERS
+    )
