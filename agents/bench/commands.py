@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agents.bench.kpis_command import kpis
+from agents.bench.latency_command import latency
 
 
 @click.group()
@@ -13,3 +14,4 @@ def bench() -> None:
 
 
 bench.add_command(kpis)
+bench.add_command(latency)

@@ -12,19 +12,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from agents.bench.job import HOUR_MS
 from agents.bench.kpi_contest import Contest
 from agents.bench.module_process import PROJECT
 from agents.bench.own_broker import broker
+from agents.bench.printing import print_table, table_console
 from agents.bench.roster import Contestant, choose, missing_modules
 from agents.bench.standing import Standing
 from agents.bench.workload import WorkloadSize
 
 DEFAULT_SIZE = WorkloadSize()
 INSTALL = "python3 -m venv .venv-bench && .venv-bench/bin/pip install -r requirements-bench.txt"
-LEFT = {"contestant", "answer", "what it is"}
 COLUMNS = (
     "contestant",
     "events/s (median)",
@@ -34,7 +33,6 @@ COLUMNS = (
     "broker's",
     "answer",
     "events",
-    "what it is",
 )
 
 
@@ -122,15 +120,11 @@ def _versions(standings: list[Standing]) -> dict[str, str]:
 
 
 def _print_table(standings: list[Standing], absent: dict[str, list[str]], size: WorkloadSize) -> None:
-    console = Console()
-    table = Table(
-        title=f"{size.events:,} events, {size.personas} personas, {size.posts:,} posts, {os.cpu_count()} cores"
-    )
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in LEFT else "right")
+    title = f"{size.events:,} events, {size.personas} personas, {size.posts:,} posts, {os.cpu_count()} cores"
+    print_table(title, COLUMNS, [_row(one) for one in standings])
+    console = table_console()
     for one in standings:
-        table.add_row(*_row(one))
-    console.print(table)
+        console.print(f"{one.contestant.name}: {one.contestant.what}", markup=False)
     for one in standings:
         if not one.is_right:
             console.print(f"{one.contestant.name}: {one.failure or one.difference}", style="red", markup=False)
@@ -142,22 +136,20 @@ def _print_table(standings: list[Standing], absent: dict[str, list[str]], size: 
     console.print(f"Python {platform.python_version()}; {versions}", markup=False)
 
 
-def _row(standing: Standing) -> list[str]:
+def _row(standing: Standing) -> list[object]:
     """Return a row of the table; busy cores are CPU seconds by seconds: 1 is one core that does nothing else."""
     found = standing.summary()
-    name, what = standing.contestant.name, standing.contestant.what
     if "error" in found:
-        return [name, *["-"] * 5, "failed", "-", what]
+        return [standing.contestant.name, *["-"] * 5, "failed", standing.events]
     seconds = float(str(found["seconds"]))
-    busy, brokers = (float(str(found[key])) / seconds for key in ("cpu_seconds", "broker_cpu_seconds"))
+    busy, brokers = (round(float(str(found[key])) / seconds, 2) for key in ("cpu_seconds", "broker_cpu_seconds"))
     return [
-        name,
-        f"{found['events_per_second']:,}",
+        standing.contestant.name,
+        found["events_per_second"],
         f"{found['min']:,} - {found['max']:,}",
-        f"{found['peak_rss_mb']:,}",
-        f"{busy:.2f}",
-        f"{brokers:.2f}",
+        found["peak_rss_mb"],
+        busy,
+        brokers,
         "right" if found["correct"] else "WRONG",
-        f"{standing.events:,}",
-        what,
+        standing.events,
     ]
