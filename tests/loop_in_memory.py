@@ -268,18 +268,18 @@ class Transport:
         return part
 
 
-class Worker:
-    """One life of a worker: a loop with a clock that stands still between checkpoints."""
+class StageWorker:
+    """One life of a worker that runs a stage: a loop with a clock that stands still between checkpoints."""
 
-    def __init__(self, surroundings: Surroundings, slot: str = "0", horizon: int = 1_000) -> None:
-        self.stage = CountingStage()
+    def __init__(self, surroundings: Surroundings, stage: Stage, slot: str = "0", horizon: int = 1_000) -> None:
         self.transport = Transport(surroundings)
         self.now = 0.0
+        duplicates = DuplicateFilter(horizon, COLUMNS, surroundings.read_log) if stage.once_per_event else None
         self.loop = CheckpointedLoop(
             consumer_name="test",
-            stage=self.stage,
+            stage=stage,
             decoder=DECODER,
-            duplicates=DuplicateFilter(horizon, COLUMNS, surroundings.read_log),
+            duplicates=duplicates,
             state=ChangeloggedState(surroundings, Path(slot), surroundings.open_store),
             appender=surroundings,
             acknowledger=self.transport,
@@ -308,6 +308,14 @@ class Worker:
     async def checkpoint(self) -> None:
         self.now += 1.0
         await self.loop.tick()
+
+
+class Worker(StageWorker):
+    """A worker that counts."""
+
+    def __init__(self, surroundings: Surroundings, slot: str = "0", horizon: int = 1_000) -> None:
+        self.stage = CountingStage()
+        super().__init__(surroundings, self.stage, slot, horizon)
 
 
 async def joined(surroundings: Surroundings, *owned: TopicPartition) -> Worker:
