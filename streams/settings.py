@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
     replication_factor: int = Field(1, ge=1, description="Replicas of topics that `topics create` makes.")
+    min_insync_replicas: int | None = Field(
+        None,
+        ge=1,
+        description="Replicas that must have a record before it counts as written; empty: as the broker says.",
+    )
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that don't say their own.")
 
     checkpoint_interval_s: float = Field(0.1, gt=0, le=60, description="Least time between checkpoints.")
@@ -102,6 +107,14 @@ class Settings(BaseSettings):
     duplicate_similarity: float = Field(
         0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate."
     )
+
+    @field_validator("min_insync_replicas")
+    @classmethod
+    def _fewer_than_all(cls, value: int | None, info: ValidationInfo) -> int | None:
+        replicas = info.data.get("replication_factor")
+        if value is not None and replicas is not None and value > replicas:
+            raise ValueError(f"must not be above THREADS_REPLICATION_FACTOR, which is {replicas}")
+        return value
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:

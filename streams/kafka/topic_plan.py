@@ -24,8 +24,15 @@ def wanted_shape(topic: Topic, settings: Settings) -> TopicShape:
         "cleanup.policy": "compact" if topic.compacted else "delete",
         "retention.ms": str(topic.retention_ms),
         "max.message.bytes": str(batch_limit(topic.name, settings)),
+        **durability(settings),
     }
     return TopicShape(topic.partitions or settings.partitions, config)
+
+
+def durability(settings: Settings) -> dict[str, str]:
+    """Return the configuration that says how many replicas must have a record; every topic of ours has it."""
+    least = settings.min_insync_replicas
+    return {} if least is None else {"min.insync.replicas": str(least)}
 
 
 def drift(wanted: TopicShape, found: TopicShape) -> tuple[str, ...]:

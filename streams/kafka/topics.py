@@ -16,7 +16,7 @@ from schemas.catalogue import CATALOGUE, topic_named
 from streams.errors import Unavailable
 from streams.kafka.connection import client_options
 from streams.kafka.faults import translating
-from streams.kafka.topic_plan import TopicShape, drift, wanted_shape
+from streams.kafka.topic_plan import TopicShape, drift, durability, wanted_shape
 from streams.settings import Settings
 
 LEADER_POLL_S = 0.05
@@ -65,7 +65,8 @@ async def ensure_topic(
         Unavailable: the broker is away or refuses, or the topic has another number of partitions.
     """
     async with _admin(settings, bootstrap) as admin:
-        await _create(admin, settings, bootstrap, {name: TopicShape(partitions, config)})
+        shape = TopicShape(partitions, {**config, **durability(settings)})
+        await _create(admin, settings, bootstrap, {name: shape})
     found = (await partition_counts(settings, bootstrap, [name]))[name]
     if found != partitions:
         raise Unavailable(

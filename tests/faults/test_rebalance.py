@@ -6,93 +6,108 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
 from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import Load, load, produced, settled
+from tests.faults.engagement_load import load, produced_during
+from tests.faults.fault_report import BeginFault, FaultRun
 
 SESSION_TIMEOUT = "6"  # the least that the broker takes
-PACE_S = 0.1  # between batches: the load lasts while workers come and go
-PACED_BATCH = 250
+DEADLINE_S = 120.0
+STATE_TAKEN_OVER = r"Restored TopicPartition\(topic='kpi.partials', partition=\d+\): [1-9]\d* changes read"
 
 
 class Crew:
-    """Workers of the kpis role in numbered slots."""
+    """Workers of the kpis role in numbered slots; whatever they do is settled before they do the next."""
 
-    def __init__(self, stack: Stack, spawn: SpawnWorker) -> None:
+    def __init__(self, stack: Stack, spawn: SpawnWorker, run: FaultRun) -> None:
         self._spawn = spawn
+        self._run = run
         self.group = ConsumerGroup(stack.settings, stack.bootstrap, "kpis")
         self.workers: dict[str, WorkerProcess] = {}
+        self.present: set[str] = set()
 
-    def join(self, slot: str) -> WorkerProcess:
+    async def join(self, slot: str, *, with_state: bool = True) -> None:
+        """Start a worker, and wait until it has taken over state of a partition from another."""
         self.workers[slot] = self._spawn("kpis", slot=slot, THREADS_SESSION_TIMEOUT_S=SESSION_TIMEOUT)
-        return self.workers[slot]
+        self.present.add(slot)
+        self._run.inflict("joined")
+        await self.until_settled()
+        if with_state:
+            await self.workers[slot].until_said(STATE_TAKEN_OVER, DEADLINE_S)
 
-    async def until(self, members: int) -> None:
-        await self.group.until_members(members, self.logs)
+    async def leave(self, slot: str) -> None:
+        assert await asyncio.to_thread(self.workers[slot].stop) == 0
+        self.present.discard(slot)
+        self._run.inflict("left")
+        await self.until_settled()
+
+    async def die(self, slot: str) -> None:
+        self.workers[slot].kill()
+        self.present.discard(slot)
+        self._run.inflict("kill -9")
+        await self.until_settled()
+
+    async def until_settled(self) -> None:
+        await self.group.until_members(len(self.present), self.logs, DEADLINE_S)
 
     def logs(self) -> str:
         return "\n".join(f"worker {slot}:\n{worker.log()[-2_000:]}" for slot, worker in self.workers.items())
 
 
-async def run_under_load(stack: Stack, load_: Load, steps: Callable[[], Awaitable[None]]) -> None:
-    """Produce at a pace until the steps are done, the rest at once."""
-    running = asyncio.ensure_future(steps())
-    async for _ in produced(stack, load_, PACED_BATCH):
-        if not running.done():
-            await asyncio.sleep(PACE_S)
-    await running
-
-
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_workers_that_join_leave_and_die_lose_nothing_and_count_nothing_twice(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    stack: Stack, spawn_worker: SpawnWorker, seed: int, begin_fault: BeginFault
 ) -> None:
-    load_ = load(seed, 60_000)
-    crew = Crew(stack, spawn_worker)
+    run = begin_fault("workers join and leave")
+    load_ = load(seed, 100_000)
+    crew = Crew(stack, spawn_worker, run)
+    steps = 8
 
     async def come_and_go() -> None:
-        for number, slot in enumerate(("0", "1", "2"), start=1):
-            crew.join(slot)
-            await crew.until(members=number)
-        assert crew.workers["1"].stop() == 0
-        await crew.until(members=2)
-        crew.workers["0"].kill()
-        await crew.until(members=1)
-        crew.join("0")
-        await crew.until(members=2)
+        await crew.join("0", with_state=False)
+        await crew.join("1")
+        await crew.join("2")
+        await crew.leave("1")
+        await crew.die("0")
+        await crew.join("1")
+        await crew.leave("2")
+        await crew.join("0")
 
-    await run_under_load(stack, load_, come_and_go)
-    got = await settled(stack, load_.truth)
-    assert got == {persona: +of for persona, of in load_.truth.items()}, crew.logs()
+    await produced_during(stack, load_, come_and_go(), lambda: run.inflicted.total() / steps)
+    assert await run.settle(stack, load_) == 0, crew.logs()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_a_worker_that_hung_longer_than_its_session_writes_over_nobodys_state(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    stack: Stack, spawn_worker: SpawnWorker, seed: int, begin_fault: BeginFault
 ) -> None:
+    run = begin_fault("a worker hangs past its session")
     load_ = load(seed, 60_000)
     random_ = random.Random(seed)
-    crew = Crew(stack, spawn_worker)
+    crew = Crew(stack, spawn_worker, run)
 
     async def hang_and_wake() -> None:
-        hanging = crew.join("0").process.pid
-        crew.join("1")
-        await crew.until(members=2)
+        await crew.join("0", with_state=False)
+        hanging = crew.workers["0"].process.pid
+        await crew.join("1", with_state=False)
         await asyncio.sleep(random_.random())  # a random moment of the checkpoint cycle, not a wait for anything
         os.kill(hanging, signal.SIGSTOP)
+        run.inflict("stopped")
+        crew.present.discard("0")
         try:
-            await crew.until(members=1)
+            await crew.until_settled()
         finally:
             os.kill(hanging, signal.SIGCONT)
-        await crew.until(members=2)
+        run.inflict("woken")
+        crew.present.add("0")
+        await crew.until_settled()
         for worker in crew.workers.values():
             worker.restart()  # what they know now comes from the changelog
+            run.inflict("kill -9")
 
-    await run_under_load(stack, load_, hang_and_wake)
-    got = await settled(stack, load_.truth)
-    assert got == {persona: +of for persona, of in load_.truth.items()}, crew.logs()
+    await produced_during(stack, load_, hang_and_wake())
+    assert await run.settle(stack, load_) == 0, crew.logs()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.embedded.kafka import Node, new_cluster_id, render_properties
+from streams.embedded.kafka import Node, Voter, new_cluster_id, render_properties
 from streams.embedded.kafka_jars import JarsUnusable, expected_digests, verify
 
 
@@ -62,3 +62,14 @@ def test_a_jar_that_is_not_the_listed_one_is_refused_by_name(
 def test_exactly_the_listed_jars_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "a.jar").write_bytes(b"good")
     verify(tmp_path, {"a.jar": hashlib.sha256(b"good").hexdigest()})
+
+
+def test_each_of_a_quorum_of_controllers_knows_all_of_them() -> None:
+    voters = tuple(Voter(number, 20_010 + number, new_cluster_id()) for number in (1, 2, 3))
+    node = Node(port=20_003, controller_port=20_012, node_id=2, replicas=3, voters=voters)
+    rendered = properties(node)
+    assert rendered["process.roles"] == "broker,controller"
+    assert rendered["controller.quorum.bootstrap.servers"] == "127.0.0.1:20011,127.0.0.1:20012,127.0.0.1:20013"
+    option, listed = node.format_options
+    assert option == "--initial-controllers"
+    assert listed.split(",")[1] == f"2@127.0.0.1:20012:{voters[1].directory_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.catalogue import topic_named
 from streams.errors import RecordFault
@@ -43,3 +44,11 @@ def test_a_dead_letter_has_room_for_the_greatest_record() -> None:
     assert batch_limit("dead.letters", SETTINGS) > record_limit("dead.letters", SETTINGS)
     with pytest.raises(RecordFault, match=r"at most 1,048,576 bytes for topic engagement.events, got 10,485,760"):
         check_size("engagement.events", 10 * 2**20, SETTINGS)
+
+
+def test_the_replicas_that_must_have_a_record_are_those_of_the_settings_or_the_brokers() -> None:
+    assert "min.insync.replicas" not in wanted_shape(topic_named("personas"), SETTINGS).config
+    careful = Settings(replication_factor=3, min_insync_replicas=2)
+    assert wanted_shape(topic_named("personas"), careful).config["min.insync.replicas"] == "2"
+    with pytest.raises(ValidationError, match="THREADS_REPLICATION_FACTOR, which is 1"):
+        Settings(min_insync_replicas=2)
