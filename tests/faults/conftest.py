@@ -16,8 +16,9 @@ from typing import Protocol
 
 import pytest
 
-from tests.conftest import Stack
+from tests.conftest import REPOSITORY, Stack
 from tests.faults.fault_report import RUNS, BeginFault, FaultRun, table
+from tests.faults.shifted_clock import ShiftedClock
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,8 +54,18 @@ class Surroundings(Protocol):
 class WorkerProcess:
     """A worker in a slot of its group; killed and started again it has the slot's partitions back."""
 
-    def __init__(self, stack: Surroundings, roles: tuple[str, ...], slot: str, log: Path, **environment: str) -> None:
-        self._command = [sys.executable, "-m", "streams.cli.main", "worker", *roles, "--instance-id", slot]
+    def __init__(
+        self,
+        stack: Surroundings,
+        roles: tuple[str, ...],
+        slot: str,
+        log: Path,
+        clock: ShiftedClock | None = None,
+        /,
+        **environment: str,
+    ) -> None:
+        module = ["streams.cli.main"] if clock is None else ["tests.faults.shifted_clock", str(clock.path)]
+        self._command = [sys.executable, "-m", *module, "worker", *roles, "--instance-id", slot]
         self._environment = {**os.environ, **stack.environment(), **environment}
         self._log = log
         self.process = self._spawn()
@@ -63,7 +74,12 @@ class WorkerProcess:
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             return subprocess.Popen(
-                self._command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self._command,
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
 
     async def until_running(self, deadline_s: float = 60.0) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.faults.engagement_load import Load
-from tests.faults.told_counts import Broker, CountsByWindow, difference, settled_windows
+from tests.faults.told_counts import Broker, CountsByWindow, settled_difference
 
 HEADINGS = ("fault", "seed", "events", "inflicted", "settled in", "difference")
 
@@ -35,14 +35,14 @@ class FaultRun:
 
     async def settle(self, broker: Broker, load: Load) -> int:
         """Wait until the KPIs tell the truth about a load, or a deadline; return the difference that is left."""
-        return await self.settle_on(broker, load.truth_by_window(), len(load.events))
+        truth = load.truth_by_window()
+        return await self.settle_on(broker, lambda: truth, len(load.events))
 
-    async def settle_on(self, broker: Broker, truth: CountsByWindow, events: int) -> int:
-        """Do as `settle` for a truth by window and a number of events."""
+    async def settle_on(self, broker: Broker, truth: Callable[[], CountsByWindow], events: int) -> int:
+        """Do as `settle` for a truth that moves with time, and a number of events."""
         began = time.monotonic()
         self.events += events
-        got = await settled_windows(broker, truth)
-        return self.found(difference(got, truth), time.monotonic() - began)
+        return self.found(await settled_difference(broker, truth), time.monotonic() - began)
 
     def found(self, wrong_by: int, settled_s: float) -> int:
         """Note the outcome of a comparison; a later one adds to it."""

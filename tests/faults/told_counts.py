@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from agents.kpis.counters import ENGAGEMENT_COUNTER
@@ -48,6 +50,7 @@ class ToldCounts:
         self._patience = CircuitBreaker("the reader of kpi.updates")
         self._read_up_to: dict[TopicPartition, int] = {}
         self._newest: dict[tuple[str, str], KpiUpdate] = {}
+        self.last_as_of: datetime | None = None  # the worker's clock when it told the last of them
 
     async def read(self) -> CountsByWindow:
         """Return what is told by now."""
@@ -74,24 +77,27 @@ class ToldCounts:
         assert isinstance(update, KpiUpdate)
         if (update.persona_id, update.window) in self._wanted:
             self._newest[update.persona_id, update.window] = update
+            self.last_as_of = update.window_end
 
 
-async def settled_windows(
-    broker: Broker, truth: CountsByWindow, deadline_s: float = SETTLE_DEADLINE_S
-) -> CountsByWindow:
-    """Wait until the KPIs told are the truth, or the deadline; return what was told last."""
-    told = ToldCounts(broker, truth)
+async def settled_difference(
+    broker: Broker, truth: Callable[[], CountsByWindow], deadline_s: float = SETTLE_DEADLINE_S
+) -> int:
+    """Wait until the KPIs told are the truth of the moment, or the deadline; return the difference that is left."""
+    told = ToldCounts(broker, truth())
     deadline = time.monotonic() + deadline_s
     while True:
-        got = await told.read()
-        if not difference(got, truth) or time.monotonic() > deadline:
-            return got
+        left = difference(await told.read(), truth())
+        if not left or time.monotonic() > deadline:
+            return left
         await asyncio.sleep(POLL_S)
 
 
 async def settled(broker: Broker, truth: Counts) -> Counts:
-    """Do as `settled_windows` for the lifetime alone."""
-    return (await settled_windows(broker, {"lifetime": truth}))["lifetime"]
+    """Wait until the lifetime counts told are the truth, or the deadline; return what was told last."""
+    lifetime = {"lifetime": truth}
+    await settled_difference(broker, lambda: lifetime)
+    return (await ToldCounts(broker, lifetime).read())["lifetime"]
 
 
 def difference(got: CountsByWindow, truth: CountsByWindow) -> int:
