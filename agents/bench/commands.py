@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from agents.bench.curve_command import curve
 from agents.bench.kpis_command import kpis
 from agents.bench.latency_command import latency
+from agents.bench.scale_command import scale
 
 
 @click.group()
@@ -13,5 +15,5 @@ def bench() -> None:
     """Measure the platform on this machine, with a broker of its own: nothing else must run for figures that last."""
 
 
-bench.add_command(kpis)
-bench.add_command(latency)
+for command in (kpis, latency, curve, scale):
+    bench.add_command(command)

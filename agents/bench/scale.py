@@ -1,0 +1,91 @@
+"""Workers of one group sharing one topic: the same answer from however many, and what each takes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.bench.answers import read_answer
+from agents.bench.group_progress import GroupProgress
+from agents.bench.job import PARTITIONS, TOPIC
+from agents.bench.loading import load
+from agents.bench.own_broker import Broker, broker
+from agents.bench.process_usage import cpu_seconds
+from agents.bench.told_updates import Told, difference_of, expected_lifetimes, newest_updates
+from agents.bench.worker_process import ROLE, Usage, WorkerProcess, workers
+from agents.bench.workload import WorkloadSize
+from agents.kpis.partials import TOPIC as PARTIALS
+from streams.engine.batch import TopicPartition
+from streams.errors import ThreadsError
+from streams.kafka.topics import create_topics
+
+START_TIMEOUT_S = 120.0
+LEAST_TIMEOUT_S = 300.0
+SLOWEST_EVENTS_PER_S = 1_000.0
+SOURCES = [TopicPartition(topic, number) for topic in (TOPIC, PARTIALS) for number in range(PARTITIONS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """What a number of workers did.
+
+    `events_per_second` is the rate from the moment when all of them share the partitions: what the first ones counted
+    while others were starting is not in it. `seconds` are from the start of the first process to the last commit.
+    CPU seconds of workers include their start, those of the broker are of the same time.
+    """
+
+    workers: int
+    events_per_second: int
+    seconds: float
+    broker_cpu_seconds: float
+    of_workers: tuple[Usage, ...]
+    difference: str | None
+
+
+def scaled(size: WorkloadSize, count: int) -> Scaled:
+    """Load the events into a broker of its own and count them by so many workers.
+
+    Raises:
+        ThreadsError: a worker ended, or they did not get to the end in time.
+    """
+    with broker(size.events) as running:
+        folder = load(running, Path(sys.executable), size, TOPIC)
+        asyncio.run(create_topics(running.settings(), running.bootstrap))
+        expected = expected_lifetimes(read_answer(folder), size)
+        with workers(running, count) as started:
+            return asyncio.run(_measured(running, size, started, expected))
+
+
+async def _measured(running: Broker, size: WorkloadSize, started: list[WorkerProcess], expected: Told) -> Scaled:
+    settings = running.settings()
+    broker_cpu = cpu_seconds(running.pid)
+
+    def check() -> None:
+        for worker in started:
+            worker.check()
+
+    async with GroupProgress(settings, running.bootstrap, ROLE) as group:
+        await group.until_members(len(started), START_TIMEOUT_S, check)
+        all_there, before = time.time(), await _events_committed(group)
+        if before == size.events:
+            raise ThreadsError(f"all {size.events:,} events were counted before {len(started)} workers ran: take more")
+        await group.until_done(SOURCES, LEAST_TIMEOUT_S + size.events / SLOWEST_EVENTS_PER_S, check)
+        done = time.time()
+    usages = tuple(worker.usage() for worker in started)
+    broker_cpu = cpu_seconds(running.pid) - broker_cpu
+    told = await newest_updates(settings, running.bootstrap)
+    return Scaled(
+        workers=len(started),
+        events_per_second=round((size.events - before) / (done - all_there)),
+        seconds=round(done - started[0].started_at, 1),
+        broker_cpu_seconds=round(broker_cpu, 1),
+        of_workers=usages,
+        difference=difference_of(told, expected),
+    )
+
+
+async def _events_committed(group: GroupProgress) -> int:
+    return sum(offset for source, offset in (await group.committed()).items() if source.topic == TOPIC)
