@@ -2,72 +2,133 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
+import psycopg
 from psycopg import AsyncConnection
 
 from sinks.postgres.connection import exchange
+from sinks.postgres.frames import copy_in, copy_out
 from sinks.postgres.statements import statements
+from sinks.postgres.table import Changes
 from streams.engine.batch import Batch, ColumnBatch
+from streams.errors import Unavailable
 
 CHUNK_RECORDS = 50_000  # a COPY of these takes under a second; bounds memory and the time of one statement
-_DATETIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
+_PLACE = ("source_partition", "source_offset")
+_EARLIER = (pl.col("source_partition") < pl.col("source_partition_known")) | (
+    (pl.col("source_partition") == pl.col("source_partition_known"))
+    & (pl.col("source_offset") < pl.col("source_offset_known"))
+)
+_KNOWN = {"event_id": pl.String, "source_partition": pl.Int32, "source_offset": pl.Int64}
+_TOLD_TYPES = {"count": pl.Int64, "simulated": pl.Int8, "occurred_at": pl.Int64}  # others are text
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """A table of events whose columns are fields of the topic's record, besides where they came from."""
+    """A table of events whose columns are fields of the topic's record, besides where they came from.
+
+    `told` are the columns that totals are made of: `write` returns them of every row that it adds, replaces or is
+    replaced.
+    """
 
     name: str
     topics: tuple[str, ...]
     columns: tuple[str, ...]
+    told: tuple[str, ...] = ()
 
-    async def write(self, connection: AsyncConnection, batches: Sequence[Batch], timeout_s: float) -> None:
-        """Insert the new events of all batches; of several with one id the first in the log stays."""
+    async def write(self, connection: AsyncConnection, batches: Sequence[Batch], timeout_s: float) -> Changes:
+        """Insert the new events of all batches; of several with one id the first in the log stays.
+
+        Raises:
+            Unavailable: the server is away, or another worker wrote one of the events at the same time.
+        """
+        changes = []
         for chunk in self._chunks(batches):
             with exchange(connection, f"write {len(chunk)} rows of {self.name}", timeout_s):
-                await self._load(connection, chunk)
+                changes += await self._load(connection, chunk)
+        return pl.concat(changes)
 
     def _chunks(self, batches: Sequence[Batch]) -> Iterator[pl.DataFrame]:
         """Yield the rows in the order of their event_id, of each the first in the log."""
         rows = (
             pl.concat([self._rows(batch) for batch in batches if isinstance(batch, ColumnBatch)])
-            .sort("event_id", "source_partition", "source_offset")
+            .sort("event_id", *_PLACE)
             .unique(subset="event_id", keep="first", maintain_order=True)
         )
         yield from rows.iter_slices(CHUNK_RECORDS)
 
-    async def _load(self, connection: AsyncConnection, chunk: pl.DataFrame) -> None:
-        sql = statements(f"{self.name}.sql")
-        await connection.execute(sql["stage"])
-        await connection.execute(sql["clear"])
-        buffer = io.BytesIO()
-        chunk.write_csv(buffer, include_header=False, datetime_format=_DATETIME_FORMAT)
-        async with connection.cursor() as cursor:
-            async with cursor.copy(sql["copy"]) as copy:
-                await copy.write(buffer.getbuffer())
-            await cursor.execute(sql["merge"])
-            if cursor.rowcount < len(chunk):
-                await cursor.execute(sql["settle"])
-
     def _rows(self, batch: ColumnBatch) -> pl.DataFrame:
         return batch.frame.select(
             *self.columns,
-            pl.from_epoch("occurred_at", time_unit="ms"),
+            "occurred_at",
             pl.lit(batch.source.partition, dtype=pl.Int32).alias("source_partition"),
             pl.col("offset").alias("source_offset"),
         )
+
+    async def _load(self, connection: AsyncConnection, chunk: pl.DataFrame) -> list[Changes]:
+        known = await self._known(connection, chunk)
+        if known.is_empty():
+            return [await self._insert(connection, chunk)]
+        changes = [await self._insert(connection, chunk.join(known, on="event_id", how="anti", maintain_order="left"))]
+        kept = chunk.join(known, on="event_id", suffix="_known", maintain_order="left")
+        earlier = kept.filter(_EARLIER)
+        if not earlier.is_empty():
+            changes += await self._replace(connection, earlier.select(chunk.columns))
+        return changes
+
+    async def _known(self, connection: AsyncConnection, chunk: pl.DataFrame) -> pl.DataFrame:
+        staged = statements("staged_ids.sql")
+        await connection.execute(staged["stage"])
+        await connection.execute(staged["clear"])
+        await copy_in(connection, staged["copy"], chunk.select("event_id"))
+        return await copy_out(connection, statements(f"{self.name}.sql")["known"], _KNOWN)
+
+    async def _insert(self, connection: AsyncConnection, rows: pl.DataFrame) -> Changes:
+        try:
+            await copy_in(connection, statements(f"{self.name}.sql")["copy"], _with_times(rows))
+        except psycopg.errors.UniqueViolation as error:
+            raise Unavailable(
+                f"could not write {len(rows)} rows of {self.name}: another worker wrote one of them at the same time; "
+                "they are looked up and written again"
+            ) from error
+        return self._changes(rows, sign=1)
+
+    async def _replace(self, connection: AsyncConnection, rows: pl.DataFrame) -> list[Changes]:
+        sql = statements(f"{self.name}.sql")
+        await connection.execute(sql["stage"])
+        await connection.execute(sql["clear"])
+        await copy_in(connection, sql["copy_staged"], _with_times(rows))
+        told = {"event_id": pl.String, **{name: _TOLD_TYPES.get(name, pl.String) for name in self.told}}
+        before = await copy_out(connection, sql["replace"], told)
+        now = rows.join(before, on="event_id", how="semi")
+        return [self._changes(before, sign=-1), self._changes(now, sign=1)]
+
+    def _changes(self, rows: pl.DataFrame, *, sign: int) -> Changes:
+        columns = (pl.col(name).cast(_TOLD_TYPES.get(name, pl.String)) for name in self.told)
+        return rows.select(*columns, pl.lit(sign, dtype=pl.Int8).alias("sign"))
+
+
+def _with_times(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.from_epoch("occurred_at", time_unit="ms"))
 
 
 _MARKS = ("source", "simulated", "causation_id")
 
 ENGAGEMENT = ColumnTable(
-    "engagement", ("engagement.events",), ("event_id", "persona_id", "post_id", "kind", "count", *_MARKS)
+    "engagement",
+    ("engagement.events",),
+    ("event_id", "persona_id", "post_id", "kind", "count", *_MARKS),
+    told=("persona_id", "post_id", "kind", "count", "simulated", "occurred_at"),
 )
-POSTS = ColumnTable("posts", ("posts.published",), ("event_id", "persona_id", "post_id", "draft_id", "text", *_MARKS))
+POSTS = ColumnTable(
+    "posts",
+    ("posts.published",),
+    ("event_id", "persona_id", "post_id", "draft_id", "text", *_MARKS),
+    told=("persona_id", "post_id"),
+)
 COSTS = ColumnTable(
     "costs",
     ("cost.events",),

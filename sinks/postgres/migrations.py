@@ -14,6 +14,8 @@ from sinks.postgres.connection import exchange
 from sinks.postgres.statements import statements
 from streams.errors import ThreadsError
 
+MIGRATION_TIMEOUT_S = 3600.0  # a new index over all events takes its time
+
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
 
@@ -61,7 +63,7 @@ async def migrate(
         MigrationError: the database has a migration that is unknown here or that differs from ours.
         Unavailable: the server is away.
     """
-    with exchange(connection, "create PostgreSQL's tables", timeout_s):
+    with exchange(connection, "create PostgreSQL's tables", max(timeout_s, MIGRATION_TIMEOUT_S)):
         return await _migrate(connection, migrations() if wanted is None else wanted)
 
 
@@ -73,6 +75,7 @@ async def _migrate(connection: AsyncConnection, wanted: Sequence[Migration]) -> 
         cursor = await connection.execute(sql["applied"])
         applied = {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
         _check(applied, wanted)
+        await connection.execute(sql["allow_time"], (f"{MIGRATION_TIMEOUT_S:.0f}s",))
         fresh = [migration for migration in wanted if migration.version not in applied]
         for migration in fresh:
             await connection.execute(migration.sql)

@@ -14,6 +14,7 @@ from sinks.postgres.migrations import migrate
 from sinks.postgres.row_tables import ROW_TABLES
 from sinks.postgres.screening import screen
 from sinks.postgres.table import Table
+from sinks.postgres.totals import bring_up_to_date
 from sinks.sink import Screened, Sink
 from streams.engine.batch import Batch
 from streams.errors import Unavailable
@@ -56,10 +57,12 @@ class PostgresSink(Sink):
         try:
             with exchange(connection, "begin a transaction in PostgreSQL", self._timeout_s):
                 await connection.execute("BEGIN")
+            changes = {}
             for table in TABLES:
                 of_table = [batch for batch in batches if batch.source.topic in table.topics]
                 if of_table:
-                    await table.write(connection, of_table, self._timeout_s)
+                    changes[table.name] = await table.write(connection, of_table, self._timeout_s)
+            await bring_up_to_date(connection, changes.get("engagement"), changes.get("posts"), self._timeout_s)
             with exchange(connection, "commit a transaction in PostgreSQL", self._timeout_s):
                 await connection.execute("COMMIT")
         except BaseException:

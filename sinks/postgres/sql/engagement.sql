@@ -4,39 +4,67 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_engagement (LIKE engagement) ON COMM
 -- name: clear
 TRUNCATE staged_engagement;
 
+-- name: known
+-- Which of the staged ids have a row, and where in the log it came from: each is looked up in the primary key.
+COPY (
+    SELECT known.*
+    FROM
+        staged_ids,
+        LATERAL (
+            SELECT event_id, source_partition, source_offset
+            FROM engagement
+            WHERE event_id = staged_ids.event_id
+            OFFSET 0
+        ) AS known
+) TO STDOUT (FORMAT csv, HEADER);
+
 -- name: copy
+COPY engagement (
+    event_id, persona_id, post_id, kind, count, source, simulated, causation_id, occurred_at, source_partition,
+    source_offset
+) FROM STDIN (FORMAT csv);
+
+-- name: copy_staged
 COPY staged_engagement (
     event_id, persona_id, post_id, kind, count, source, simulated, causation_id, occurred_at, source_partition,
     source_offset
 ) FROM STDIN (FORMAT csv);
 
--- name: merge
--- What is staged has one row an event_id, in its order: neighbours in the index are written together.
-INSERT INTO engagement (
-    event_id, persona_id, post_id, kind, count, source, simulated, causation_id, occurred_at, source_partition,
-    source_offset
-)
-SELECT
-    event_id, persona_id, post_id, kind, count, source, simulated, causation_id, occurred_at, source_partition,
-    source_offset
-FROM staged_engagement
-ON CONFLICT (event_id) DO NOTHING;
-
--- name: settle
--- Run when the merge met ids it had: the first of them in the log stays.
-UPDATE engagement AS kept
-SET
-    persona_id = staged.persona_id,
-    post_id = staged.post_id,
-    kind = staged.kind,
-    count = staged.count,
-    source = staged.source,
-    simulated = staged.simulated,
-    causation_id = staged.causation_id,
-    occurred_at = staged.occurred_at,
-    source_partition = staged.source_partition,
-    source_offset = staged.source_offset
-FROM staged_engagement AS staged
-WHERE
-    kept.event_id = staged.event_id
-    AND (staged.source_partition, staged.source_offset) < (kept.source_partition, kept.source_offset);
+-- name: replace
+-- Of records with one id the first in the log stays. What a row was before is told.
+COPY (
+    WITH later AS MATERIALIZED (
+        SELECT found.*
+        FROM
+            staged_engagement AS staged,
+            LATERAL (
+                SELECT event_id, persona_id, post_id, kind, count, simulated, occurred_at
+                FROM engagement
+                WHERE
+                    event_id = staged.event_id
+                    AND (staged.source_partition, staged.source_offset) < (source_partition, source_offset)
+                FOR UPDATE
+            ) AS found
+    )
+    UPDATE engagement AS kept SET
+        persona_id = staged.persona_id,
+        post_id = staged.post_id,
+        kind = staged.kind,
+        count = staged.count,
+        source = staged.source,
+        simulated = staged.simulated,
+        causation_id = staged.causation_id,
+        occurred_at = staged.occurred_at,
+        source_partition = staged.source_partition,
+        source_offset = staged.source_offset
+    FROM later, staged_engagement AS staged
+    WHERE staged.event_id = later.event_id AND kept.event_id = later.event_id
+    RETURNING
+        later.event_id,
+        later.persona_id,
+        later.post_id,
+        later.kind,
+        later.count,
+        later.simulated::integer AS simulated,
+        (extract(epoch FROM later.occurred_at) * 1000)::bigint AS occurred_at
+) TO STDOUT (FORMAT csv, HEADER);

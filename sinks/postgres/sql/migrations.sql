@@ -2,6 +2,9 @@
 -- Held to the end of the transaction: workers that start together migrate one after the other.
 SELECT pg_advisory_xact_lock(hashtext('threads-agent-stack migrations'));
 
+-- name: allow_time
+SELECT set_config('statement_timeout', %s, true);
+
 -- name: create_ledger
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version integer PRIMARY KEY,

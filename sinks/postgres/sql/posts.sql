@@ -4,39 +4,63 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_posts (LIKE posts) ON COMMIT DELETE 
 -- name: clear
 TRUNCATE staged_posts;
 
+-- name: known
+-- Which of the staged ids have a row, and where in the log it came from: each is looked up in the primary key.
+COPY (
+    SELECT known.*
+    FROM
+        staged_ids,
+        LATERAL (
+            SELECT event_id, source_partition, source_offset
+            FROM posts
+            WHERE event_id = staged_ids.event_id
+            OFFSET 0
+        ) AS known
+) TO STDOUT (FORMAT csv, HEADER);
+
 -- name: copy
+COPY posts (
+    event_id, persona_id, post_id, draft_id, text, source, simulated, causation_id, occurred_at, source_partition,
+    source_offset
+) FROM STDIN (FORMAT csv);
+
+-- name: copy_staged
 COPY staged_posts (
     event_id, persona_id, post_id, draft_id, text, source, simulated, causation_id, occurred_at, source_partition,
     source_offset
 ) FROM STDIN (FORMAT csv);
 
--- name: merge
--- What is staged has one row an event_id, in its order: neighbours in the index are written together.
-INSERT INTO posts (
-    event_id, persona_id, post_id, draft_id, text, source, simulated, causation_id, occurred_at, source_partition,
-    source_offset
-)
-SELECT
-    event_id, persona_id, post_id, draft_id, text, source, simulated, causation_id, occurred_at, source_partition,
-    source_offset
-FROM staged_posts
-ON CONFLICT (event_id) DO NOTHING;
-
--- name: settle
--- Run when the merge met ids it had: the first of them in the log stays.
-UPDATE posts AS kept
-SET
-    persona_id = staged.persona_id,
-    post_id = staged.post_id,
-    draft_id = staged.draft_id,
-    text = staged.text,
-    source = staged.source,
-    simulated = staged.simulated,
-    causation_id = staged.causation_id,
-    occurred_at = staged.occurred_at,
-    source_partition = staged.source_partition,
-    source_offset = staged.source_offset
-FROM staged_posts AS staged
-WHERE
-    kept.event_id = staged.event_id
-    AND (staged.source_partition, staged.source_offset) < (kept.source_partition, kept.source_offset);
+-- name: replace
+-- Of records with one id the first in the log stays. What a row was before is told.
+COPY (
+    WITH later AS MATERIALIZED (
+        SELECT found.*
+        FROM
+            staged_posts AS staged,
+            LATERAL (
+                SELECT event_id, persona_id, post_id
+                FROM posts
+                WHERE
+                    event_id = staged.event_id
+                    AND (staged.source_partition, staged.source_offset) < (source_partition, source_offset)
+                FOR UPDATE
+            ) AS found
+    )
+    UPDATE posts AS kept SET
+        persona_id = staged.persona_id,
+        post_id = staged.post_id,
+        draft_id = staged.draft_id,
+        text = staged.text,
+        source = staged.source,
+        simulated = staged.simulated,
+        causation_id = staged.causation_id,
+        occurred_at = staged.occurred_at,
+        source_partition = staged.source_partition,
+        source_offset = staged.source_offset
+    FROM later, staged_posts AS staged
+    WHERE staged.event_id = later.event_id AND kept.event_id = later.event_id
+    RETURNING
+        later.event_id,
+        later.persona_id,
+        later.post_id
+) TO STDOUT (FORMAT csv, HEADER);
