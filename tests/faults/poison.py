@@ -48,8 +48,10 @@ def poison(topic: Topic, settings: Settings) -> dict[str, bytes | None]:
         "header alone": good[:HEADER_BYTES],
         "unknown schema id": header(UNKNOWN_SCHEMA_ID) + good[HEADER_BYTES:],
         "schema id of another subject": golden_value(other)[:HEADER_BYTES] + good[HEADER_BYTES:],
-        "truncated": good[:-1],
-        "shifted": good[:HEADER_BYTES] + b"\x01" + good[HEADER_BYTES:],
+        "truncated by a byte": good[:-1],
+        "truncated by half": good[: len(good) // 2],
+        "shifted by a byte": good[:HEADER_BYTES] + b"\x01" + good[HEADER_BYTES:],
+        "shifted back by a byte": good[:HEADER_BYTES] + good[HEADER_BYTES + 1 :],
         "left over bytes": good + b"\x00",
         "tombstone": None,
     }

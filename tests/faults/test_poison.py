@@ -13,18 +13,16 @@ from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
 from schemas.records import DeadLetter
 from schemas.registry import open_registry
-from streams.engine.dead_letters import TOPIC as DEAD_LETTERS
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
 from streams.kafka.record_size import letter_room
 from streams.role import load_role
 from streams.settings import Settings
 from tests.conftest import Stack
 from tests.faults.conftest import WorkerProcess
 from tests.faults.consumer_group import ConsumerGroup
+from tests.faults.dead_letters import dead_letters
 from tests.faults.own_broker import OwnBroker, own_broker
 from tests.faults.poison import golden_value, poison
 
@@ -86,19 +84,14 @@ async def write(broker: OwnBroker, topics: set[str]) -> Written:
 
 async def letters(broker: OwnBroker) -> dict[tuple[str, Place], DeadLetter]:
     """Return the dead letters by consumer and place."""
-    codec, topic = RowCodec(open_registry(None)), topic_named(DEAD_LETTERS)
-    found: dict[tuple[str, Place], DeadLetter] = {}
-    async for _, records in read_range(broker.settings, broker.bootstrap, DEAD_LETTERS):
-        for record in records:
-            if record.key is None:  # ours have a key
-                letter = codec.decode(topic, record.value)
-                assert isinstance(letter, DeadLetter)
-                if letter.source_partition == 0:
-                    found[letter.consumer, (letter.source_topic, letter.source_offset)] = letter
-    return found
+    return {
+        (letter.consumer, (letter.source_topic, letter.source_offset)): letter
+        async for _, letter in dead_letters(broker)
+        if letter.source_partition == 0
+    }
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_poison_is_set_aside_as_it_came_and_its_neighbours_are_processed(
     broker: OwnBroker, database: str, llm: str, tmp_path: Path
 ) -> None:

@@ -39,17 +39,25 @@ class Crew:
         if with_state:
             await self.workers[slot].until_said(STATE_TAKEN_OVER, DEADLINE_S)
 
-    async def leave(self, slot: str) -> None:
+    async def leave(self, slot: str, heir: str) -> None:
+        """Stop a worker, and wait until another has taken over its state."""
         assert await asyncio.to_thread(self.workers[slot].stop) == 0
-        self.present.discard(slot)
         self._run.inflict("left")
-        await self.until_settled()
+        await self._inherited(slot, heir)
 
-    async def die(self, slot: str) -> None:
+    async def die(self, slot: str, heir: str) -> None:
+        """Kill a worker, and wait until another has taken over its state."""
         self.workers[slot].kill()
-        self.present.discard(slot)
         self._run.inflict("kill -9")
+        await self._inherited(slot, heir)
+
+    async def _inherited(self, slot: str, heir: str) -> None:
+        before = self.workers[heir].said(STATE_TAKEN_OVER)
+        self.present.discard(slot)
         await self.until_settled()
+        async with asyncio.timeout(DEADLINE_S):
+            while self.workers[heir].said(STATE_TAKEN_OVER) == before:
+                await asyncio.sleep(0.1)
 
     async def until_settled(self) -> None:
         await self.group.until_members(len(self.present), self.logs, DEADLINE_S)
@@ -70,11 +78,11 @@ async def test_workers_that_join_leave_and_die_lose_nothing_and_count_nothing_tw
     async def come_and_go() -> None:
         await crew.join("0", with_state=False)
         await crew.join("1")
-        await crew.join("2")
-        await crew.leave("1")
-        await crew.die("0")
+        await crew.join("2", with_state=False)  # stands by: two have two of four partitions each
+        await crew.leave("1", heir="2")
+        await crew.die("0", heir="2")
         await crew.join("1")
-        await crew.leave("2")
+        await crew.leave("2", heir="1")
         await crew.join("0")
 
     await produced_during(stack, load_, come_and_go(), lambda: run.inflicted.total() / steps)
