@@ -1,4 +1,4 @@
-"""What PostgreSQL holds: KPIs by window with their denominators, drafts with decision, engagement by day."""
+"""What PostgreSQL holds: KPIs by window, post and day with their denominators, drafts with decision."""
 
 from __future__ import annotations
 
@@ -36,6 +36,38 @@ def table_panels() -> Iterator[Any]:
     )
     yield rows(
         Look(
+            "Top posts",
+            "Of the posts published in the time range the 50 with the most views, from view post_kpis; counts are of "
+            "all time. engagement rate = engagements / views; viral: over 10 % and at least 100 views; first day growth = "
+            "views of hours 2 to 24 / first hour views; empty where the denominator is 0. published by: publication, "
+            "or first engagement where no publication is known.",
+            "none",
+            WHOLE_WIDTH,
+        ),
+        SqlQuery("top_posts"),
+        {"published": "dateTimeAsIso", "engagement rate": "percentunit", "first day growth": "percentunit"},
+    )
+    yield rows(
+        Look(
+            "Daily history",
+            "What happened on each UTC day of the time range by the events' own time, however late they came, from "
+            "view daily_kpis. engagement rate = engagements / views; cost per follow = cost / follows, once by "
+            "attributed follows and once by account growth; empty where the denominator is 0.",
+            "none",
+            WHOLE_WIDTH,
+        ),
+        SqlQuery("daily_history"),
+        {
+            "day": "time:YYYY-MM-DD",
+            "engagement rate": "percentunit",
+            "cost": "currencyUSD",
+            "cost per follow": "currencyUSD",
+            "cost per account growth": "currencyUSD",
+            "revenue": "currencyUSD",
+        },
+    )
+    yield rows(
+        Look(
             "Latest drafts",
             "The 50 latest drafts of the time range from table drafts: status (accepted or rejected once decided), "
             "score against threshold, reasons, and what a near-duplicate resembles.",
@@ -48,7 +80,7 @@ def table_panels() -> Iterator[Any]:
     yield stacked_bars(
         Look(
             "Engagement by day",
-            "Sum of the counts of table engagement by kind and UTC day of the event's own time (occurred_at); "
+            "Sum of the counts of table day_totals by kind and UTC day of the event's own time (occurred_at); "
             "simulated engagement stands apart.",
             "locale",
             WHOLE_WIDTH,

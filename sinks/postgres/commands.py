@@ -1,4 +1,4 @@
-"""The commands that read PostgreSQL: `kpis`, `drafts` and `costs`."""
+"""The commands that read PostgreSQL: `drafts` and `costs` here, `kpis` in kpi_commands.py."""
 
 from __future__ import annotations
 
@@ -9,27 +9,14 @@ from rich.console import Console
 
 from sinks.postgres.cost_report import cost_object, cost_table
 from sinks.postgres.draft_report import draft_object, draft_table
-from sinks.postgres.kpi_report import kpi_object, kpi_table
+from sinks.postgres.kpi_commands import kpis
 from sinks.postgres.queries import report
 from streams.settings import current_settings
 
+__all__ = ["costs", "drafts", "kpis"]
+
 _PERSONA = click.option("--persona", help="Only this persona.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-@click.command(epilog="Example: threads-agent kpis --persona nova --window 24h --json")
-@_PERSONA
-@click.option("--window", type=click.Choice(["1h", "24h", "7d", "30d", "lifetime"]), help="Only this window.")
-@_JSON
-def kpis(*, persona: str | None, window: str | None, as_json: bool) -> None:
-    """Show the current KPIs of each persona and window, ratios with their denominators."""
-    rows = report(current_settings(), "kpis", {"persona": persona, "window": window})
-    if as_json:
-        _print_json([kpi_object(row) for row in rows])
-    elif rows:
-        Console().print(kpi_table(rows))
-    else:
-        click.echo("no KPIs yet: import or produce engagement, and see that the roles kpis and sink-postgres run")
 
 
 @click.command(epilog="Example: threads-agent drafts --status rejected")

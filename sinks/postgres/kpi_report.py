@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sinks.postgres.queries import Found
+from sinks.postgres.ratios import dollars_each, percent, ratio, shown_value
 
 COUNTS = (
     "views",
@@ -42,15 +43,11 @@ def kpi_object(row: Found) -> dict[str, Any]:
         "window_start": None if row["window_start"] is None else row["window_start"].isoformat(timespec="milliseconds"),
         "as_of": row["as_of"].isoformat(timespec="milliseconds"),
         **{name: row[name] for name in COUNTS},
-        "engagement_rate": _ratio(row["engagement_rate"], row["engagements"], row["views"]),
-        "cost_per_follow": _ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
-        "cost_per_account_growth": _ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
-        "revenue_projection_monthly": _ratio(dollars_a_month, dollars_a_month, 1),  # dollars by one month
+        "engagement_rate": ratio(row["engagement_rate"], row["engagements"], row["views"]),
+        "cost_per_follow": ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
+        "cost_per_account_growth": ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
+        "revenue_projection_monthly": ratio(dollars_a_month, dollars_a_month, 1),  # dollars by one month
     }
-
-
-def _ratio(value: float | None, numerator: float | None, denominator: int) -> dict[str, float | None]:
-    return {"value": value, "numerator": numerator, "denominator": denominator}
 
 
 def kpi_table(rows: Sequence[Found]) -> Table:
@@ -65,24 +62,12 @@ def kpi_table(rows: Sequence[Found]) -> Table:
             found["window"],
             f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
             f"{found['views']:,}",
-            _rate(found["engagement_rate"]),
-            _dollars_each(found["cost_per_follow"]),
-            _dollars_each(found["cost_per_account_growth"]),
-            _shown(found["revenue_projection_monthly"]["value"], "${:,.2f}"),
-            _shown(found["viral_posts"], "{:,}"),
+            percent(found["engagement_rate"]),
+            dollars_each(found["cost_per_follow"]),
+            dollars_each(found["cost_per_account_growth"]),
+            shown_value(found["revenue_projection_monthly"]["value"], "${:,.2f}"),
+            shown_value(found["viral_posts"], "{:,}"),
             f"{found['posts']:,}",
             f"{found['late_events']:,}",
         )
     return table
-
-
-def _rate(ratio: dict[str, Any]) -> str:
-    return f"{_shown(ratio['value'], '{:.2%}')} ({ratio['numerator']:,} / {ratio['denominator']:,})"
-
-
-def _dollars_each(ratio: dict[str, Any]) -> str:
-    return f"{_shown(ratio['value'], '${:,.4f}')} (${ratio['numerator']:,.2f} / {ratio['denominator']:,})"
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)

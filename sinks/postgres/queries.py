@@ -21,7 +21,7 @@ class NoTables(ThreadsError):
     """The Postgres sink has not made its tables in this database yet."""
 
 
-def report(settings: Settings, name: str, parameters: Mapping[str, str | None] | None = None) -> list[Found]:
+def report(settings: Settings, name: str, parameters: Mapping[str, object] | None = None) -> list[Found]:
     """Run a statement of sql/reports.sql and return its rows; sums that are whole come as int.
 
     Raises:
@@ -42,7 +42,7 @@ def report(settings: Settings, name: str, parameters: Mapping[str, str | None] |
             rows = connection.execute(statements("reports.sql")[name], parameters).fetchall()
     except psycopg.errors.UndefinedTable as error:
         raise NoTables(
-            "the database has no tables yet: start the stack with `threads-agent up`, "
+            "the database has no tables yet, or those of an older version: start the stack with `threads-agent up`, "
             "or the sink alone with `threads-agent worker sink-postgres`"
         ) from error
     except psycopg.OperationalError as error:

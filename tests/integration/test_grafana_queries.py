@@ -251,6 +251,10 @@ def test_every_sql_query_finds_the_rows_that_the_sink_wrote(dsn: str) -> None:
         "like (simulated)": 3,
         "view (simulated)": 3,
     }
+    [post] = found["Top posts"]
+    counts = ("engagements", "views", "engagement rate", "viral", "first hour views", "simulated events")
+    assert [post[name] for name in counts] == [3, 3, 1.0, False, 3, 4]
+    assert [(row["engagements"], row["views"], row["engagement rate"]) for row in found["Daily history"]] == [(3, 3, 1)]
 
 
 def test_sql_queries_find_nothing_where_no_persona_is_chosen_yet(dsn: str) -> None:

@@ -1,4 +1,4 @@
-"""`kpis`, `drafts` and `costs` on the real server: what they print adds up, ratios beside their denominators."""
+"""The commands that read PostgreSQL, on the real server: what they print adds up, ratios beside their denominators."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, NearDuplicate, Quality, QualityFeature
 from sinks.postgres.commands import costs, drafts, kpis
+from sinks.postgres.post_report import SORTS
 from sinks.postgres.queries import NoTables
 from sinks.postgres.sink import PostgresSink
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
@@ -189,6 +190,147 @@ def test_the_table_of_kpis_shows_denominators(dsn: str) -> None:
     assert "0.50% (5 / 1,000)" in table
     assert "$0.2500 ($2.50 / 10)" in table
     assert "- (5 / 0)" in table
+
+
+def engagement(*events: tuple[str, str, str, int, int], first_offset: int = 0) -> ColumnBatch:
+    """Return events (persona, post, kind, count, minutes after NOON)."""
+    columns = list(zip(*events, strict=True))
+    frame = pl.DataFrame(
+        {
+            "event_id": [f"e-{first_offset + number}" for number in range(len(events))],
+            "occurred_at": [1_772_366_400_000 + 60_000 * minutes for minutes in columns[4]],
+            "persona_id": columns[0],
+            "causation_id": pl.Series([None] * len(events), dtype=pl.String),
+            "post_id": columns[1],
+            "kind": columns[2],
+            "count": columns[3],
+            "source": "test",
+            "simulated": False,
+            "offset": range(first_offset, first_offset + len(events)),
+        }
+    )
+    return ColumnBatch(TopicPartition("engagement.events", 0), frame)
+
+
+def published(post_id: str, text: str) -> ColumnBatch:
+    frame = pl.DataFrame(
+        {
+            "event_id": [f"published-{post_id}"],
+            "occurred_at": 1_772_366_400_000,
+            "persona_id": "nova",
+            "causation_id": pl.Series([None], dtype=pl.String),
+            "post_id": post_id,
+            "draft_id": pl.Series([None], dtype=pl.String),
+            "text": text,
+            "source": "test",
+            "simulated": False,
+            "offset": [0],
+        }
+    )
+    return ColumnBatch(TopicPartition("posts.published", 0), frame)
+
+
+POSTS = engagement(
+    ("nova", "p1", "view", 200, 1),
+    ("nova", "p1", "view", 100, 90),
+    ("nova", "p1", "like", 31, 90),
+    ("nova", "p2", "view", 400, 5),
+    ("nova", "p2", "share", 40, 5),
+    ("rex", "p1", "view", 50, 24 * 60),
+    ("rex", "p1", "quote", 50, 24 * 60),
+)
+
+
+def test_posts_come_with_counters_viral_or_not_and_their_first_day(dsn: str) -> None:
+    load(dsn, POSTS, published("p1", "[bold]Hello[/bold]"))
+    top, viral, other = parsed(kpis, "posts")
+    assert [(each["persona_id"], each["post_id"]) for each in (top, viral, other)] == [
+        ("nova", "p2"), ("nova", "p1"), ("rex", "p1"),
+    ]  # fmt: skip
+    assert [each["viral"] for each in (top, viral, other)] == [False, True, False]
+    assert top["engagement_rate"] == {"value": 0.1, "numerator": 40, "denominator": 400}
+    assert viral["first_hour"] == {"views": 200, "engagements": 0}
+    assert viral["first_day"] == {"views": 300, "engagements": 31}
+    assert viral["first_day_growth"] == {"value": 0.5, "numerator": 100, "denominator": 200}
+    assert (viral["published_at"], viral["published_at_from"], viral["text"]) == (
+        "2026-03-01T12:00:00.000+00:00", "publication", "[bold]Hello[/bold]",
+    )  # fmt: skip
+    assert (other["published_at_from"], other["text"]) == ("first engagement", None)
+    table = printed(kpis, "posts", "--persona", "nova")
+    assert "10.33% (31 / 300)" in table
+    assert "50.00% (100 / 200)" in table
+    assert "2026-03-01 12:05 *" in table
+    assert "[bold]Hello[/bold]" in table
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_posts_are_sorted_greatest_first_and_limited(dsn: str, sort: str) -> None:
+    load(dsn, POSTS)
+    greatest = {"published": "rex", "engagement-rate": "rex", "engagements": "rex"}.get(sort, "nova")
+    found = parsed(kpis, "posts", "--sort", sort, "--limit", "2")
+    assert len(found) == 2
+    assert found[0]["persona_id"] == greatest
+
+
+def test_posts_can_be_narrowed(dsn: str) -> None:
+    load(dsn, POSTS)
+    assert [each["post_id"] for each in parsed(kpis, "posts", "--viral")] == ["p1"]
+    assert [each["views"] for each in parsed(kpis, "posts", "--min-views", "301")] == [400]
+    assert parsed(kpis, "posts", "--persona", "nobody") == []
+    assert "no such posts of persona nobody" in printed(kpis, "posts", "--persona", "nobody")
+
+
+def test_the_daily_history_has_engagement_costs_revenue_and_posts_of_a_day(dsn: str) -> None:
+    load(dsn, POSTS, published("p1", "text"), calls(), revenue())
+    first, second, *more = parsed(kpis, "daily")
+    assert [(first["day"], first["persona_id"]), (second["day"], second["persona_id"])] == [
+        ("2026-03-01", "nova"), ("2026-03-01", "rex"),
+    ]  # fmt: skip
+    assert [(each["day"], each["views"]) for each in more] == [("2026-03-02", 50)]
+    assert first["engagement_rate"] == {"value": 71 / 700, "numerator": 71, "denominator": 700}
+    assert first["cost_per_follow"] == {"value": None, "numerator": 1.000003, "denominator": 0}
+    counts = ("posts", "cost_micros", "unpriced_calls", "revenue_micros", "one_off_revenue_micros")
+    assert [first[name] for name in counts] == [1, 1_000_003, 1, 3_000_000, 2_000_000]
+    assert first["recurring_revenue_micros"] == 4_000_000
+    assert "10.14% (71 / 700)" in printed(kpis, "daily")
+    assert [each["day"] for each in parsed(kpis, "daily", "--since", "2026-03-02")] == ["2026-03-02"]
+    assert len(parsed(kpis, "daily", "--until", "2026-03-02", "--persona", "rex")) == 1
+    assert "no such days" in printed(kpis, "daily", "--since", "2027-01-01")
+
+
+def revenue() -> ColumnBatch:
+    kinds = ["sale", "subscription_payment", "subscription_started", "subscription_ended"]
+    frame = pl.DataFrame(
+        {
+            "event_id": kinds,
+            "occurred_at": 1_772_366_400_000,
+            "persona_id": "nova",
+            "causation_id": pl.Series([None] * 4, dtype=pl.String),
+            "kind": kinds,
+            "amount_micros": [2_000_000, 1_000_000, 5_000_000, 1_000_000],
+            "subscription_id": pl.Series([None] * 4, dtype=pl.String),
+            "source": "test",
+            "simulated": False,
+            "offset": range(4),
+        }
+    )
+    return ColumnBatch(TopicPartition("revenue.events", 0), frame)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--persona", "nova", "posts"), "options go behind posts"),
+        (("posts", "--sort", "best"), "'views', 'engagements'"),
+        (("posts", "--limit", "0"), "0 is not in the range x>=1"),
+        (("daily", "--since", "yesterday"), "does not match the format '%Y-%m-%d'"),
+        (("daily", "--since", "2026-03-02", "--until", "2026-03-01"), "expected a day after 2026-03-02"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_with_what_would(arguments: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(kpis, arguments)
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 def test_drafts_show_their_decision_and_what_they_resemble(dsn: str) -> None:

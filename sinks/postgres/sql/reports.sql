@@ -12,6 +12,56 @@ WHERE
     AND (%(window)s::text IS NULL OR window_name = %(window)s)
 ORDER BY persona_id, array_position(ARRAY['1h', '24h', '7d', '30d', 'lifetime'], window_name), window_name;
 
+-- name: posts
+-- The text is that of the post's first record, where it has one.
+SELECT
+    persona_id, post_id, published_at, published_at_from,
+    views, likes, replies, reposts, quotes, shares, clicks, follows, engagements, engagement_rate, viral,
+    first_hour_views, first_hour_engagements, first_day_views, first_day_engagements, first_day_growth,
+    events, simulated_events,
+    (
+        SELECT text FROM posts
+        WHERE posts.post_id = top.post_id AND posts.persona_id = top.persona_id
+        ORDER BY occurred_at, source_partition, source_offset
+        LIMIT 1
+    ) AS text
+FROM (
+    SELECT
+        *,
+        CASE %(sort)s
+            WHEN 'views' THEN views
+            WHEN 'engagements' THEN engagements
+            WHEN 'engagement-rate' THEN engagement_rate
+            WHEN 'clicks' THEN clicks
+            WHEN 'follows' THEN follows
+            WHEN 'first-hour' THEN first_hour_views
+            WHEN 'first-day' THEN first_day_views
+            WHEN 'growth' THEN first_day_growth
+            WHEN 'published' THEN extract(epoch FROM published_at)
+        END AS sorted_by
+    FROM post_kpis
+    WHERE
+        (%(persona)s::text IS NULL OR persona_id = %(persona)s)
+        AND (NOT %(viral)s OR viral)
+        AND views >= %(min_views)s
+    ORDER BY sorted_by DESC NULLS LAST, persona_id, post_id
+    LIMIT %(limit)s
+) AS top
+ORDER BY sorted_by DESC NULLS LAST, persona_id, post_id;
+
+-- name: days
+SELECT
+    persona_id, day, views, likes, replies, reposts, quotes, shares, clicks, follows, account_growth, posts,
+    engagements, cost_micros, cost_dollars, unpriced_calls,
+    revenue_micros, revenue_dollars, one_off_revenue_micros, recurring_revenue_micros, simulated_events,
+    engagement_rate, cost_per_follow_dollars, cost_per_account_growth_dollars
+FROM daily_kpis
+WHERE
+    (%(persona)s::text IS NULL OR persona_id = %(persona)s)
+    AND (%(since)s::date IS NULL OR day >= %(since)s)
+    AND (%(until)s::date IS NULL OR day < %(until)s)
+ORDER BY day, persona_id;
+
 -- name: drafts
 SELECT
     draft_id, persona_id, request_id, status, score, threshold, features, reasons,
