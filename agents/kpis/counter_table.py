@@ -1,39 +1,53 @@
-"""Counter tables: rows of int64 counters by key, with the offset each row is applied up to."""
+"""A table of counters in one array, so that whole batches are added at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.kpis.encoded_rows import decode_rows, encode_rows
+
+Ints = NDArray[np.int64]
 Rows = NDArray[np.int64]
-"""Row numbers of a table."""
+Bools = NDArray[np.bool_]
+Key = TypeVar("Key", int, str)
 
 NOTHING_APPLIED = -1
-_LEAST_CAPACITY = 1024
+_LEAST_CAPACITY = 256
 
 
-class CounterTable:
-    """Counters by key, in arrays that whole batches are added to at once.
+class CounterTable(Generic[Key]):
+    """Counters by key.
 
-    A row has `width` counters and a stamp: the offset up to which it is applied. Keys are text; a deleted row is zero
-    and its place is used again. Encoded, a row is its stamp and counters as little-endian int64, 8 * (width + 1) bytes.
+    A row has `width` counters and a stamp: the offset up to which it is applied. A deleted row is zero and its place is
+    used again. What changed since it was last asked is remembered.
     """
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self._values: NDArray[np.int64] = np.zeros((_LEAST_CAPACITY, width + 1), dtype=np.int64)
-        self._row: dict[str, int] = {}
+        self._values: Ints = np.zeros((_LEAST_CAPACITY, width), dtype=np.int64)
+        self._stamps: Ints = np.full(_LEAST_CAPACITY, NOTHING_APPLIED, dtype=np.int64)
+        self._changed: Bools = np.zeros(_LEAST_CAPACITY, dtype=np.bool_)
+        self._row: dict[Key, int] = {}
+        self._keys: list[Key] = []  # by row
         self._free: list[int] = []
 
     def __len__(self) -> int:
         return len(self._row)
 
-    def keys(self) -> Iterator[str]:
-        return iter(self._row)
+    @property
+    def values(self) -> Ints:
+        """Return the counters by row, shape (capacity, width); rows that are not in use are zero."""
+        return self._values
 
-    def rows(self, keys: Sequence[str]) -> tuple[Rows, list[int]]:
+    def items(self) -> Iterator[tuple[Key, Ints]]:
+        """Yield each key with its counters, shape (width,)."""
+        return ((key, self._values[row]) for key, row in self._row.items())
+
+    def rows(self, keys: Sequence[Key]) -> tuple[Rows, list[int]]:
         """Return the rows of keys, in their order, and the positions of those that are new; new rows are zero."""
         found = list(map(self._row.get, keys))
         new = [position for position, row in enumerate(found) if row is None] if None in found else []
@@ -41,64 +55,62 @@ class CounterTable:
             found[position] = self._add(keys[position])
         return np.array(found, dtype=np.int64), new
 
-    def _add(self, key: str) -> int:
-        row = self._free.pop() if self._free else len(self._row)
-        if row >= len(self._values):
-            self._values = np.concatenate((self._values, np.zeros_like(self._values)))
-        self._values[row, 0] = NOTHING_APPLIED
+    def _add(self, key: Key) -> int:
+        if self._free:
+            row = self._free.pop()
+            self._keys[row] = key
+        else:
+            row = len(self._keys)
+            self._keys.append(key)
+            if row >= len(self._values):
+                self._grow()
         self._row[key] = row
         return row
 
-    @property
-    def capacity(self) -> int:
-        """Return how many rows there is room for: row numbers lie below."""
-        return len(self._values)
+    def _grow(self) -> None:
+        self._values = np.concatenate((self._values, np.zeros_like(self._values)))
+        self._stamps = np.concatenate((self._stamps, np.full_like(self._stamps, NOTHING_APPLIED)))
+        self._changed = np.concatenate((self._changed, np.zeros_like(self._changed)))
 
-    def all_counters(self) -> NDArray[np.int64]:
-        """Return a view of all counters by row, shape (capacity, width)."""
-        return self._values[:, 1:]
+    def keys_of(self, rows: Rows) -> list[Key]:
+        """Return the keys of rows."""
+        return [self._keys[row] for row in rows.tolist()]
 
-    def counters(self, rows: Rows) -> NDArray[np.int64]:
-        """Return a copy of the counters, shape (rows, width)."""
-        return self._values[rows, 1:]
-
-    def stamps(self, rows: Rows) -> NDArray[np.int64]:
+    def stamps(self, rows: Rows) -> Ints:
         """Return a copy of the stamps, shape (rows,)."""
-        stamps: NDArray[np.int64] = self._values[rows, 0]
-        return stamps
+        return self._stamps[rows]
 
-    def add(self, rows: Rows, counters: NDArray[np.int64], amounts: NDArray[np.int64]) -> None:
+    def add(self, rows: Rows, counters: Ints, amounts: Ints) -> None:
         """Add amounts to counters; each (row, counter) comes once. Shapes all (n,)."""
-        self._values[rows, counters + 1] += amounts
+        self._values[rows, counters] += amounts
 
-    def lower(self, rows: Rows, counter: int, amounts: NDArray[np.int64]) -> None:
+    def lower(self, rows: Rows, counter: int, amounts: Ints) -> None:
         """Set a counter to the least of its value and an amount; 0 means that there is none yet. Shapes (n,)."""
-        held = self._values[rows, counter + 1]
-        self._values[rows, counter + 1] = np.where(held == 0, amounts, np.minimum(held, amounts))
+        held = self._values[rows, counter]
+        self._values[rows, counter] = np.where(held == 0, amounts, np.minimum(held, amounts))
 
     def stamp(self, rows: Rows, offset: int) -> None:
-        """Note that rows are applied up to an offset; a row that is ahead stays ahead."""
-        self._values[rows, 0] = np.maximum(self._values[rows, 0], offset)
+        """Note that rows have changed and are applied up to an offset; a row that is ahead stays ahead."""
+        self._stamps[rows] = np.maximum(self._stamps[rows], offset)
+        self._changed[rows] = True
 
-    def encoded(self, rows: Rows) -> list[bytes]:
-        """Return each row as bytes."""
-        size = 8 * (self.width + 1)
-        joined = np.ascontiguousarray(self._values[rows], dtype="<i8").tobytes()
-        return [joined[start : start + size] for start in range(0, len(joined), size)]
+    def take_changed(self) -> tuple[list[Key], list[bytes]]:
+        """Return the keys of the rows that changed since the last call, and these rows encoded."""
+        rows = np.flatnonzero(self._changed)
+        self._changed[rows] = False
+        return self.keys_of(rows), encode_rows(self._stamps[rows], self._values[rows])
 
-    def load(self, items: Sequence[tuple[str, bytes]]) -> Rows:
+    def load(self, keys: Sequence[Key], encoded: Sequence[bytes]) -> Rows:
         """Set rows from their encoded form and return their numbers."""
-        rows, _ = self.rows([key for key, _ in items])
-        if items:
-            self._values[rows] = np.frombuffer(b"".join(value for _, value in items), dtype="<i8").reshape(
-                len(items), -1
-            )
+        rows, _ = self.rows(keys)
+        self._stamps[rows], self._values[rows] = decode_rows(encoded, self.width)
         return rows
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete rows; a key that is not there is nothing."""
-        for key in keys:
-            row = self._row.pop(key, None)
-            if row is not None:
-                self._values[row] = 0
-                self._free.append(row)
+    def delete(self, rows: Rows) -> None:
+        """Delete rows that are in use."""
+        for row in rows.tolist():
+            del self._row[self._keys[row]]
+            self._free.append(row)
+        self._values[rows] = 0
+        self._stamps[rows] = NOTHING_APPLIED
+        self._changed[rows] = False

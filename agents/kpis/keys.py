@@ -1,4 +1,4 @@
-"""State keys of counters: what a row of a counter table counts for."""
+"""State keys: what a row of counters counts for."""
 
 from __future__ import annotations
 
@@ -6,26 +6,20 @@ from typing import NamedTuple
 
 import polars as pl
 
-from agents.kpis.windows import Granularity
-
-_LETTER: dict[Granularity, str] = {"minute": "m", "hour": "h", "lifetime": "l"}
-_GRANULARITY: dict[str, Granularity] = {letter: granularity for granularity, letter in _LETTER.items()}
-
 
 class PaneKey(NamedTuple):
-    """A persona's pane; `pane` counts whole granules since the epoch, 0 for the lifetime."""
+    """A persona's block of consecutive panes; `block` numbers them since the epoch."""
 
-    granularity: Granularity
-    pane: int
+    block: int
     persona_id: str
 
     def text(self) -> str:
-        return f"{_LETTER[self.granularity]}|{self.pane}|{self.persona_id}"
+        return f"{self.block}|{self.persona_id}"
 
     @classmethod
     def parse(cls, text: str) -> PaneKey:
-        letter, pane, persona_id = text.split("|", 2)
-        return cls(_GRANULARITY[letter], int(pane), persona_id)
+        block, persona_id = text.split("|", 1)
+        return cls(int(block), persona_id)
 
 
 class PostKey(NamedTuple):
@@ -41,12 +35,6 @@ class PostKey(NamedTuple):
     def parse(cls, text: str) -> PostKey:
         length, rest = text.split("|", 1)
         return cls(rest[: int(length)], rest[int(length) :])
-
-
-def pane_key_column(granularity: Granularity) -> pl.Expr:
-    """Return the text of PaneKey, of the columns pane and persona_id."""
-    pane = pl.lit("0") if granularity == "lifetime" else pl.col("pane").cast(pl.String)
-    return pl.concat_str(pl.lit(_LETTER[granularity] + "|"), pane, pl.lit("|"), pl.col("persona_id"))
 
 
 def post_key_column() -> pl.Expr:

@@ -6,9 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from agents.kpis.counter_table import CounterTable
 from agents.kpis.partials import TOPIC as PARTIALS
-from agents.kpis.partials import read_block
+from agents.kpis.partials import read_panes, read_posts
 from agents.kpis.persona_counters import PersonaCounters
 from agents.kpis.updates import TOPIC, kpi_update
 from agents.kpis.windows import MINUTE_MS
@@ -18,18 +17,24 @@ from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
 from streams.errors import RecordFault
 from streams.wall_clock import ClockMs, now_ms
 
-PANES, POSTS, APPLIED = b"a", b"b", b"s"
-"""First byte of a state key: a row of panes, a row of posts, or how far a source partition is applied."""
+APPLIED = b"s"
+"""First byte of the state key that says how far a source partition is applied; the others are PersonaCounters'."""
 
 
 @dataclass(slots=True)
 class _Partition:
     counters: PersonaCounters = field(default_factory=PersonaCounters)
     applied: dict[str, int] = field(default_factory=dict)  # last offset of the ranges added, by source partition
-    panes: set[str] = field(default_factory=set)  # keys that changed since the last flush
-    posts: set[str] = field(default_factory=set)
-    sources: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)  # those added to since the last flush
     told: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)  # by persona and window
+
+    def without_applied(self, state: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        """Take what restored state says of sources, and yield the rest."""
+        for key, value in state:
+            if key.startswith(APPLIED):
+                self.applied[key[len(APPLIED) :].decode()] = struct.unpack("<q", value)[0]
+            else:
+                yield key, value
 
 
 class MergeStage(Stage):
@@ -50,11 +55,7 @@ class MergeStage(Stage):
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         partition = self._partitions[source] = _Partition()
-        of: dict[bytes, list[tuple[str, bytes]]] = {PANES: [], POSTS: [], APPLIED: []}
-        for key, value in state:
-            of[key[:1]].append((key[1:].decode(), value))
-        partition.counters.load(of[PANES], of[POSTS])
-        partition.applied.update((key, struct.unpack("<q", value)[0]) for key, value in of[APPLIED])
+        partition.counters.load(partition.without_applied(state))
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
@@ -82,7 +83,7 @@ class MergeStage(Stage):
             effects.outputs += [Output(TOPIC, update) for update in _updates(partition, now)]
             if sweep:
                 expired = partition.counters.expire(now)
-                effects.state += [StateChange(source, PANES + key.encode(), None) for key in expired]
+                effects.state += [StateChange(source, key, None) for key in expired]
         return effects
 
     def counters(self) -> list[PersonaCounters]:
@@ -99,29 +100,20 @@ def _merge(partition: _Partition, row: Row) -> None:
     source = f"{partial.source_topic}/{partial.source_partition}"
     if partial.last_offset <= partition.applied.get(source, -1):
         return  # the fold said it again after a crash
-    panes, posts = read_block(partial.panes), read_block(partial.posts)
-    partition.counters.add(panes, posts, row.offset)
+    partition.counters.add(read_panes(partial.panes), read_posts(partial.posts), row.offset)
     partition.applied[source] = partial.last_offset
     partition.sources.add(source)
-    partition.panes.update(panes.keys)
-    partition.posts.update(posts.keys)
 
 
-def _changed_state(source: TopicPartition, partition: _Partition) -> Iterator[StateChange]:
-    """Yield what changed. The sources come last: whoever finds in the log how far one is applied has all rows of it."""
-    yield from _rows(source, PANES, partition.counters.panes, partition.panes)
-    yield from _rows(source, POSTS, partition.counters.posts, partition.posts)
-    for name in sorted(partition.sources):
-        yield StateChange(source, APPLIED + name.encode(), struct.pack("<q", partition.applied[name]))
-    for changed in (partition.panes, partition.posts, partition.sources):
-        changed.clear()
-
-
-def _rows(source: TopicPartition, tag: bytes, table: CounterTable, keys: set[str]) -> Iterator[StateChange]:
-    ordered = list(keys)
-    rows, _ = table.rows(ordered)
-    for key, value in zip(ordered, table.encoded(rows), strict=True):
-        yield StateChange(source, tag + key.encode(), value)
+def _changed_state(source: TopicPartition, partition: _Partition) -> list[StateChange]:
+    """Return what changed. The sources come last: whoever finds in the log how far one is applied has all rows of it."""
+    changes = [StateChange(source, key, value) for key, value in partition.counters.take_state()]
+    changes += [
+        StateChange(source, APPLIED + name.encode(), struct.pack("<q", partition.applied[name]))
+        for name in sorted(partition.sources)
+    ]
+    partition.sources.clear()
+    return changes
 
 
 def _updates(partition: _Partition, now: int) -> Iterator[KpiUpdate]:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agents.kpis.source_counts import Counts, SourceCounts
+from agents.kpis.source_counts import PaneCounts, PostCounts, SourceCounts
 from agents.kpis.source_ranges import OffsetRange
 from schemas.records import KpiPartial
 from streams.engine.batch import TopicPartition
 from streams.identity import derived_id
 
 TOPIC = "kpi.partials"
+
+Ints = NDArray[np.int64]
+Columns = tuple[str, ...]
+
+PANE_COLUMNS: Columns = ("persona_id", "granularity", "pane", "counter", "amount")
+POST_COLUMNS: Columns = ("key", "counter", "amount")
+"""Columns of a block; the first is text, as an Enum of what the block holds, the others are integers."""
 
 
 def target_partition(persona_id: str, partitions: int) -> int:
@@ -36,7 +44,8 @@ class PartialWriter:
         self, source: TopicPartition, offsets: OffsetRange, counts: SourceCounts, now_ms: int
     ) -> list[tuple[int, KpiPartial]]:
         """Return (target partition, partial) pairs that together hold all counts."""
-        panes, posts = self._by_target(counts.panes), self._by_target(counts.posts)
+        panes = self._by_target(counts.panes, PANE_COLUMNS)
+        posts = self._by_target(counts.posts, POST_COLUMNS)
         at = datetime.fromtimestamp(now_ms / 1000, UTC)
         return [
             (
@@ -54,14 +63,13 @@ class PartialWriter:
             for target in sorted(panes.keys() | posts.keys())
         ]
 
-    def _by_target(self, counts: Counts) -> dict[int, bytes]:
+    def _by_target(self, counts: PaneCounts | PostCounts, columns: Columns) -> dict[int, bytes]:
         if counts.is_empty():
             return {}
         personas = counts["persona_id"]
         targets = personas.replace_strict(self._targets_of(personas.unique().to_list()), return_dtype=pl.Int64)
-        rows = counts.select(pl.col("key").cast(pl.Categorical), "counter", "amount")
-        parts = ((target, rows.filter(targets == target)) for target in range(self._partitions))
-        return {target: _to_ipc(part) for target, part in parts if len(part)}
+        parts = ((target, counts.filter(targets == target)) for target in range(self._partitions))
+        return {target: _to_ipc(part, columns) for target, part in parts if len(part)}
 
     def _targets_of(self, personas: list[str]) -> dict[str, int]:
         for persona in personas:
@@ -70,41 +78,59 @@ class PartialWriter:
         return self._target
 
 
-def _to_ipc(rows: pl.DataFrame) -> bytes:
+def _to_ipc(rows: pl.DataFrame, columns: Columns) -> bytes:
+    name = columns[0]
+    symbols = pl.Enum(rows[name].unique(maintain_order=True))  # a dictionary: each text once
     target = io.BytesIO()
-    rows.write_ipc_stream(target)
+    rows.select(pl.col(name).cast(symbols), *columns[1:]).write_ipc_stream(target)
     return target.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
-    """What a partial adds: distinct keys, and entries (number of the key, counter, amount), shapes (n,)."""
+class PaneEntries:
+    """What a partial adds to panes: personas, and entries (number of the persona, ...), shapes (n,)."""
+
+    personas: list[str]
+    persona: Ints
+    granularity: Ints  # number in GRANULARITIES
+    pane: Ints
+    counter: Ints
+    amount: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class PostEntries:
+    """What a partial adds to posts: their keys (text of PostKey), and entries (number of the key, ...), shapes (n,)."""
 
     keys: list[str]
-    key: NDArray[np.int64]
-    counter: NDArray[np.int64]
-    amount: NDArray[np.int64]
+    key: Ints
+    counter: Ints
+    amount: Ints
 
 
-def read_block(block: bytes) -> Added:
-    """Return the entries of a partial's `panes` or `posts`.
+def read_panes(block: bytes) -> PaneEntries:
+    """Return the entries of a partial's `panes`.
 
     Raises:
-        ValueError: the block is no Arrow IPC stream of a key, a counter and an amount.
+        ValueError: the block is no Arrow IPC stream of these columns.
     """
+    return PaneEntries(*_read(block, PANE_COLUMNS))
+
+
+def read_posts(block: bytes) -> PostEntries:
+    """Return the entries of a partial's `posts`; raises as `read_panes` does."""
+    return PostEntries(*_read(block, POST_COLUMNS))
+
+
+def _read(block: bytes, columns: Columns) -> tuple[Any, ...]:
     if not block:
-        nothing = np.zeros(0, dtype=np.int64)
-        return Added([], nothing, nothing, nothing)
+        return [], *(np.zeros(0, dtype=np.int64) for _ in columns)
     try:
         rows = pl.read_ipc_stream(io.BytesIO(block))
     except pl.exceptions.PolarsError as error:
         raise ValueError(f"expected an Arrow IPC stream, got {len(block)} bytes that are none: {error}") from error
-    if rows.columns != ["key", "counter", "amount"]:
-        raise ValueError(f"expected the columns key, counter and amount, got {rows.columns}")
-    keys = rows["key"].cast(pl.String).unique(maintain_order=True)
-    numbers = pl.DataFrame({"key": keys, "number": np.arange(len(keys))})
-    entries = rows.with_columns(pl.col("key").cast(pl.String)).join(
-        numbers, on="key", how="left", maintain_order="left"
-    )
-    columns = (entries[name].cast(pl.Int64).to_numpy() for name in ("number", "counter", "amount"))
-    return Added(keys.to_list(), *columns)
+    first = rows.to_series(0)
+    if tuple(rows.columns) != columns or not isinstance(first.dtype, pl.Enum):
+        raise ValueError(f"expected the columns {', '.join(columns)}, got {rows.schema}")
+    numbers = [first.to_physical(), *rows.get_columns()[1:]]
+    return first.dtype.categories.to_list(), *(column.cast(pl.Int64).to_numpy() for column in numbers)

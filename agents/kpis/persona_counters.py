@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agents.kpis.counter_table import CounterTable, Rows
-from agents.kpis.counters import COUNTERS, ENGAGEMENTS, NUMBER, POST_COUNTERS
-from agents.kpis.formulas import are_viral
-from agents.kpis.keys import PaneKey, PostKey
-from agents.kpis.partials import Added
-from agents.kpis.rolling_sums import PaneRows, RollingSums
+from agents.kpis.counter_table import Ints
+from agents.kpis.counters import COUNTERS, NUMBER
+from agents.kpis.formulas import MONTH_MS
+from agents.kpis.lifetime_table import LifetimeTable
+from agents.kpis.pane_table import PaneTable
+from agents.kpis.partials import PaneEntries, PostEntries
+from agents.kpis.persona_numbers import PersonaNumbers
+from agents.kpis.post_table import PostTable
+from agents.kpis.rolling_sums import RollingSums
 from agents.kpis.source_counts import FIRST_REVENUE
-from agents.kpis.windows import PANE_MS, RETENTION_MS, WINDOWS, Granularity, Window
+from agents.kpis.windows import GRANULARITIES, HOUR_MS, PANE_MS, RETENTION_MS, WINDOWS, Window
 
-Ints = NDArray[np.int64]
-Scalar = TypeVar("Scalar", bound=np.generic)
 
-_ENGAGEMENT_COLUMNS = [NUMBER[name] for name in ENGAGEMENTS]
-_VIEWS = NUMBER["views"]
-_CODE: dict[Granularity, int] = {"minute": 0, "hour": 1, "lifetime": 2}
+class _Table(Protocol):
+    """A table whose rows are state."""
+
+    def load(self, items: Sequence[tuple[str, bytes]]) -> None: ...
+    def take_changed(self) -> Iterator[tuple[str, bytes]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,100 +43,81 @@ class WindowCounts:
 class PersonaCounters:
     """Counters by (persona, pane) and by (persona, post), and the sums of every window.
 
-    Partials are added in the order of their offsets. A row is stamped with the offset of the last partial added to it,
-    and skips partials at or below its stamp: after a crash some rows are ahead of the committed offset.
+    Partials are added in the order of their offsets.
     """
 
     def __init__(self) -> None:
-        self.panes = CounterTable(len(COUNTERS) + 1)
-        self.posts = CounterTable(len(POST_COUNTERS))
-        self._number: dict[str, int] = {}  # of each persona
-        self._lifetime_row: dict[int, int] = {}  # by number of the persona
-        self._label = np.zeros((0, 3), dtype=np.int64)  # by row of panes: persona, granularity code, pane
-        self._key: dict[int, str] = {}  # by row of panes
-        self._rows = PaneRows()
-        self._sums = [RollingSums(window, len(COUNTERS)) for window in WINDOWS]
-        self._persona_of_post = np.zeros(0, dtype=np.int64)  # by row of posts
-        self._is_viral = np.zeros(0, dtype=np.bool_)
-        self._viral_posts = np.zeros(0, dtype=np.int64)  # by persona
+        self._personas = PersonaNumbers()
+        self.minutes = PaneTable("minute", self._personas)
+        self.hours = PaneTable("hour", self._personas)
+        self.lifetimes = LifetimeTable(self._personas)
+        self.posts = PostTable(self._personas)
+        self._panes = {"minute": self.minutes, "hour": self.hours}
+        self._tables: dict[bytes, _Table] = {
+            b"m": self.minutes,
+            b"h": self.hours,
+            b"l": self.lifetimes,
+            b"p": self.posts,
+        }  # by state tag
+        self._sums = {window: RollingSums(window) for window in WINDOWS if window.granularity in self._panes}
         self._changed: set[int] = set()
+        self._hour = 0
 
-    def load(self, panes: Sequence[tuple[str, bytes]], posts: Sequence[tuple[str, bytes]]) -> None:
-        """Take over restored rows."""
-        pane_rows, post_rows = self.panes.load(panes), self.posts.load(posts)
-        self._label_panes((key for key, _ in panes), pane_rows)
-        self._label_posts((key for key, _ in posts), post_rows)
-        self._count_viral(post_rows)
-        self._changed.update(range(len(self._number)))
+    def load(self, state: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take over restored state, as `take_state` gave it."""
+        of: dict[bytes, list[tuple[str, bytes]]] = {tag: [] for tag in self._tables}
+        for key, value in state:
+            of[key[:1]].append((key[1:].decode(), value))
+        for tag, table in self._tables.items():
+            table.load(of[tag])
+        self._reserve()
+        self._changed.update(range(len(self._personas)))
 
-    def add(self, panes: Added, posts: Added, offset: int) -> None:
+    def take_state(self) -> list[tuple[bytes, bytes]]:
+        """Return the state that changed since the last call, as keys and values."""
+        state: list[tuple[bytes, bytes]] = []
+        for tag, table in self._tables.items():
+            state += [(tag + text.encode(), value) for text, value in table.take_changed()]
+        return state
+
+    def add(self, panes: PaneEntries, posts: PostEntries, offset: int) -> None:
         """Add what the partial at `offset` counts."""
         self._add_panes(panes, offset)
-        self._add_posts(posts, offset)
+        self.posts.add(posts.keys, posts.key, posts.counter, posts.amount, offset)
+        self._reserve()
 
-    def _add_panes(self, added: Added, offset: int) -> None:
-        rows, new = self.panes.rows(added.keys)
-        self._label_panes((added.keys[position] for position in new), rows[new])
-        entries = _unapplied(self.panes, rows, added, offset)
-        sums = entries.counter != FIRST_REVENUE
-        row, counter, amount = rows[entries.key[sums]], entries.counter[sums], entries.amount[sums]
-        self.panes.add(row, counter, amount)
-        self.panes.lower(rows[entries.key[~sums]], FIRST_REVENUE, entries.amount[~sums])
-        self.panes.stamp(rows, offset)
-        persona, code, pane = self._label[row].T
-        for window in self._sums:
-            of = code == _CODE[window.window.granularity]
-            window.add(persona[of], pane[of], counter[of], amount[of])
+    def _add_panes(self, added: PaneEntries, offset: int) -> None:
+        persona = self._personas.of(added.personas)[added.persona]
+        self._reserve()
+        for code, granularity in enumerate(GRANULARITIES):
+            of = np.flatnonzero(added.granularity == code)
+            entries = persona[of], added.pane[of], added.counter[of], added.amount[of]
+            if granularity in self._panes:
+                new = self._panes[granularity].add(*entries, offset)
+                for window, sums in self._sums.items():
+                    if window.granularity == granularity:
+                        sums.add(*(column[new] for column in entries))
+            else:
+                self.lifetimes.add(entries[0], entries[2], entries[3], offset)
         self._changed.update(np.unique(persona).tolist())
 
-    def _add_posts(self, added: Added, offset: int) -> None:
-        rows, new = self.posts.rows(added.keys)
-        self._label_posts((added.keys[position] for position in new), rows[new])
-        entries = _unapplied(self.posts, rows, added, offset)
-        self.posts.add(rows[entries.key], entries.counter, entries.amount)
-        self.posts.stamp(rows, offset)
-        self._count_viral(rows)
-
-    def _count_viral(self, rows: Rows) -> None:
-        values = self.posts.counters(rows)
-        viral = are_viral(values[:, _ENGAGEMENT_COLUMNS].sum(axis=1), values[:, _VIEWS])
-        difference = viral.astype(np.int64) - self._is_viral[rows]
-        np.add.at(self._viral_posts, self._persona_of_post[rows], difference)
-        self._is_viral[rows] = viral
-
-    def _label_panes(self, keys: Iterable[str], rows: Rows) -> None:
-        self._label = _grown(self._label, self.panes.capacity)
-        for key, row in zip(keys, rows.tolist(), strict=True):
-            pane = PaneKey.parse(key)
-            number = self._number_of(pane.persona_id)
-            self._label[row] = number, _CODE[pane.granularity], pane.pane
-            self._key[row] = key
-            self._rows.add(pane.granularity, pane.pane, row)
-            if pane.granularity == "lifetime":
-                self._lifetime_row[number] = row
-        self._reserve()
-
-    def _label_posts(self, keys: Iterable[str], rows: Rows) -> None:
-        self._persona_of_post = _grown(self._persona_of_post, self.posts.capacity)
-        self._is_viral = _grown(self._is_viral, self.posts.capacity)
-        for key, row in zip(keys, rows.tolist(), strict=True):
-            self._persona_of_post[row] = self._number_of(PostKey.parse(key).persona_id)
-        self._reserve()
-
-    def _number_of(self, persona_id: str) -> int:
-        return self._number.setdefault(persona_id, len(self._number))
-
     def _reserve(self) -> None:
-        for window in self._sums:
-            window.reserve(len(self._number))
-        self._viral_posts = _grown(self._viral_posts, len(self._number))
+        for sums in self._sums.values():
+            sums.reserve(len(self._personas))
 
     def move_to(self, now_ms: int) -> None:
         """Move all windows to end at `now_ms`."""
-        values = self.panes.all_counters()[:, : len(COUNTERS)]
-        for window in self._sums:
-            touched = window.move_to(now_ms, self._rows, self._label[:, 0], values)
+        for window, sums in self._sums.items():
+            touched = sums.move_to(now_ms, self._panes[window.granularity])
             self._changed.update(touched.tolist())
+        if now_ms // HOUR_MS != self._hour:
+            self._hour = now_ms // HOUR_MS
+            self._changed.update(self._projected(now_ms).tolist())
+
+    def _projected(self, now_ms: int) -> Ints:
+        """Return the personas whose revenue projection moves with the days covered, though no count does."""
+        first = self.lifetimes.of(np.arange(len(self._personas)))[:, FIRST_REVENUE]
+        return np.flatnonzero(first > now_ms - MONTH_MS - HOUR_MS)
 
     def changed(self) -> bool:
         """Tell whether a persona's counts may have changed since the last `take_changed`."""
@@ -142,50 +125,30 @@ class PersonaCounters:
 
     def take_changed(self) -> Iterator[WindowCounts]:
         """Yield every window of the personas whose counts may have changed, as they were at the last `move_to`."""
-        names = list(self._number)
         personas = np.array(sorted(self._changed), dtype=np.int64)
         self._changed.clear()
-        lifetime = self._lifetime(personas)
-        viral = self._viral_posts[personas].tolist()
-        for window in self._sums:
-            for place, counts in enumerate(window.of(personas).tolist()):
-                first_revenue, recurring = lifetime[place]
-                is_lifetime = window.window.granularity == "lifetime"
+        names = [self._personas.name(number) for number in personas.tolist()]
+        lifetime = self.lifetimes.of(personas)
+        levels = lifetime[:, [FIRST_REVENUE, NUMBER["recurring_revenue_micros"]]].tolist()
+        viral = self.posts.viral(personas).tolist()
+        for window in WINDOWS:
+            rolling = window in self._sums
+            counts = self._sums[window].of(personas) if rolling else lifetime[:, : len(COUNTERS)]
+            for place, row in enumerate(counts.tolist()):
+                first_revenue, recurring = levels[place]
                 yield WindowCounts(
-                    persona_id=names[personas[place]],
-                    window=window.window,
-                    counts=tuple(counts),
+                    persona_id=names[place],
+                    window=window,
+                    counts=tuple(row),
                     first_revenue_ms=first_revenue or None,
                     recurring_micros=recurring,
-                    viral_posts=viral[place] if is_lifetime else None,
+                    viral_posts=None if rolling else viral[place],
                 )
 
-    def _lifetime(self, personas: Ints) -> list[list[int]]:
-        rows = np.array([self._lifetime_row.get(number, -1) for number in personas.tolist()], dtype=np.int64)
-        found = self.panes.counters(rows)[:, [FIRST_REVENUE, NUMBER["recurring_revenue_micros"]]]
-        found[rows < 0] = 0
-        values: list[list[int]] = found.tolist()
-        return values
-
-    def expire(self, now_ms: int) -> list[str]:
-        """Delete panes that no window needs any more and return their keys."""
-        expired = []
-        for granularity, pane_ms in PANE_MS.items():
-            rows = self._rows.before(granularity, (now_ms - RETENTION_MS[granularity]) // pane_ms)
-            expired += [self._key.pop(row) for row in rows.tolist()]
-        self.panes.delete(expired)
+    def expire(self, now_ms: int) -> list[bytes]:
+        """Delete panes that no window needs any more and return their state keys."""
+        expired: list[bytes] = []
+        for tag, table in ((b"m", self.minutes), (b"h", self.hours)):
+            pane = (now_ms - RETENTION_MS[table.granularity]) // PANE_MS[table.granularity]
+            expired += [tag + text.encode() for text in table.expire(pane)]
         return expired
-
-
-def _unapplied(table: CounterTable, rows: Rows, added: Added, offset: int) -> Added:
-    open_ = (table.stamps(rows) < offset)[added.key]
-    if open_.all():
-        return added
-    return Added(added.keys, added.key[open_], added.counter[open_], added.amount[open_])
-
-
-def _grown(values: NDArray[Scalar], length: int) -> NDArray[Scalar]:
-    if length <= len(values):
-        return values
-    more = np.zeros((max(length, 2 * len(values)) - len(values), *values.shape[1:]), dtype=values.dtype)
-    return np.concatenate((values, more))

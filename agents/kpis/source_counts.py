@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
-from agents.kpis.keys import pane_key_column, post_key_column
-from agents.kpis.windows import HOUR_MS, MINUTE_MS, Granularity, oldest_pane
+from agents.kpis.keys import post_key_column
+from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_pane
 
 FIRST_REVENUE = len(COUNTERS)
 """Counter number of the time of the first one-off revenue (ms): merged as the least, not as a sum."""
 
-Counts = pl.DataFrame
-"""Columns persona_id, key (text of a PaneKey or PostKey), counter (number, UInt8), amount (Int64); each pair once."""
+PaneCounts = pl.DataFrame
+"""Columns persona_id, granularity (its number, UInt8), pane, counter (number, UInt8), amount; each cell once."""
+
+PostCounts = pl.DataFrame
+"""Columns persona_id, key (text of a PostKey), counter (number, UInt8), amount; each cell once."""
 
 _AMOUNT = pl.col("amount").sum()
 
@@ -23,8 +26,8 @@ _AMOUNT = pl.col("amount").sum()
 class SourceCounts:
     """What a range adds to panes and to posts."""
 
-    panes: Counts
-    posts: Counts
+    panes: PaneCounts
+    posts: PostCounts
 
 
 def count(events: Contributions, now_ms: int) -> SourceCounts:
@@ -37,9 +40,10 @@ def count(events: Contributions, now_ms: int) -> SourceCounts:
     in_window = hours.filter(pl.col("pane") >= oldest_pane("hour", now_ms))
     recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_pane("minute", now_ms))
     minutes = _grouped(recent, pl.col("occurred_at") // MINUTE_MS)
-    lifetime = hours.group_by("persona_id", "counter").agg(_AMOUNT).with_columns(pane=pl.lit(0, dtype=pl.Int64))
-    lifetime = pl.concat([lifetime, _late(events, now_ms), _first_revenue(events)], how="diagonal")
-    parts = [_with_key(minutes, "minute"), _with_key(in_window, "hour"), _with_key(lifetime, "lifetime")]
+    sums = hours.group_by("persona_id", "counter").agg(_AMOUNT)
+    lifetime = pl.concat([sums, _late(events, now_ms), _first_revenue(events)], how="diagonal")
+    whole = lifetime.with_columns(pane=pl.lit(0, dtype=pl.Int64))
+    parts = [_panes(minutes, "minute"), _panes(in_window, "hour"), _panes(whole, "lifetime")]
     return SourceCounts(pl.concat(parts), _posts(events))
 
 
@@ -47,8 +51,9 @@ def _grouped(events: Contributions, pane: pl.Expr) -> pl.DataFrame:
     return events.group_by("persona_id", pane.alias("pane"), "counter").agg(_AMOUNT)
 
 
-def _with_key(counts: pl.DataFrame, granularity: Granularity) -> Counts:
-    return counts.select("persona_id", pane_key_column(granularity).alias("key"), "counter", "amount")
+def _panes(counts: pl.DataFrame, granularity: Granularity) -> PaneCounts:
+    number = pl.lit(GRANULARITIES.index(granularity), dtype=pl.UInt8).alias("granularity")
+    return counts.select("persona_id", number, "pane", "counter", "amount")
 
 
 def _late(events: Contributions, now_ms: int) -> pl.DataFrame:
@@ -67,7 +72,7 @@ def _number(counter: int) -> pl.Expr:
     return pl.lit(counter, dtype=pl.UInt8).alias("counter")
 
 
-def _posts(events: Contributions) -> Counts:
+def _posts(events: Contributions) -> PostCounts:
     of_posts = events.filter(pl.col("post_id").is_not_null(), pl.col("counter") < len(POST_COUNTERS))
     counts = of_posts.group_by("persona_id", "post_id", "counter").agg(_AMOUNT)
     return counts.select("persona_id", post_key_column().alias("key"), "counter", "amount")

@@ -11,7 +11,12 @@ DAY_MS = 24 * HOUR_MS
 
 Granularity = Literal["minute", "hour", "lifetime"]
 
+GRANULARITIES: tuple[Granularity, ...] = ("minute", "hour", "lifetime")
+
 PANE_MS: dict[Granularity, int] = {"minute": MINUTE_MS, "hour": HOUR_MS}
+
+PANES_PER_BLOCK: dict[Granularity, int] = {"minute": 10, "hour": 6}
+"""How many panes of a persona are one state value: fewer values to write than panes, each still small."""
 
 RETENTION_MS: dict[Granularity, int] = {"minute": DAY_MS + 2 * HOUR_MS, "hour": 31 * DAY_MS}
 """How long panes are kept behind the clock: their longest window, and a margin for clocks that step back."""

@@ -186,7 +186,7 @@ async def counted(partitions: Sequence[Sequence[Event]], seed: int, crashes: int
     for target in range(TARGETS):
         stage = await merged.run_merge(target, crashes)
         for counters in stage.counters():
-            counters.load((), ())  # whoever restores looks at every persona
+            counters.load(())  # whoever restores looks at every persona
             counters.move_to(NOW_MS)
             for window in counters.take_changed():
                 named = dict(zip(COUNTERS, window.counts, strict=True))

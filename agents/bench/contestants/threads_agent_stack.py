@@ -19,10 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from agents.bench.contestants.report import Assignment, Counters, Stopwatch, read_assignment, write_report
 from agents.bench.group_progress import GroupProgress
 from agents.bench.job import KINDS
-from agents.kpis.counter_table import CounterTable
 from agents.kpis.counters import ENGAGEMENT_COUNTER, NUMBER, POST_COUNTERS
 from agents.kpis.fold import FoldStage
-from agents.kpis.keys import PaneKey, PostKey
 from agents.kpis.merge import MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.persona_counters import PersonaCounters
@@ -112,24 +110,16 @@ def merged_counters(merged: Sequence[PersonaCounters]) -> Counters:
 
 
 def _panes(counters: PersonaCounters) -> Iterator[tuple[tuple[str, str, int], int]]:
-    for text, counts in _rows(counters.panes):
-        key = PaneKey.parse(text)
-        if key.granularity == "hour":
-            of_kind = ((kind, counts[NUMBER[ENGAGEMENT_COUNTER[kind]]]) for kind in KINDS)
-            yield from (((key.persona_id, kind, key.pane), count) for kind, count in of_kind if count)
+    for persona_id, pane, row in counters.hours.items():
+        counts = row.tolist()
+        of_kind = ((kind, counts[NUMBER[ENGAGEMENT_COUNTER[kind]]]) for kind in KINDS)
+        yield from (((persona_id, kind, pane), count) for kind, count in of_kind if count)
 
 
 def _posts(counters: PersonaCounters) -> Iterator[tuple[tuple[str, str], int]]:
-    for text, counts in _rows(counters.posts):
-        post_id = PostKey.parse(text).post_id
-        of_counter = zip(POST_COUNTERS, counts, strict=True)
+    for _, post_id, row in counters.posts.items():
+        of_counter = zip(POST_COUNTERS, row.tolist(), strict=True)
         yield from (((post_id, KIND_OF[name]), count) for name, count in of_counter if count)
-
-
-def _rows(table: CounterTable) -> Iterator[tuple[str, list[int]]]:
-    keys = list(table.keys())
-    rows, _ = table.rows(keys)
-    return zip(keys, table.counters(rows).tolist(), strict=True)
 
 
 def main() -> None:
