@@ -106,7 +106,7 @@ def _merge(partition: _Partition, row: Row) -> None:
 
 
 def _changed_state(source: TopicPartition, partition: _Partition) -> list[StateChange]:
-    """Return what changed. The sources come last: whoever finds in the log how far one is applied has all rows of it."""
+    """Return what changed. The sources come last: who finds in the log how far one is applied has all its rows."""
     changes = [StateChange(source, key, value) for key, value in partition.counters.take_state()]
     changes += [
         StateChange(source, APPLIED + name.encode(), struct.pack("<q", partition.applied[name]))
