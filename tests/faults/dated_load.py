@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
@@ -28,6 +28,7 @@ AGES_MS = (
     (25 * DAY_MS, 29 * DAY_MS),  # not up to 30 days: which are late there depends on the moment they are counted
     (32 * DAY_MS, 400 * DAY_MS),
 )
+NOTHING_FORGOTTEN: Mapping[str, int] = {}
 KINDS = get_args(EngagementKind)
 
 
@@ -52,13 +53,19 @@ def dated_events(name: str, count: int) -> list[EngagementEvent]:
     ]
 
 
-def counted(events: Sequence[EngagementEvent], at_ms: int) -> CountsByWindow:
-    """Count what each window shows at a moment; late is what is older than 30 days, and stays so."""
+def counted(
+    events: Sequence[EngagementEvent], at_ms: int, forgotten_ms: Mapping[str, int] = NOTHING_FORGOTTEN
+) -> CountsByWindow:
+    """Count what each window shows at a moment; late is what is older than 30 days, and stays so.
+
+    `forgotten_ms` names for some windows the moment before which they know of no event.
+    """
     counts: CountsByWindow = {window: {} for window in (*PANES, "lifetime")}
     for event in events:
         for window, of_personas in counts.items():
             of_persona = of_personas.setdefault(event.persona_id, Counter())
-            if window == "lifetime" or is_inside(event, window, at_ms):
+            is_known = occurred_ms(event) >= forgotten_ms.get(window, 0)
+            if window == "lifetime" or (is_known and is_inside(event, window, at_ms)):
                 of_persona[ENGAGEMENT_COUNTER[event.kind]] += event.count
         if at_ms - occurred_ms(event) > 31 * DAY_MS:
             counts["lifetime"][event.persona_id]["late_events"] += 1

@@ -1,4 +1,4 @@
-"""Clocks that jump, of the producers and of a worker: counts are exact, and windows are those of the right clock."""
+"""A worker whose wall clock jumps: counts are exact, and windows are those of the right clock once it is right."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from agents.kpis.windows import RETENTION_MS
 from schemas.records import EngagementEvent
 from schemas.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from tests.faults.conftest import WorkerProcess
-from tests.faults.dated_load import MINUTE_MS, counted, dated_events, now_ms
+from tests.faults.dated_load import DAY_MS, HOUR_MS, MINUTE_MS, counted, dated_events, now_ms, occurred_ms
 from tests.faults.fault_report import BeginFault
 from tests.faults.own_broker import OwnBroker, own_broker
 from tests.faults.shifted_clock import ShiftedClock
-from tests.faults.told_counts import ToldCounts
+from tests.faults.told_counts import CountsByWindow, ToldCounts
 
 EVENTS = 10_000
+FAR_DAYS = 3
 DEADLINE_S = 120.0
 
 
@@ -57,7 +59,7 @@ async def until_acting(
 async def test_a_clock_that_jumps_and_returns_leaves_every_window_right(
     broker: OwnBroker, tmp_path: Path, seed: int, begin_fault: BeginFault, jump_min: int
 ) -> None:
-    run = begin_fault(f"clock jumps by {jump_min:+} min and back")
+    run = begin_fault(f"a worker's clock jumps by {jump_min:+} min and back")
     clock = ShiftedClock(tmp_path / "offset")
     worker = WorkerProcess(broker, ("kpis",), "0", tmp_path / "worker.log", clock)
     events = dated_events(f"{seed}-before", EVENTS)
@@ -77,3 +79,48 @@ async def test_a_clock_that_jumps_and_returns_leaves_every_window_right(
         assert await run.settle_on(broker, lambda: counted(events, now_ms()), 2 * EVENTS) == 0, worker.log()[-3_000:]
     finally:
         worker.stop()
+
+
+@pytest.mark.timeout(600)
+async def test_a_jump_beyond_the_margin_costs_the_panes_that_expired_by_the_wrong_clock_and_nothing_else(
+    broker: OwnBroker, tmp_path: Path, seed: int, begin_fault: BeginFault
+) -> None:
+    """Three days ahead: minutes are kept for 26 hours and hours for 31 days, so the longest window loses two days.
+
+    What is lost comes back with time alone: windows are whole again when they have slid past the moment of the return.
+    """
+    run = begin_fault(f"a worker's clock jumps by {FAR_DAYS:+} days and back")
+    clock = ShiftedClock(tmp_path / "offset")
+    worker = WorkerProcess(broker, ("kpis",), "0", tmp_path / "worker.log", clock)
+    before = [event for event in dated_events(f"{seed}-before", EVENTS) if not is_near_the_cut(event)]
+    try:
+        await append(broker, before)
+        assert await run.settle_on(broker, lambda: counted(before, now_ms()), len(before)) == 0
+        clock.set(FAR_DAYS * DAY_MS)
+        run.inflict("jump")
+        await until_acting(broker, worker, before, FAR_DAYS * DAY_MS)
+        clock.set(0)
+        run.inflict("return")
+        after = dated_events(f"{seed}-after", EVENTS)
+        await append(broker, after)
+
+        def truth() -> CountsByWindow:
+            now = now_ms()
+            cut = now + FAR_DAYS * DAY_MS - RETENTION_MS["hour"]
+            left = counted(before, now, {"1h": now, "24h": now, "30d": cut})
+            return both(left, counted(after, now))
+
+        assert await run.settle_on(broker, truth, len(after)) == 0, worker.log()[-3_000:]
+    finally:
+        worker.stop()
+
+
+def is_near_the_cut(event: EngagementEvent) -> bool:
+    """Tell whether it depends on the very moment of the sweep if the event's pane expires."""
+    cut = now_ms() + FAR_DAYS * DAY_MS - RETENTION_MS["hour"]
+    return abs(occurred_ms(event) - cut) < 2 * HOUR_MS
+
+
+def both(some: CountsByWindow, others: CountsByWindow) -> CountsByWindow:
+    """Return two counts of different personas as one."""
+    return {window: {**some[window], **others[window]} for window in some}
