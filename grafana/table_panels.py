@@ -38,9 +38,9 @@ def table_panels() -> Iterator[Any]:
         Look(
             "Top posts",
             "Of the posts published in the time range the 50 with the most views, from view post_kpis; counts are of "
-            "all time. engagement rate = engagements / views; viral: over 10 % and at least 100 views; first day growth = "
-            "views of hours 2 to 24 / first hour views; empty where the denominator is 0. published by: publication, "
-            "or first engagement where no publication is known.",
+            "all time. engagement rate = engagements / views; viral: over 10 % and at least 100 views; first day "
+            "growth = views of hours 2 to 24 / first hour views; empty where the denominator is 0. published by: "
+            "publication, or first engagement where no publication is known.",
             "none",
             WHOLE_WIDTH,
         ),
