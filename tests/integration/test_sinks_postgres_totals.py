@@ -6,11 +6,9 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import uuid4
 
-import polars as pl
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -19,15 +17,13 @@ from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrate, migrations
 from sinks.postgres.post_sums import COUNTERS, ENGAGEMENTS
 from sinks.postgres.sink import PostgresSink
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.batch import Batch, TopicPartition
 from streams.errors import Unavailable
+from tests.engagement_log import NOON_MS, Log, Row
 
-NOON_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 KINDS = (*COUNTERS, "follower_change")
 DEADLINE_S = 30.0
-
-Row = dict[str, Any]
 
 
 class Servers(Protocol):
@@ -44,52 +40,6 @@ def dsn(stack: Servers) -> Iterator[str]:
         server.execute(f"CREATE DATABASE {name}".encode())
         yield make_conninfo(stack.postgres_dsn, dbname=name)
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-@dataclass(frozen=True)
-class Log:
-    """Records by topic and partition, in the order of their offsets."""
-
-    parts: dict[TopicPartition, list[Row]] = field(default_factory=lambda: defaultdict(list))
-
-    def engage(self, partition: int = 0, **event: Any) -> None:
-        values = {"event_id": str(uuid4()), "post_id": "p1", "kind": "view", "count": 1, "occurred_at": NOON_MS} | event
-        self._append("engagement.events", partition, values)
-
-    def publish(self, partition: int = 0, **event: Any) -> None:
-        values = {"event_id": str(uuid4()), "post_id": "p1", "occurred_at": NOON_MS, "draft_id": None, "text": "t"}
-        self._append("posts.published", partition, values | event)
-
-    def _append(self, topic: str, partition: int, values: Row) -> None:
-        marks = {"persona_id": "ada", "source": "test", "simulated": False, "causation_id": None}
-        part = self.parts[TopicPartition(topic, partition)]
-        part.append(marks | values | {"offset": len(part)})
-
-    def batches(self, size: int = 1_000) -> list[Batch]:
-        """Return all records as batches of at most `size`."""
-        return [
-            ColumnBatch(source, pl.DataFrame(rows[start : start + size], schema=schema(source.topic)))
-            for source, rows in self.parts.items()
-            for start in range(0, len(rows), size)
-        ]
-
-    def facts(self, topic: str) -> list[Row]:
-        """Return of each event_id the record that is first in the log."""
-        first: dict[str, Row] = {}
-        for source in sorted(self.parts):
-            if source.topic == topic:
-                for row in self.parts[source]:
-                    first.setdefault(row["event_id"], row)
-        return list(first.values())
-
-
-def schema(topic: str) -> dict[str, Any]:
-    names = {
-        "engagement.events": ("persona_id", "event_id", "post_id", "kind", "source", "causation_id"),
-        "posts.published": ("persona_id", "event_id", "post_id", "draft_id", "text", "source", "causation_id"),
-    }[topic]
-    numbers = ("count", "occurred_at", "offset") if topic == "engagement.events" else ("occurred_at", "offset")
-    return dict.fromkeys(names, pl.String) | dict.fromkeys(numbers, pl.Int64) | {"simulated": pl.Boolean}
 
 
 def expected_posts(log: Log) -> dict[tuple[str, str], Row]:
