@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     min_insync_replicas: int | None = Field(
         None,
         ge=1,
-        description="Replicas that must have a record before it counts as written; empty: as the broker says.",
+        description="Replicas that must have a record before it is acknowledged; empty: as the broker says.",
     )
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that don't say their own.")
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
 
 from streams.errors import RecordFault, ThreadsError, Unavailable
 
@@ -22,6 +28,11 @@ def translated(error: BaseException, doing: str, bootstrap: str) -> ThreadsError
     if isinstance(error, UnknownTopicOrPartitionError):
         return Unavailable(
             f"Kafka at {bootstrap} has no such topic or partition while {doing}; run `threads-agent topics create`"
+        )
+    if isinstance(error, InvalidTimestampError):
+        return Unavailable(
+            f"Kafka at {bootstrap} refuses the time of a record while {doing}: the clocks of this machine and of the "
+            "broker differ by more than its message.timestamp.after.max.ms (an hour by default); set this clock right"
         )
     return Unavailable(
         f"Kafka at {bootstrap} does not answer while {doing}: {reason_of(error)}; "

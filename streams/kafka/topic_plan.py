@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.catalogue import Topic
+from schemas.catalogue import FOREVER, Topic
 from streams.kafka.record_size import batch_limit
 from streams.settings import Settings
 
@@ -26,6 +26,8 @@ def wanted_shape(topic: Topic, settings: Settings) -> TopicShape:
         "max.message.bytes": str(batch_limit(topic.name, settings)),
         **durability(settings),
     }
+    if topic.retention_ms != FOREVER:  # by the broker's clock: one of a producer that is behind would delete at once
+        config["message.timestamp.type"] = "LogAppendTime"
     return TopicShape(topic.partitions or settings.partitions, config)
 
 

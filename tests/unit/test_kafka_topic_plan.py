@@ -27,6 +27,11 @@ def test_facts_are_kept_for_ever_and_compacted_topics_keep_the_newest() -> None:
     assert wanted_shape(topic_named("kpi.partials"), SETTINGS).config["retention.ms"] == str(24 * 3600 * 1000)
 
 
+def test_what_is_deleted_by_age_has_the_age_that_the_broker_gives_it() -> None:
+    assert wanted_shape(topic_named("kpi.partials"), SETTINGS).config["message.timestamp.type"] == "LogAppendTime"
+    assert "message.timestamp.type" not in wanted_shape(topic_named("engagement.events"), SETTINGS).config
+
+
 def test_drift_names_what_is_wanted_and_what_is_there() -> None:
     wanted = wanted_shape(topic_named("personas"), SETTINGS)
     assert drift(wanted, wanted) == ()
