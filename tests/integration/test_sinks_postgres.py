@@ -252,9 +252,10 @@ def query(dsn: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def checksums(dsn: str) -> dict[str, tuple[Any, ...]]:
-    """Return count and MD5 of the rows of every table."""
+    """Return count and MD5 of the rows of every table, of the totals too."""
     statement = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM {} AS t"
-    return {table.name: query(dsn, statement.format(table.name))[0] for table in TABLES}
+    names = [*(table.name for table in TABLES), "post_totals", "day_totals"]
+    return {name: query(dsn, statement.format(name))[0] for name in names}
 
 
 def drop_tables(dsn: str) -> None:
