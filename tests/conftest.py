@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 from streams.embedded.kafka import KafkaServer, Node
@@ -32,6 +33,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 UPWORTHY_CSV = REPOSITORY.parent / "shared" / "data" / "upworthy_headlines.csv.gz"
 CACHE = Settings().cache.expanduser()
 KEPT_SETTINGS = ("THREADS_CACHE", "THREADS_TEST_SEED")
+
+hypothesis_settings.register_profile("long", max_examples=2_000)  # ./run_tests.sh FILE --hypothesis-profile long
 
 
 def pytest_configure() -> None:

@@ -32,10 +32,10 @@ class PowerCut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tear:
-    """An append that breaks off: of each partition only the first `arriving` records get to the log."""
+    """An append that breaks off: only so many records get to each partition of even, and of odd number."""
 
     operation: Append
-    arriving: int
+    arriving: tuple[int, int]
     error: Exception
 
 
@@ -49,7 +49,7 @@ class StageSurroundings(Surroundings):
     async def append(self, source: TopicPartition, changes: Changes) -> int:
         tear = self._met_tear("state")
         if tear is not None:
-            await super().append(source, changes[: tear.arriving])
+            await super().append(source, changes[: tear.arriving[source.partition % 2]])
             raise tear.error
         return await super().append(source, changes)
 
@@ -91,12 +91,11 @@ class FoldSurroundings(StageSurroundings):
                     self._merge.produce(value, TopicPartition(output.topic, output.partition))
 
 
-def _first(outputs: Iterable[Output], count: int) -> list[Output]:
-    """Return the first `count` outputs of each partition."""
-    of: dict[int | None, list[Output]] = {}
+def _first(outputs: Iterable[Output], arriving: tuple[int, int]) -> list[Output]:
+    of: dict[int, list[Output]] = {}
     for output in outputs:
-        of.setdefault(output.partition, []).append(output)
-    return [output for part in of.values() for output in part[:count]]
+        of.setdefault(output.partition or 0, []).append(output)
+    return [output for partition, part in of.items() for output in part[: arriving[partition % 2]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class MeetTear:
 
     stage: StageName
     operation: Append
-    arriving: int
+    arriving: tuple[int, int]
     away: bool
 
 
@@ -126,27 +126,45 @@ def clock_settings() -> st.SearchStrategy[SetClock]:
     return st.builds(SetClock, steps, st.sampled_from([1, MINUTE_MS, HOUR_MS]), st.sampled_from([0, 0, 1]))
 
 
+def faults() -> st.SearchStrategy[Meet | MeetTear]:
+    stages, appends = st.sampled_from(STAGES), st.sampled_from(get_args(Append))
+    moments: st.SearchStrategy[Moment] = st.sampled_from(["before", "after"])
+    arriving = st.tuples(st.sampled_from([0, 1, 2, 9]), st.sampled_from([0, 1, 2, 9]))
+    return st.one_of(
+        st.builds(Meet, stages, appends, moments, st.booleans()),
+        st.builds(Meet, stages, st.sampled_from(get_args(Operation)), moments, st.just(value=False)),
+        st.builds(MeetTear, stages, appends, arriving, st.booleans()),
+    )
+
+
+def struck_checkpoints() -> st.SearchStrategy[list[Happening]]:
+    """Return a fault that is met at once: by a checkpoint of its stage, with something to write."""
+    return st.builds(
+        lambda sent, fault, most: [Produce(sent), Deliver(most, due=False), fault, Checkpoint(fault.stage)],
+        sends(),
+        faults(),
+        st.integers(1, 4),
+    )
+
+
 def histories() -> st.SearchStrategy[list[Happening]]:
     partitions, slots, stages = st.integers(0, len(SOURCES) - 1), st.integers(0, 1), st.sampled_from(STAGES)
-    moments: st.SearchStrategy[Moment] = st.sampled_from(["before", "after"])
-    appends = st.sampled_from(get_args(Append))
     happening = st.one_of(
-        st.builds(Produce, st.lists(sends(), min_size=1, max_size=8)),
-        st.builds(Produce, st.lists(sends(), min_size=1, max_size=8)),
+        st.builds(Produce, sends()),
+        st.builds(Produce, sends()),
         st.builds(ProduceRefused, st.integers(0, 1), numbers()),
         st.builds(Deliver, st.integers(1, 6), st.booleans()),
         st.builds(Deliver, st.integers(1, 6), st.booleans()),
         st.builds(DeliverOne, partitions, st.integers(1, 6), st.booleans()),
         st.builds(Checkpoint, stages),
         st.builds(Checkpoint, stages),
-        st.builds(Meet, stages, appends, moments, st.booleans()),
-        st.builds(Meet, stages, st.sampled_from(get_args(Operation)), moments, st.just(value=False)),
-        st.builds(MeetTear, stages, appends, st.integers(0, 4), st.booleans()),
+        faults(),
         st.builds(Crash, slots, st.booleans()),
         st.builds(Rebalance, st.integers(0, 2**12 - 1), st.sampled_from([None, None, None, 0, 1])),
         clock_settings(),
-        clock_settings(),
         st.builds(Settle, st.integers(1, 9)),
     )
-    long = st.lists(happening, min_size=15, max_size=60)
-    return st.lists(happening, min_size=1, max_size=15) | long | long  # the short ones are what others shrink to
+    steps = st.one_of(happening.map(lambda each: [each]), struck_checkpoints())
+    long = st.lists(steps, min_size=12, max_size=40)
+    either = st.lists(steps, min_size=1, max_size=12) | long | long  # the short ones are what others shrink to
+    return either.map(lambda parts: [each for part in parts for each in part])
