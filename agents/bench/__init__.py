@@ -1,4 +1,4 @@
-"""The KPI benchmark: one job, the same answer demanded of every contestant, each in a process of its own.
+"""The benchmark: one job for all contestants, and the platform's latency, recovery, cost curve and scaling.
 
-Not here: the KPI agent itself (agents/kpis). Start with kpi_contest.py; workload.py says what the job is.
+Not here: the KPI agent itself (agents/kpis). Start with commands.py; workload.py says what the job is.
 """

@@ -16,14 +16,10 @@ from agents.bench.restart_log import RestartLog
 from agents.bench.state_load import StateLoad
 from agents.bench.told_updates import difference_of, newest_updates
 from agents.bench.topic_writer import TopicWriter
-from agents.bench.worker_process import ROLE, Usage, WorkerProcess, local_state
+from agents.bench.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, local_state
 from agents.kpis.partials import TOPIC as PARTIALS
-from streams.engine.batch import TopicPartition
 
 CHANGELOG = f"{ROLE}.merge.{PARTIALS}.changelog"
-SOURCES = [TopicPartition(topic, number) for topic in (TOPIC, PARTIALS) for number in range(PARTITIONS)]
-LEAST_TIMEOUT_S = 300.0
-SLOWEST_EVENTS_PER_S = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class RecoveryBench:
         self._worker = worker
         self._load = load
         self._new_events = new_events
-        self._timeout_s = LEAST_TIMEOUT_S + load.posts / SLOWEST_EVENTS_PER_S
+        self._timeout_s = counting_timeout_s(load.posts)
         self._appended = 0
 
     async def run(self, on_step: Callable[[str], None]) -> Recoveries:

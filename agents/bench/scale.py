@@ -10,22 +10,17 @@ from pathlib import Path
 
 from agents.bench.answers import read_answer
 from agents.bench.group_progress import GroupProgress
-from agents.bench.job import PARTITIONS, TOPIC
+from agents.bench.job import TOPIC
 from agents.bench.loading import load
 from agents.bench.own_broker import Broker, broker
 from agents.bench.process_usage import cpu_seconds
 from agents.bench.told_updates import Told, difference_of, expected_lifetimes, newest_updates
-from agents.bench.worker_process import ROLE, Usage, WorkerProcess, workers
+from agents.bench.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, workers
 from agents.bench.workload import WorkloadSize
-from agents.kpis.partials import TOPIC as PARTIALS
-from streams.engine.batch import TopicPartition
 from streams.errors import ThreadsError
 from streams.kafka.topics import create_topics
 
 START_TIMEOUT_S = 120.0
-LEAST_TIMEOUT_S = 300.0
-SLOWEST_EVENTS_PER_S = 1_000.0
-SOURCES = [TopicPartition(topic, number) for topic in (TOPIC, PARTIALS) for number in range(PARTITIONS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ async def _measured(running: Broker, size: WorkloadSize, started: list[WorkerPro
         all_there, before = time.time(), await _events_committed(group)
         if before == size.events:
             raise ThreadsError(f"all {size.events:,} events were counted before {len(started)} workers ran: take more")
-        await group.until_done(SOURCES, LEAST_TIMEOUT_S + size.events / SLOWEST_EVENTS_PER_S, check)
+        await group.until_done(SOURCES, counting_timeout_s(size.events), check)
         done = time.time()
     usages = tuple(worker.usage() for worker in started)
     broker_cpu = cpu_seconds(running.pid) - broker_cpu

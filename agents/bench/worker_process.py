@@ -11,14 +11,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.bench.job import PARTITIONS, TOPIC
 from agents.bench.module_process import PROJECT
 from agents.bench.own_broker import Broker
 from agents.bench.process_usage import cpu_seconds, peak_rss_mb
+from agents.kpis.partials import TOPIC as PARTIALS
 from streams.embedded.process import Launch, spawn, stop
 from streams.embedded.server import log_tail
+from streams.engine.batch import TopicPartition
 from streams.errors import ThreadsError
 
 ROLE = "kpis"
+SOURCES = [TopicPartition(topic, number) for topic in (TOPIC, PARTIALS) for number in range(PARTITIONS)]
+"""What the role has committed to the end once the job's events are counted, merged and told."""
+
+LEAST_TIMEOUT_S = 300.0
+SLOWEST_EVENTS_PER_S = 1_000.0
 KILL_TIMEOUT_S = 30.0
 
 
@@ -91,6 +99,11 @@ def workers(broker: Broker, count: int, settings: Mapping[str, str] | None = Non
             cleanup.callback(worker.stop)
             running.append(worker)
         yield running
+
+
+def counting_timeout_s(events: int) -> float:
+    """Return how long to wait until so many events are counted, however slow the machine is."""
+    return LEAST_TIMEOUT_S + events / SLOWEST_EVENTS_PER_S
 
 
 def local_state(broker: Broker) -> Path:
