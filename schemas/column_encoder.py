@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -39,7 +40,7 @@ class ColumnEncoder:
     """Encode columns of one schema: byte for byte what the row codec writes (a test holds them to it)."""
 
     def __init__(self, schema: AvroSchema) -> None:
-        """Prepare for a schema of strings, longs, booleans and enums, nullable or not; timestamps are epoch ms.
+        """Prepare for a schema of strings, numbers, booleans and enums, nullable or not; timestamps are epoch ms.
 
         Raises:
             UnsupportedLayout: a field is of another type.
@@ -82,7 +83,7 @@ class ColumnEncoder:
     def _encoded(self, field: _Field, values: Values) -> list[bytes]:
         try:
             return field.encode(values)
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, struct.error) as error:
             raise EncodeFault(f"a value does not fit {self._name}.{field.name}: {error!r}") from error
 
 
@@ -122,5 +123,15 @@ def _booleans(values: Sequence[Any]) -> list[bytes]:
     return [_BOOLEANS[value] for value in values]
 
 
+def _doubles(values: Sequence[Any]) -> list[bytes]:
+    return list(map(_DOUBLE, values))
+
+
+_DOUBLE = struct.Struct("<d").pack
 _BOOLEANS = {False: b"\x00", True: b"\x01"}
-_ENCODERS: dict[str, Encode] = {"string": _texts, "long": encoded_longs, "boolean": _booleans}
+_ENCODERS: dict[str, Encode] = {
+    "string": _texts,
+    "long": encoded_longs,
+    "double": _doubles,
+    "boolean": _booleans,
+}

@@ -12,6 +12,7 @@ from agents.personas.persona_topic import persona_applied
 from schemas.records import DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects
+from tests.single_outputs import single
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REQUESTS = TopicPartition("persona.requests", 0)
@@ -90,4 +91,4 @@ def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 
 
 
 def outputs_to(effects: Effects, topic: str) -> list[Record]:
-    return [output.record for output in effects.outputs if output.topic == topic]
+    return [output.record for output in single(effects.outputs) if output.topic == topic]

@@ -24,12 +24,13 @@ from streams.engine.duplicates import DuplicateFilter
 from streams.engine.loop import CheckpointedLoop
 from streams.engine.retry import Backoff
 from streams.engine.slices import Slice, weigh
-from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
+from streams.engine.stage import Effects, Output, OutputColumns, Rejection, Stage, StateChange
 from streams.errors import RecordFault, Unavailable
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState, Changes
 from streams.state.local_store import LocalStore, MemoryStore
 from tests.memory_changelog import LogInMemory
+from tests.single_outputs import single
 
 TOPIC = topic_named("engagement.events")
 SOURCE = TopicPartition(TOPIC.name, 0)
@@ -101,9 +102,9 @@ class Surroundings:
         if self.faults and self.faults[0][:2] == (name, moment):
             raise self.faults.pop(0)[2]
 
-    async def append_all(self, outputs: Iterable[Output]) -> None:
+    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
         with self.operation("outputs"):
-            self.outputs += outputs
+            self.outputs += single(outputs)
 
     async def append(self, source: TopicPartition, changes: Changes) -> int:
         with self.operation("state"):

@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.importing.events import ENGAGEMENT, POSTS, EventColumns
-from schemas.column_encoder import ColumnEncoder
-from schemas.definitions import definition
-from schemas.known_writers import KnownWriters
+from agents.importing.events import EventColumns
+from schemas.column_writer import ColumnWriter
 from schemas.registry import SchemaRegistry
-from schemas.wire_format import header
 from streams.engine.batch import TopicPartition
 from streams.errors import RecordFault
 from streams.kafka.partitioning import partition_of
@@ -43,24 +40,19 @@ class BlockWriter:
     def __init__(
         self, producer: EventProducer, registry: SchemaRegistry, settings: Settings, partitions: Mapping[str, int]
     ) -> None:
-        """Write through `producer`; `partitions` says how many each topic has.
+        """Write through `producer`; `partitions` says how many each topic has."""
+        self._producer = producer
+        self._settings = settings
+        self._partitions = partitions
+        self._columns = ColumnWriter(registry)
+
+    def encode(self, groups: Sequence[EventColumns]) -> EncodedBlock:
+        """Encode the events of a block; where one of a row is too large for its topic, all of the row are left out.
 
         Raises:
             Unavailable: the registry does not answer.
             SettingsError: the registry lacks a schema.
         """
-        self._producer = producer
-        self._settings = settings
-        self._partitions = partitions
-        writers = KnownWriters(registry)
-        with schema_faults():
-            self._frames = {topic.name: header(writers.written_id(topic)) for topic in (ENGAGEMENT, POSTS)}
-        self._encoders = {
-            topic.name: ColumnEncoder(definition(topic.record.schema_name)) for topic in (ENGAGEMENT, POSTS)
-        }
-
-    def encode(self, groups: Sequence[EventColumns]) -> EncodedBlock:
-        """Encode the events of a block; where one of a row is too large for its topic, all of the row are left out."""
         encoded = [(each, self._values(each)) for each in groups if each.lines]
         refused: dict[int, RecordFault] = {}
         for events, values in encoded:
@@ -83,9 +75,8 @@ class BlockWriter:
         await asyncio.gather(*(self._producer.append_raw(*target, pairs) for target, pairs in block.pairs.items()))
 
     def _values(self, events: EventColumns) -> list[bytes]:
-        name = events.topic.name
         with schema_faults():
-            return self._encoders[name].encode(events.columns, self._frames[name])
+            return self._columns.encode(events.topic, events.columns)
 
     def _too_large(self, events: EventColumns, values: Sequence[bytes]) -> dict[int, RecordFault]:
         limit = record_limit(events.topic.name, self._settings)

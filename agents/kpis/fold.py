@@ -65,7 +65,7 @@ class FoldStage(Stage):
     def _tell(self, source: TopicPartition, partition: _Partition, effects: Effects) -> None:
         events = pl.concat(partition.pending)
         partition.pending = []
-        first, end = int(events["offset"][0]), int(events["offset"][-1]) + 1
+        first, end = _bounds(events["offset"])
         cut = partition.boundaries.cut(first, end)
         told = [part for offsets in cut for part in self._partials(source, offsets, events)]
         partition.boundaries = partition.boundaries.extended([offsets for offsets, _ in told])
@@ -87,3 +87,9 @@ class FoldStage(Stage):
 
     async def drop(self, source: TopicPartition) -> None:
         self._partitions.pop(source, None)
+
+
+def _bounds(offsets: pl.Series) -> tuple[int, int]:
+    """Return the least offset and the one behind the greatest: contributions are in the order of their counters."""
+    values = offsets.to_numpy()
+    return int(values.min()), int(values.max()) + 1

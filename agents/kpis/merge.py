@@ -6,14 +6,18 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from agents.kpis.counters import COUNTERS
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_panes, read_posts
 from agents.kpis.persona_counters import PersonaCounters
-from agents.kpis.updates import TOPIC, kpi_update
-from agents.kpis.windows import MINUTE_MS
-from schemas.records import KpiPartial, KpiUpdate
+from agents.kpis.told_windows import ToldWindow
+from agents.kpis.updates import kpi_updates, projections
+from agents.kpis.windows import MINUTE_MS, WINDOWS
+from schemas.records import KpiPartial
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
-from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
+from streams.engine.stage import Effects, OutputColumns, Rejection, Stage, StateChange
 from streams.errors import RecordFault
 from streams.wall_clock import ClockMs, now_ms
 
@@ -21,12 +25,16 @@ APPLIED = b"s"
 """First byte of the state key that says how far a source partition is applied; the others are PersonaCounters'."""
 
 
+def _nothing_told() -> dict[str, ToldWindow]:
+    return {window.name: ToldWindow(len(COUNTERS) + 2) for window in WINDOWS}
+
+
 @dataclass(slots=True)
 class _Partition:
     counters: PersonaCounters = field(default_factory=PersonaCounters)
     applied: dict[str, int] = field(default_factory=dict)  # last offset of the ranges added, by source partition
     sources: set[str] = field(default_factory=set)  # those added to since the last flush
-    told: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)  # by persona and window
+    told: dict[str, ToldWindow] = field(default_factory=_nothing_told)  # by window
 
     def without_applied(self, state: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """Take what restored state says of sources, and yield the rest."""
@@ -80,7 +88,7 @@ class MergeStage(Stage):
         for source, partition in self._partitions.items():
             effects.state += _changed_state(source, partition)
             partition.counters.move_to(now)
-            effects.outputs += [Output(TOPIC, update) for update in _updates(partition, now)]
+            effects.outputs += _updates(partition, now)
             if sweep:
                 expired = partition.counters.expire(now)
                 effects.state += [StateChange(source, key, None) for key in expired]
@@ -116,12 +124,13 @@ def _changed_state(source: TopicPartition, partition: _Partition) -> list[StateC
     return changes
 
 
-def _updates(partition: _Partition, now: int) -> Iterator[KpiUpdate]:
-    """Yield updates of the windows whose counts are not those last told."""
+def _updates(partition: _Partition, now: int) -> Iterator[OutputColumns]:
+    """Yield updates of the windows whose facts are not those last told."""
     for counted in partition.counters.take_changed():
-        update = kpi_update(counted, now)
-        told = (counted.counts, counted.viral_posts, update.revenue_projection_monthly_micros)
-        key = (counted.persona_id, counted.window.name)
-        if partition.told.get(key) != told:
-            partition.told[key] = told
-            yield update
+        projected = projections(counted, now)
+        viral = np.zeros(len(projected)) if counted.viral_posts is None else counted.viral_posts
+        facts = np.column_stack((counted.counts, viral, [amount or 0 for amount in projected])).astype(np.int64)
+        news = partition.told[counted.window.name].news(counted.numbers, facts)
+        if news.any():
+            told = [amount for amount, new in zip(projected, news.tolist(), strict=True) if new]
+            yield kpi_updates(counted.chosen(news), told, now)

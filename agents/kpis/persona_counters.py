@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.kpis.counter_table import Ints
+from agents.kpis.counter_table import Bools, Ints
 from agents.kpis.counters import COUNTERS, NUMBER
 from agents.kpis.formulas import MONTH_MS
 from agents.kpis.lifetime_table import LifetimeTable
@@ -30,14 +30,27 @@ class _Table(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowCounts:
-    """Counters of one persona and window, in the order of COUNTERS."""
+    """Counters of personas in one window; `counts` has the columns COUNTERS, all else the shape (personas,)."""
 
-    persona_id: str
     window: Window
-    counts: tuple[int, ...]
-    first_revenue_ms: int | None
-    recurring_micros: int
-    viral_posts: int | None
+    numbers: Ints
+    personas: list[str]
+    counts: Ints
+    first_revenue_ms: Ints  # 0 where there was none
+    recurring_micros: Ints
+    viral_posts: Ints | None  # of the lifetime only
+
+    def chosen(self, which: Bools) -> WindowCounts:
+        """Return those of some personas, by a mask."""
+        return WindowCounts(
+            self.window,
+            self.numbers[which],
+            [self.personas[place] for place in np.flatnonzero(which).tolist()],
+            self.counts[which],
+            self.first_revenue_ms[which],
+            self.recurring_micros[which],
+            None if self.viral_posts is None else self.viral_posts[which],
+        )
 
 
 class PersonaCounters:
@@ -125,25 +138,16 @@ class PersonaCounters:
 
     def take_changed(self) -> Iterator[WindowCounts]:
         """Yield every window of the personas whose counts may have changed, as they were at the last `move_to`."""
-        personas = np.array(sorted(self._changed), dtype=np.int64)
+        numbers = np.array(sorted(self._changed), dtype=np.int64)
         self._changed.clear()
-        names = [self._personas.name(number) for number in personas.tolist()]
-        lifetime = self.lifetimes.of(personas)
-        levels = lifetime[:, [FIRST_REVENUE, NUMBER["recurring_revenue_micros"]]].tolist()
-        viral = self.posts.viral(personas).tolist()
+        personas = [self._personas.name(number) for number in numbers.tolist()]
+        lifetime = self.lifetimes.of(numbers)
+        first_revenue, recurring = lifetime[:, FIRST_REVENUE], lifetime[:, NUMBER["recurring_revenue_micros"]]
         for window in WINDOWS:
             rolling = window in self._sums
-            counts = self._sums[window].of(personas) if rolling else lifetime[:, : len(COUNTERS)]
-            for place, row in enumerate(counts.tolist()):
-                first_revenue, recurring = levels[place]
-                yield WindowCounts(
-                    persona_id=names[place],
-                    window=window,
-                    counts=tuple(row),
-                    first_revenue_ms=first_revenue or None,
-                    recurring_micros=recurring,
-                    viral_posts=None if rolling else viral[place],
-                )
+            counts = self._sums[window].of(numbers) if rolling else lifetime[:, : len(COUNTERS)]
+            viral = None if rolling else self.posts.viral(numbers)
+            yield WindowCounts(window, numbers, personas, counts, first_revenue, recurring, viral)
 
     def expire(self, now_ms: int) -> list[bytes]:
         """Delete panes that no window needs any more and return their state keys."""

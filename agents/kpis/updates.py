@@ -1,46 +1,45 @@
-"""KPI updates: the record that tells a persona's KPIs in one window."""
+"""KPI updates: the records that tell personas' KPIs in one window, as columns."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import Any
 
 from agents.kpis.counters import COUNTERS, ENGAGEMENTS
 from agents.kpis.formulas import cost_per_follow_dollars, engagement_rate, revenue_projection_micros
 from agents.kpis.persona_counters import WindowCounts
-from schemas.records import KpiUpdate
+from schemas.column_encoder import Column, Constant
+from streams.engine.stage import OutputColumns
 from streams.identity import derived_id
 
 TOPIC = "kpi.updates"
 PROJECTION_WINDOW = "30d"
 
 
-def kpi_update(counted: WindowCounts, now_ms: int) -> KpiUpdate:
-    """Return the update of a persona and window as of `now_ms`."""
-    persona_id = counted.persona_id
-    counts: dict[str, Any] = dict(zip(COUNTERS, counted.counts, strict=True))
-    engagements = sum(counts[name] for name in ENGAGEMENTS)
-    start_ms = counted.window.start_ms(now_ms)
-    projection = None
-    if counted.window.name == PROJECTION_WINDOW:
-        one_off = counts["one_off_revenue_micros"]
-        projection = revenue_projection_micros(one_off, counted.recurring_micros, counted.first_revenue_ms, now_ms)
-    return KpiUpdate(
-        event_id=derived_id(persona_id, counted.window.name, str(now_ms)),
-        occurred_at=_time(now_ms),
-        persona_id=persona_id,
-        window=counted.window.name,
-        window_start=None if start_ms is None else _time(start_ms),
-        window_end=_time(now_ms),
-        engagements=engagements,
-        engagement_rate=engagement_rate(engagements, counts["views"]),
-        cost_per_follow_dollars=cost_per_follow_dollars(counts["cost_micros"], counts["follows"]),
-        cost_per_account_growth_dollars=cost_per_follow_dollars(counts["cost_micros"], counts["account_growth"]),
-        revenue_projection_monthly_micros=projection,
-        viral_posts=counted.viral_posts,
+def projections(counted: WindowCounts, now_ms: int) -> list[int | None]:
+    """Return the monthly revenue projection of each persona, None for windows it does not follow from."""
+    if counted.window.name != PROJECTION_WINDOW:
+        return [None] * len(counted.personas)
+    one_off = counted.counts[:, COUNTERS.index("one_off_revenue_micros")].tolist()
+    levels = zip(one_off, counted.recurring_micros.tolist(), counted.first_revenue_ms.tolist(), strict=True)
+    return [revenue_projection_micros(amount, recurring, first or None, now_ms) for amount, recurring, first in levels]
+
+
+def kpi_updates(counted: WindowCounts, projected: list[int | None], now_ms: int) -> OutputColumns:
+    """Return the updates of personas in one window as of `now_ms`."""
+    counts = dict(zip(COUNTERS, counted.counts.T.tolist(), strict=True))
+    engagements = [sum(each) for each in zip(*(counts[name] for name in ENGAGEMENTS), strict=True)]
+    costs, window, now = counts["cost_micros"], counted.window.name, str(now_ms)
+    columns: dict[str, Column] = {
+        "event_id": [derived_id(persona, window, now) for persona in counted.personas],
+        "occurred_at": Constant(now_ms),
+        "persona_id": counted.personas,
+        "window": Constant(window),
+        "window_start": Constant(counted.window.start_ms(now_ms)),
+        "window_end": Constant(now_ms),
+        "engagements": engagements,
+        "engagement_rate": list(map(engagement_rate, engagements, counts["views"])),
+        "cost_per_follow_dollars": list(map(cost_per_follow_dollars, costs, counts["follows"])),
+        "cost_per_account_growth_dollars": list(map(cost_per_follow_dollars, costs, counts["account_growth"])),
+        "revenue_projection_monthly_micros": projected,
+        "viral_posts": Constant(None) if counted.viral_posts is None else counted.viral_posts.tolist(),
         **counts,
-    )
-
-
-def _time(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    }
+    return OutputColumns(TOPIC, columns)

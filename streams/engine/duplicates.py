@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import numpy as np
 import polars as pl
 
 from schemas.catalogue import Topic, topic_named
@@ -12,6 +13,7 @@ from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.recent_ids import Hashes, Offsets, RecentIds
 from streams.engine.slices import FetchedRecord, offsets_of
 from streams.schema_faults import schema_faults
+from streams.validation import invalid_rows
 
 ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
 """Read (partition, first offset, offset behind the last) of the log in blocks; offsets that are gone are skipped."""
@@ -46,9 +48,12 @@ class DuplicateFilter:
         self._recent[source] = recent
 
     def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
+        """Return the ids of records as the loop would hand them over: what it refuses repeats nothing."""
         with schema_faults():
             decoded = self._columns.decode(topic, [record.value for record in records])
-        return _hashes(decoded.frame), offsets_of(records)[decoded.kept]
+        good = np.ones(len(decoded.frame), dtype=np.bool_)
+        good[[row for row, _ in invalid_rows(topic, decoded.frame)]] = False
+        return _hashes(decoded.frame)[good], offsets_of(records)[decoded.kept][good]
 
     def without_repetitions(self, batch: ColumnBatch) -> ColumnBatch:
         """Return the batch without events that repeat an earlier one."""

@@ -17,7 +17,7 @@ from streams.engine.decoding import Decoded, Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
-from streams.engine.stage import Effects, Output, Rejection, Stage
+from streams.engine.stage import Effects, Output, OutputColumns, Rejection, Stage
 from streams.errors import ThreadsError, Unavailable
 from streams.state.changelogged import Appended, ChangeloggedState
 
@@ -43,7 +43,7 @@ class Acknowledger(Protocol):
 class Appender(Protocol):
     """Appends records to topics and waits for every acknowledgement; `Unavailable` when the broker is away."""
 
-    async def append_all(self, outputs: Iterable[Output]) -> None: ...
+    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None: ...
 
 
 class CheckpointedLoop:

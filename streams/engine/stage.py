@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+from schemas.column_encoder import Column
 from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
 from streams.errors import RecordFault
@@ -37,12 +38,23 @@ class Output:
     partition: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OutputColumns:
+    """Records to append to a topic of the catalogue by their keys, as columns: many at once, without an object each.
+
+    Timestamps are epoch milliseconds. Fields without a column have their default.
+    """
+
+    topic: str
+    columns: Mapping[str, Column]
+
+
 @dataclass(slots=True)
 class Effects:
     """What a checkpoint makes durable: state first, then outputs, both acknowledged before any offset is committed."""
 
     state: list[StateChange] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
+    outputs: list[Output | OutputColumns] = field(default_factory=list)
 
 
 class Stage(ABC):

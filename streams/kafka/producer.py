@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
@@ -13,10 +12,12 @@ from aiokafka.structs import RecordMetadata
 
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_rows import RowCodec
+from schemas.column_encoder import Constant
+from schemas.column_writer import ColumnWriter
 from schemas.records import Record
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
-from streams.engine.stage import Output
+from streams.engine.stage import Output, OutputColumns
 from streams.kafka.batches import QueuedBatch, queue_batches
 from streams.kafka.connection import client_options
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
@@ -32,8 +33,7 @@ Pair = tuple[bytes | None, bytes | None]
 """Key and value; a value of None is a tombstone."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoded:
+class _Encoded(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes
@@ -52,6 +52,7 @@ class EventProducer:
         self._bootstrap = bootstrap
         self._settings = settings
         self._codec = RowCodec(registry)
+        self._columns = ColumnWriter(registry)
         self._client: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
 
@@ -120,14 +121,14 @@ class EventProducer:
             queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
         return (await self._acknowledged([queued], client, doing))[0]
 
-    async def append_all(self, outputs: Iterable[Output]) -> None:
+    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
         """Append records in order and wait until all are acknowledged.
 
         Raises:
             RecordFault: one of them does not fit its schema or is too large; none was sent.
             Unavailable: the broker or the registry is away; some may have been written, send all again.
         """
-        encoded = [self._encoded(topic_named(each.topic), each.record, each.partition) for each in outputs]
+        encoded = [each for output in outputs for each in self._encoded_all(output)]
         if encoded:
             await self._append(await self._by_partition(encoded))
 
@@ -143,6 +144,19 @@ class EventProducer:
             if size > MAX_BATCH_BYTES:
                 check_size(topic, size, self._settings)
         return await self._append({TopicPartition(topic, partition): pairs}) if pairs else -1
+
+    def _encoded_all(self, output: Output | OutputColumns) -> list[_Encoded]:
+        topic = topic_named(output.topic)
+        if isinstance(output, Output):
+            return [self._encoded(topic, output.record, output.partition)]
+        with schema_faults():
+            values = self._columns.encode(topic, output.columns)
+        column = output.columns[topic.key or ""]
+        assert not isinstance(column, Constant), f"expected a column of keys for {topic.name}, got one value for all"
+        keys = [key.encode() for key in column]
+        for key, value in zip(keys, values, strict=True):
+            check_size(topic.name, len(value) + len(key), self._settings)
+        return [_Encoded(topic.name, key, value, None) for key, value in zip(keys, values, strict=True)]
 
     def _encoded(self, topic: Topic, record: Record, partition: int | None) -> _Encoded:
         with schema_faults():

@@ -19,6 +19,7 @@ from streams.errors import SettingsError, Unavailable
 from streams.settings import Settings
 from tests.drafting import NOW, REQUESTS, outputs_to, request, rows, sample_directory
 from tests.openai_loopback import Fault, LoopbackOpenAI, loopback_openai
+from tests.single_outputs import single
 
 State = Sequence[tuple[bytes, bytes]]
 
@@ -244,7 +245,9 @@ async def test_requests_go_all_the_way_to_a_decision() -> None:
     await deduplicate.add(rows(scored, judged))
     effects = await deduplicate.flush()
     decided = {
-        each.record.draft.request_id: each.record for each in effects.outputs if isinstance(each.record, DraftDecided)
+        each.record.draft.request_id: each.record
+        for each in single(effects.outputs)
+        if isinstance(each.record, DraftDecided)
     }
     assert [each.decision for each in decided.values()] == ["accepted", "rejected", "accepted"]
     near = decided["r2"].near_duplicate

@@ -30,6 +30,7 @@ from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.slices import FetchedRecord
 from tests.engagement_log import NOON_MS, Log
+from tests.single_outputs import single
 
 HORIZON, MERGE_PARTITIONS = 1_000_000, 2
 DAY_MS = 86_400_000
@@ -82,7 +83,7 @@ class KpisRole:
             await self._duplicates.warm_up(source, 0)
         for batch in batches:
             await self._fold.add(self._duplicates.without_repetitions(batch))
-            for output in (await self._fold.flush()).outputs:
+            for output in single((await self._fold.flush()).outputs):
                 assert output.partition is not None
                 rows = self._partials[output.partition]
                 rows.append(Row(len(rows), output.record))
@@ -90,7 +91,7 @@ class KpisRole:
             source = TopicPartition(PARTIALS, partition)
             await self._merge.restore(source, ())
             assert not await self._merge.add(RowBatch(source, rows))
-        told = [output.record for output in (await self._merge.flush()).outputs]
+        told = [output.record for output in single((await self._merge.flush()).outputs)]
         lifetime = [update for update in told if isinstance(update, KpiUpdate) and update.window == "lifetime"]
         return Counted(self._posts(), Counter({each.persona_id: each.viral_posts or 0 for each in lifetime}))
 

@@ -13,9 +13,10 @@ from agents.kpis.partials import TOPIC as PARTIALS
 from schemas.catalogue import topic_named
 from schemas.records import DeadLetter, KpiUpdate
 from streams.engine.batch import TopicPartition
-from streams.engine.stage import Output
+from streams.engine.stage import Output, OutputColumns
 from streams.state.changelogged import Changes
 from tests.loop_in_memory import ROWS, StageWorker, Surroundings
+from tests.single_outputs import single
 from tests.unit.kpi_reference import Event, Logged
 
 SLOTS = ("a", "b")
@@ -53,10 +54,10 @@ class StageSurroundings(Surroundings):
             raise tear.error
         return await super().append(source, changes)
 
-    async def append_all(self, outputs: Iterable[Output]) -> None:
+    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
         tear = self._met_tear("outputs")
         if tear is not None:
-            await super().append_all(_first(outputs, tear.arriving))
+            await super().append_all(_first(single(outputs), tear.arriving))
             raise tear.error
         await super().append_all(outputs)
 
@@ -80,7 +81,7 @@ class FoldSurroundings(StageSurroundings):
         super().__init__()
         self._merge = merge
 
-    async def append_all(self, outputs: Iterable[Output]) -> None:
+    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
         before = len(self.outputs)
         try:
             await super().append_all(outputs)

@@ -9,6 +9,7 @@ from streams.engine.batch import TopicPartition
 from streams.engine.stage import Effects
 from streams.identity import derived_id
 from tests.drafting import NOW, SCORED, draft, passing_quality, rows
+from tests.single_outputs import single
 
 POST = ("I killed nine tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it.")
 COPY = ("I killed ten tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it!")
@@ -40,7 +41,7 @@ async def decide(
 ) -> tuple[list[DraftDecided], Effects]:
     assert await stage.add(rows(SCORED, records, first_offset)) == ()
     effects = await stage.flush()
-    decided = [each.record for each in effects.outputs if isinstance(each.record, DraftDecided)]
+    decided = [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]
     assert [each.topic for each in effects.outputs] == [f"drafts.{each.decision}" for each in decided]
     return decided, effects
 
