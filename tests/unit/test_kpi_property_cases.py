@@ -20,7 +20,7 @@ from tests.unit.kpi_histories import (
     SetClock,
     Settle,
 )
-from tests.unit.kpi_life import Life
+from tests.unit.kpi_life import START_MS, Life
 from tests.unit.kpi_reference import DAY_MS, HOUR_MS, MINUTE_MS, WINDOWS
 from tests.unit.kpi_sends import Age, Cost, Engagement, Revenue, Send
 
@@ -36,6 +36,9 @@ HISTORIES: dict[str, list[Happening]] = {
     ],
     "tells_the_projection_again_while_days_go_by": [
         Produce([SALE]), Settle(1), SetClock(2 * HOUR_MS), Settle(1), SetClock(40 * DAY_MS), Settle(1),
+    ],
+    "projects_revenue_although_a_sale_came_with_the_time_0": [
+        Produce([replace(SALE, age=Age(START_MS)), SALE]),
     ],
     "shows_an_event_of_the_future_once_its_time_has_come": [
         Produce([replace(VIEW, age=Age(-2 * HOUR_MS))]), Settle(1), SetClock(2 * HOUR_MS), Settle(1),
