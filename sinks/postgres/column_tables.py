@@ -14,7 +14,6 @@ from sinks.postgres.frames import copy_in, copy_out
 from sinks.postgres.statements import statements
 from sinks.postgres.table import Changes
 from streams.engine.batch import Batch, ColumnBatch
-from streams.errors import Unavailable
 
 CHUNK_RECORDS = 50_000  # a COPY of these takes under a second; bounds memory and the time of one statement
 _PLACE = ("source_partition", "source_offset")
@@ -40,11 +39,7 @@ class ColumnTable:
     told: tuple[str, ...] = ()
 
     async def write(self, connection: AsyncConnection, batches: Sequence[Batch], timeout_s: float) -> Changes:
-        """Insert the new events of all batches; of several with one id the first in the log stays.
-
-        Raises:
-            Unavailable: the server is away, or another worker wrote one of the events at the same time.
-        """
+        """Insert the new events of all batches; of several with one id the first in the log stays."""
         changes = []
         for chunk in self._chunks(batches):
             with exchange(connection, f"write {len(chunk)} rows of {self.name}", timeout_s):
@@ -69,14 +64,15 @@ class ColumnTable:
         )
 
     async def _load(self, connection: AsyncConnection, chunk: pl.DataFrame) -> list[Changes]:
-        known = await self._known(connection, chunk)
-        if known.is_empty():
-            return [await self._insert(connection, chunk)]
-        changes = [await self._insert(connection, chunk.join(known, on="event_id", how="anti", maintain_order="left"))]
-        kept = chunk.join(known, on="event_id", suffix="_known", maintain_order="left")
-        earlier = kept.filter(_EARLIER)
-        if not earlier.is_empty():
-            changes += await self._replace(connection, earlier.select(chunk.columns))
+        """Copy a chunk; only where the table has some of it already ask which, so that new events need not wait."""
+        fresh, kept = chunk, chunk.clear()
+        while not await self._insert(connection, fresh):
+            known = await self._known(connection, chunk)
+            fresh = chunk.join(known, on="event_id", how="anti", maintain_order="left")
+            kept = chunk.join(known, on="event_id", suffix="_known", maintain_order="left").filter(_EARLIER)
+        changes = [self._changes(fresh, sign=1)]
+        if not kept.is_empty():
+            changes += await self._replace(connection, kept.select(chunk.columns))
         return changes
 
     async def _known(self, connection: AsyncConnection, chunk: pl.DataFrame) -> pl.DataFrame:
@@ -86,15 +82,14 @@ class ColumnTable:
         await copy_in(connection, staged["copy"], chunk.select("event_id"))
         return await copy_out(connection, statements(f"{self.name}.sql")["known"], _KNOWN)
 
-    async def _insert(self, connection: AsyncConnection, rows: pl.DataFrame) -> Changes:
+    async def _insert(self, connection: AsyncConnection, rows: pl.DataFrame) -> bool:
+        """Copy rows into the table, all or, where it has one of them, none; another worker may have just written it."""
         try:
-            await copy_in(connection, statements(f"{self.name}.sql")["copy"], _with_times(rows))
-        except psycopg.errors.UniqueViolation as error:
-            raise Unavailable(
-                f"could not write {len(rows)} rows of {self.name}: another worker wrote one of them at the same time; "
-                "they are looked up and written again"
-            ) from error
-        return self._changes(rows, sign=1)
+            async with connection.transaction():  # a savepoint: the sink has begun
+                await copy_in(connection, statements(f"{self.name}.sql")["copy"], _with_times(rows))
+        except psycopg.errors.UniqueViolation:
+            return False
+        return True
 
     async def _replace(self, connection: AsyncConnection, rows: pl.DataFrame) -> list[Changes]:
         sql = statements(f"{self.name}.sql")
