@@ -40,6 +40,10 @@ HISTORIES: dict[str, list[Happening]] = {
     "projects_revenue_although_a_sale_came_with_the_time_0": [
         Produce([replace(SALE, age=Age(START_MS)), SALE]),
     ],
+    "counts_afresh_where_panes_were_that_no_window_needs": [
+        Produce([VIEW]), Settle(1), SetClock(40 * DAY_MS), Settle(1), Produce([VIEW]), Settle(1),
+        Crash(0, store_lost=True), Crash(1, store_lost=True), Settle(1),
+    ],
     "shows_an_event_of_the_future_once_its_time_has_come": [
         Produce([replace(VIEW, age=Age(-2 * HOUR_MS))]), Settle(1), SetClock(2 * HOUR_MS), Settle(1),
     ],
