@@ -22,9 +22,13 @@ class QueuedBatch:
 
 
 async def queue_batches(
-    client: AIOKafkaProducer, target: TopicPartition, pairs: Iterable[tuple[bytes | None, bytes | None]]
+    client: AIOKafkaProducer, target: TopicPartition, pairs: Iterable[tuple[bytes | None, bytes | None]], wait_s: float
 ) -> AsyncIterator[QueuedBatch]:
-    """Cut pairs into batches of the client's size and queue each, waiting while the one before is not yet sent."""
+    """Cut pairs into batches of the client's size and queue each, waiting while the one before is not yet sent.
+
+    Raises:
+        TimeoutError: a batch could not be queued within `wait_s`: also a client that was closed meanwhile says nothing.
+    """
     now_ms = time.time_ns() // 1_000_000
     rest = iter(pairs)
     pair = next(rest, None)
@@ -34,4 +38,6 @@ async def queue_batches(
             pair = next(rest, None)
         batch.close()
         count = batch.record_count()
-        yield QueuedBatch(await client.send_batch(batch, target.topic, partition=target.partition), count)
+        async with asyncio.timeout(wait_s):
+            acknowledged = await client.send_batch(batch, target.topic, partition=target.partition)
+        yield QueuedBatch(acknowledged, count)

@@ -27,6 +27,7 @@ from streams.schema_faults import schema_faults
 from streams.settings import Settings
 
 MAX_BATCH_BYTES = 256 * 2**10
+PATIENCE = 1.5  # times the client's own time-out, whose error tells more; a client that was closed tells nothing
 
 Headers = Sequence[tuple[str, bytes]]
 Pair = tuple[bytes | None, bytes | None]
@@ -55,6 +56,7 @@ class EventProducer:
         self._columns = ColumnWriter(registry)
         self._client: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
+        self._patience_s = PATIENCE * settings.io_timeout_s
 
     @property
     def bootstrap(self) -> str:
@@ -92,9 +94,10 @@ class EventProducer:
         each = self._encoded(topic_named(topic_name), record, partition)
         client = await self._connected()
         with translating(f"appending to {topic_name}", self._bootstrap):
-            queued: asyncio.Future[RecordMetadata] = await client.send(
-                topic_name, each.value, key=each.key, partition=partition
-            )
+            async with asyncio.timeout(self._patience_s):
+                queued: asyncio.Future[RecordMetadata] = await client.send(
+                    topic_name, each.value, key=each.key, partition=partition
+                )
         return queued
 
     async def acknowledged(self, queued: Sequence[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
@@ -118,7 +121,8 @@ class EventProducer:
         client = await self._connected()
         doing = f"appending to {topic}"
         with translating(doing, self._bootstrap):
-            queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
+            async with asyncio.timeout(self._patience_s):
+                queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
         return (await self._acknowledged([queued], client, doing))[0]
 
     async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
@@ -193,7 +197,7 @@ class EventProducer:
         queued: list[QueuedBatch] = []
         try:
             for target, pairs in groups.items():
-                async for batch in queue_batches(client, target, pairs):
+                async for batch in queue_batches(client, target, pairs, self._patience_s):
                     queued.append(batch)  # noqa: PERF401 - what is queued before an error must be known
         except (TimeoutError, KafkaTimeoutError) as error:
             raise translated(error, doing, self._bootstrap) from error
@@ -255,3 +259,7 @@ async def _abandon(client: AIOKafkaProducer) -> None:
     await client._sender.close()  # noqa: SLF001
     client._message_accumulator.fail_all(ConnectionError("the producer was given up after an error"))  # noqa: SLF001
     await client.client.close()
+    metadata = client.client._md_update_fut  # noqa: SLF001
+    if metadata is not None and not metadata.done():  # another task may wait for it, and nobody would tell it
+        metadata.set_exception(ConnectionError("the producer was given up after an error"))
+        metadata.exception()

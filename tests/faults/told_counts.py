@@ -27,7 +27,7 @@ CountsByWindow = dict[str, Counts]
 """By name of the window."""
 
 COUNTERS = (*ENGAGEMENT_COUNTER.values(), "late_events")
-SETTLE_DEADLINE_S = 120.0
+SETTLE_DEADLINE_S = 240.0
 POLL_S = 0.5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -160,3 +161,18 @@ async def test_after_a_broker_restart_the_same_producer_appends_again(tmp_path: 
     ]
     assert (ids[0], ids[-1]) == ("e", "after")
     assert len(ids) in (2, 3)  # the one whose outcome was unknown may have arrived
+
+
+async def test_a_task_that_waits_for_a_client_another_gave_up_goes_on_with_a_new_one(
+    stack: Stack, producer: EventProducer
+) -> None:
+    await ensure_topic(stack.settings, stack.bootstrap, "producer.given-up", 1, COMPACTED)
+    client = producer._client
+    assert client is not None
+    waiting = asyncio.create_task(producer.append_raw("producer.given-up", 0, [(b"key", b"value")]))
+    while client.client._md_update_fut is None or client.client._md_update_fut.done():
+        await asyncio.sleep(0)
+    await producer._drop(client)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(waiting, timeout=10.0)
+    assert await producer.append_raw("producer.given-up", 0, [(b"key", b"value")]) == 0
