@@ -26,7 +26,7 @@ DEFAULT_SIZE = WorkloadSize()
 INSTALL = "python3 -m venv .venv-bench && .venv-bench/bin/pip install -r requirements-bench.txt"
 COLUMNS = (
     "contestant",
-    "events/s (median)",
+    "events/s",
     "min - max",
     "peak MB",
     "busy cores",

@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 @click.command("recovery", epilog="Example: threads-agent bench recovery --keys 1000000")
-@click.option("--keys", default=1_000_000, show_default=True, type=click.IntRange(1_000), help="State keys, about.")
+@click.option("--keys", default=1_000_000, show_default=True, type=click.IntRange(1_000), help="State keys, at least.")
 @click.option(
     "--new-events", default=1_000, show_default=True, type=click.IntRange(1), help="Events appended while it is down."
 )
@@ -51,22 +51,24 @@ def recovery(*, keys: int, new_events: int, as_json: bool) -> None:
         with workers(running, 1) as (worker,):
             found = asyncio.run(RecoveryBench(running, worker, load, new_events).run(status.update))
     if as_json:
-        print_json(_as_json(found))
+        print_json(_as_json(found, load))
     else:
-        _print(found)
+        _print(found, load)
     if any(one.difference for one in found.recoveries):
         sys.exit(1)
 
 
-def _as_json(found: Recoveries) -> dict[str, Any]:
+def _as_json(found: Recoveries, load: StateLoad) -> dict[str, Any]:
     recoveries = [{**asdict(one), "correct": one.difference is None} for one in found.recoveries]
-    return {"state": asdict(found.state), "build_s": found.build_s, "recoveries": recoveries}
+    state = {**asdict(found.state), "posts": load.posts, "minute_panes": load.panes}
+    return {"state": state, "build_s": found.build_s, "recoveries": recoveries}
 
 
-def _print(found: Recoveries) -> None:
+def _print(found: Recoveries, load: StateLoad) -> None:
     state = found.state
     title = (
-        f"{state.keys:,} state keys; changelog of {state.records:,} records, {state.log_bytes / MIB:,.0f} MB on disk"
+        f"{state.keys:,} state keys: {load.posts:,} posts, {load.panes:,} minute panes; "
+        f"changelog of {state.records:,} records, {state.log_bytes / MIB:,.0f} MB on disk"
     )
     print_table(title, COLUMNS, [_row(one) for one in found.recoveries])
     for one in found.recoveries:

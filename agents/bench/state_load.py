@@ -16,8 +16,7 @@ from schemas.column_encoder import Constant
 
 MINUTE_MS = 60_000
 SPAN_MINUTES = 20 * 60  # what must be told over 24 h stays so for hours
-HOUR_PANES = SPAN_MINUTES // 60 + 1
-PANE_SHARE = 4  # at most one key in four is a pane, the others are posts
+POSTS_OF_PANE = 4  # at least so many posts for each minute of a persona
 MOST_PERSONAS = 150
 POST_VIEWS = 100
 POST_LIKES = 20  # of 100 views: the post is viral, if its views are still known
@@ -30,7 +29,8 @@ Indices = npt.NDArray[np.int64]
 class StateLoad:
     """A view of every one of `posts` posts, in the order of time over the last 20 hours before `end_ms`.
 
-    State keys are the posts, and of each persona its minutes, hours and lifetime. `minutes` are as many as fit.
+    Each post is a state key, however the platform keeps the panes beside them: `minutes` panes of each persona, and
+    the hours and the lifetime that they lie in.
     """
 
     posts: int
@@ -40,11 +40,15 @@ class StateLoad:
 
     @classmethod
     def of(cls, keys: int, end_ms: int) -> StateLoad:
-        """Return the load that makes about so many keys, at least 1,000."""
+        """Return the load that makes at least so many state keys, 1,000 or more."""
         personas = min(MOST_PERSONAS, keys // 100)
-        minutes = max(min(SPAN_MINUTES, keys // PANE_SHARE // personas), 1)
-        panes = personas * (minutes + min(HOUR_PANES, minutes // 60 + 1) + 1)
-        return cls(keys - panes, personas, minutes, end_ms)
+        minutes = max(min(SPAN_MINUTES, keys // POSTS_OF_PANE // personas), 1)
+        return cls(keys, personas, minutes, end_ms)
+
+    @property
+    def panes(self) -> int:
+        """Return how many minutes of personas the events lie in."""
+        return self.personas * self.minutes
 
     def views(self) -> Iterator[Chunk]:
         """Yield the views: POST_VIEWS of every post."""

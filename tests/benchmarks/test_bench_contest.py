@@ -47,7 +47,7 @@ def test_every_event_of_a_low_load_is_told() -> None:
 
 def test_a_killed_worker_tells_the_right_counts_with_and_without_its_local_store() -> None:
     found = benched("recovery", "--keys", "3000", "--new-events", "100")
-    assert abs(found["state"]["keys"] - 3_000) < 60
+    assert found["state"]["keys"] >= 3_000
     kept, lost = found["recoveries"]
     assert (kept["local_store"], lost["local_store"]) == ("kept", "lost")
     assert kept["correct"] is lost["correct"] is True
