@@ -16,7 +16,7 @@ from tests.unit.kpi_histories import HORIZONS, Happening, histories
 from tests.unit.kpi_life import Life
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples * 3 // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     happenings=histories(),
     targets=st.integers(1, 2),

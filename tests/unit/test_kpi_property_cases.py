@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,18 @@ from tests.unit.kpi_sends import Age, Cost, Engagement, Revenue, Send
 VIEW = Send(Engagement("ada", "view", 100))
 TO_OTHER = Send(Engagement("ü", "view", 1))  # merged in another partition
 SALE = Send(Revenue("ada", "sale", 30_000_000), Age(5 * DAY_MS))
+
+
+def torn_state(post_id: str, written: int, *, restored_before: bool) -> Iterator[Happening]:
+    """Yield a merge's death while it writes its state; the next life reads the same, before or after a flush."""
+    yield Produce([Send(Engagement("ada", "view", 60, post_id)), Send(Engagement("ada", "like", 60, post_id))])
+    yield from (Deliver(2, due=False), Checkpoint("fold"), Deliver(1, due=False))
+    yield from (MeetTear("merge", "state", (written, written), away=False), Checkpoint("merge"))
+    if restored_before:
+        yield Checkpoint("merge")
+    yield Settle(1)
+
+
 HISTORIES: dict[str, list[Happening]] = {
     "counts_when_the_first_event_of_a_checkpoint_moves_a_later_counter_than_the_last": [
         Produce([Send(Revenue("ada", "subscription_started", 7)), SALE, Send(Cost("ada", None)), Send(Cost("ada", 9))]),
@@ -44,6 +57,10 @@ HISTORIES: dict[str, list[Happening]] = {
         Produce([VIEW]), Settle(1), SetClock(40 * DAY_MS), Settle(1), Produce([VIEW]), Settle(1),
         Crash(0, store_lost=True), Crash(1, store_lost=True), Settle(1),
     ],
+    "tells_what_lies_in_no_rolling_window_although_a_worker_died_before_it_told": [
+        Produce([replace(VIEW, age=Age(40 * DAY_MS))]), Deliver(1, due=False), Checkpoint("fold"),
+        Deliver(1, due=False), Meet("merge", "outputs", "before", away=False), Checkpoint("merge"),
+    ],
     "shows_an_event_of_the_future_once_its_time_has_come": [
         Produce([replace(VIEW, age=Age(-2 * HOUR_MS))]), Settle(1), SetClock(2 * HOUR_MS), Settle(1),
     ],
@@ -57,11 +74,8 @@ HISTORIES: dict[str, list[Happening]] = {
         Deliver(1, due=False), Checkpoint("merge"), Crash(0, store_lost=True), Crash(1, store_lost=True),
     ],
     "counts_once_what_a_merge_reads_again_whatever_part_of_its_state_was_written": [
-        each for written in range(6) for each in (
-            Produce([Send(Engagement("ada", kind, 60, f"p{written}")) for kind in ("view", "like")]),
-            Deliver(2, due=False), Checkpoint("fold"), Deliver(1, due=False),
-            MeetTear("merge", "state", (written, written), away=False), Checkpoint("merge"), Settle(1),
-        )
+        each for written in range(6) for restored_before in (False, True)
+        for each in torn_state(f"p{written}{restored_before}", written, restored_before=restored_before)
     ],
     "counts_what_lies_on_the_edge_of_a_window_and_not_what_lies_before": [
         Produce([replace(VIEW, age=Age(ago_ms, pane_ms, beside_ms))]) for beside_ms in (-1, 0, 1)
