@@ -18,6 +18,7 @@ from tests.unit.kpi_histories import (
     MeetTear,
     Produce,
     ProduceRefused,
+    Rebalance,
     SetClock,
     Settle,
 )
@@ -60,6 +61,10 @@ HISTORIES: dict[str, list[Happening]] = {
     "tells_what_lies_in_no_rolling_window_although_a_worker_died_before_it_told": [
         Produce([replace(VIEW, age=Age(40 * DAY_MS))]), Deliver(1, due=False), Checkpoint("fold"),
         Deliver(1, due=False), Meet("merge", "outputs", "before", away=False), Checkpoint("merge"),
+    ],
+    "counts_what_another_worker_counted_while_the_owner_was_asleep": [
+        Rebalance(0, None), Produce([VIEW]), Settle(1), Rebalance(0, asleep=0), Produce([VIEW]), Deliver(1, due=False),
+        Checkpoint("fold"), Deliver(1, due=False), Checkpoint("merge"), Rebalance(0, None), Produce([VIEW]),
     ],
     "shows_an_event_of_the_future_once_its_time_has_come": [
         Produce([replace(VIEW, age=Age(-2 * HOUR_MS))]), Settle(1), SetClock(2 * HOUR_MS), Settle(1),
