@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.kpis.encoded_rows import decode_rows, encode_rows
+from agents.kpis.encoded_rows import Entries, decode_rows, encode_rows, entries_of
 
 Ints = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -55,6 +55,10 @@ class CounterTable(Generic[Key]):
             found[position] = self._add(keys[position])
         return np.array(found, dtype=np.int64), new
 
+    def find(self, keys: Sequence[Key]) -> Rows:
+        """Return the rows of keys, in their order, -1 where there is none."""
+        return np.array([self._row.get(key, -1) for key in keys], dtype=np.int64)
+
     def _add(self, key: Key) -> int:
         if self._free:
             row = self._free.pop()
@@ -94,17 +98,27 @@ class CounterTable(Generic[Key]):
         self._stamps[rows] = np.maximum(self._stamps[rows], offset)
         self._changed[rows] = True
 
-    def take_changed(self) -> tuple[list[Key], list[bytes]]:
-        """Return the keys of the rows that changed since the last call, and these rows encoded."""
+    def take_changed(self) -> Rows:
+        """Return the rows that changed since the last call."""
         rows = np.flatnonzero(self._changed)
         self._changed[rows] = False
-        return self.keys_of(rows), encode_rows(self._stamps[rows], self._values[rows])
+        return rows
+
+    def encoded(self, rows: Rows) -> list[bytes]:
+        """Return each row as bytes."""
+        return encode_rows(self._stamps[rows], entries_of(self._values[rows]))
 
     def load(self, keys: Sequence[Key], encoded: Sequence[bytes]) -> Rows:
-        """Set rows from their encoded form and return their numbers."""
+        """Set rows that are new from their encoded form and return their numbers."""
         rows, _ = self.rows(keys)
-        self._stamps[rows], self._values[rows] = decode_rows(encoded, self.width)
+        stamps, entries = decode_rows(encoded)
+        self.put(rows, stamps, Entries(rows[entries.row], entries.place, entries.amount))
         return rows
+
+    def put(self, rows: Rows, stamps: Ints, entries: Entries) -> None:
+        """Set the stamps of rows, shapes (rows,), and the counters in the entries, which name rows of this table."""
+        self._stamps[rows] = stamps
+        self._values[entries.row, entries.place] = entries.amount
 
     def delete(self, rows: Rows) -> None:
         """Delete rows that are in use."""

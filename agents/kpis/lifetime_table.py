@@ -50,11 +50,10 @@ class LifetimeTable:
 
     def take_changed(self) -> Iterator[tuple[str, bytes]]:
         """Yield the state key and the value of each row that changed since the last call."""
-        keys, encoded = self._table.take_changed()
-        return zip(map(self._personas.name, keys), encoded, strict=True)
+        rows = self._table.take_changed()
+        return zip(map(self._personas.name, self._table.keys_of(rows)), self._table.encoded(rows), strict=True)
 
     def load(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Take over restored rows."""
-        if items:
-            keys = self._personas.of(persona for persona, _ in items)
-            self._enter(keys, self._table.load(keys.tolist(), [value for _, value in items]))
+        keys = self._personas.of(persona for persona, _ in items)
+        self._enter(keys, self._table.load(keys.tolist(), [value for _, value in items]))

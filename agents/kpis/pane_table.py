@@ -1,4 +1,4 @@
-"""The panes of personas: counters of one granularity, in blocks of consecutive panes."""
+"""The panes of personas: counters of one granularity, kept in memory by pane and as state by blocks of panes."""
 
 from __future__ import annotations
 
@@ -9,88 +9,100 @@ import numpy as np
 
 from agents.kpis.counter_table import Bools, CounterTable, Ints, Rows
 from agents.kpis.counters import COUNTERS
+from agents.kpis.encoded_rows import Entries, decode_rows, encode_rows, entries_of
 from agents.kpis.growth import grown
 from agents.kpis.keys import PaneKey
 from agents.kpis.persona_numbers import PersonaNumbers
 from agents.kpis.windows import PANES_PER_BLOCK, Granularity
 
-_BLOCK_BITS = 32  # blocks since the epoch, to the year 9999, need 29
-_BLOCK_MASK = (1 << _BLOCK_BITS) - 1
+_PANE_BITS = 32  # panes since the epoch, to the year 9999, need as many
+_PANE_MASK = (1 << _PANE_BITS) - 1
+_NO_ROW = -1
 
 
 class PaneTable:
     """Counters by persona and pane of one granularity.
 
-    A row of the table is a block: `PANES_PER_BLOCK` consecutive panes of a persona, one state value. Rows are stamped
-    with the offset of the last partial added to them, and skip partials at or below it: after a crash some rows are
-    ahead of the committed offset.
+    A state value is a block: `PANES_PER_BLOCK` consecutive panes of a persona, so that there are few values to write.
+    It is stamped with the offset of the last partial added to it, and its panes skip partials at or below the stamp:
+    after a crash some blocks are ahead of the committed offset.
     """
 
     def __init__(self, granularity: Granularity, personas: PersonaNumbers) -> None:
         self.granularity = granularity
-        self._panes = PANES_PER_BLOCK[granularity]
+        self._block_panes = PANES_PER_BLOCK[granularity]
         self._personas = personas
-        self._table = CounterTable[int](self._panes * len(COUNTERS))  # by persona number and block
+        self._table = CounterTable[int](len(COUNTERS))  # by persona number and pane
         self._persona: Ints = np.zeros(0, dtype=np.int64)  # by row
-        self._rows_of: dict[int, array[int]] = {}  # by block
+        self._rows_of: dict[int, array[int]] = {}  # by pane
 
     def add(self, personas: Ints, panes: Ints, counters: Ints, amounts: Ints, offset: int) -> Bools:
         """Add what the partial at `offset` counts; return which amounts were not in yet. Shapes all (n,)."""
-        blocks, within = np.divmod(panes, self._panes)
-        keys, places = np.unique((personas << _BLOCK_BITS) | blocks, return_inverse=True)
-        rows, new = self._table.rows(keys.tolist())
-        self._enter(keys[new], rows[new])
+        keys, places = np.unique((personas << _PANE_BITS) | panes, return_inverse=True)
+        rows = self._rows(keys)
         open_: Bools = (self._table.stamps(rows) < offset)[places]
-        cells = within * len(COUNTERS) + counters
-        self._table.add(rows[places[open_]], cells[open_], amounts[open_])
+        self._table.add(rows[places[open_]], counters[open_], amounts[open_])
         self._table.stamp(rows, offset)
         return open_
 
-    def _enter(self, keys: Ints, rows: Rows) -> None:
+    def _rows(self, keys: Ints) -> Rows:
+        rows, new = self._table.rows(keys.tolist())
         self._persona = grown(self._persona, len(self._table.values))
-        self._persona[rows] = keys >> _BLOCK_BITS
-        for block, row in zip((keys & _BLOCK_MASK).tolist(), rows.tolist(), strict=True):
-            self._rows_of.setdefault(block, array("q")).append(row)
+        self._persona[rows[new]] = keys[new] >> _PANE_BITS
+        for pane, row in zip((keys[new] & _PANE_MASK).tolist(), rows[new].tolist(), strict=True):
+            self._rows_of.setdefault(pane, array("q")).append(row)
+        return rows
 
     def of_panes(self, panes: Iterable[int]) -> Iterator[tuple[Ints, Ints]]:
         """Yield the personas that have a pane and its counters, shapes (n,) and (n, counters), of panes that exist."""
         for pane in panes:
-            block, within = divmod(pane, self._panes)
-            if block in self._rows_of:
-                rows = np.array(self._rows_of[block], dtype=np.int64)
-                first = within * len(COUNTERS)
-                yield self._persona[rows], self._table.values[rows, first : first + len(COUNTERS)]
+            if pane in self._rows_of:
+                rows = np.array(self._rows_of[pane], dtype=np.int64)
+                yield self._persona[rows], self._table.values[rows]
 
     def items(self) -> Iterator[tuple[str, int, Ints]]:
-        """Yield persona, pane and counters of every pane that counts anything."""
-        for key, row in self._table.items():
-            persona, block = self._personas.name(key >> _BLOCK_BITS), key & _BLOCK_MASK
-            counters = row.reshape(self._panes, len(COUNTERS))
-            for within in np.flatnonzero(counters.any(axis=1)).tolist():
-                yield persona, block * self._panes + within, counters[within]
+        """Yield persona, pane and counters of every pane."""
+        for key, counters in self._table.items():
+            yield self._personas.name(key >> _PANE_BITS), key & _PANE_MASK, counters
 
     def take_changed(self) -> Iterator[tuple[str, bytes]]:
         """Yield the state key and the value of each block that changed since the last call."""
-        keys, encoded = self._table.take_changed()
-        return zip(map(self._text, keys), encoded, strict=True)
+        changed = np.array(self._table.keys_of(self._table.take_changed()), dtype=np.int64)
+        blocks = np.unique((changed & ~_PANE_MASK) | (changed & _PANE_MASK) // self._block_panes)
+        return zip(map(self._text, blocks.tolist()), self._encoded(blocks), strict=True)
 
-    def _text(self, key: int) -> str:
-        return PaneKey(key & _BLOCK_MASK, self._personas.name(key >> _BLOCK_BITS)).text()
+    def _text(self, block: int) -> str:
+        return PaneKey(block & _PANE_MASK, self._personas.name(block >> _PANE_BITS)).text()
+
+    def _encoded(self, blocks: Ints) -> list[bytes]:
+        panes = (blocks & _PANE_MASK)[:, np.newaxis] * self._block_panes + np.arange(self._block_panes)
+        found = self._table.find(((blocks & ~_PANE_MASK)[:, np.newaxis] | panes).ravel().tolist())
+        at = np.flatnonzero(found != _NO_ROW)
+        block, within = np.divmod(at, self._block_panes)
+        rows = found[at]
+        stamps = np.maximum.reduceat(self._table.stamps(rows), np.searchsorted(block, np.arange(len(blocks))))
+        of_pane = entries_of(self._table.values[rows])
+        places = within[of_pane.row] * len(COUNTERS) + of_pane.place
+        return encode_rows(stamps, Entries(block[of_pane.row], places, of_pane.amount))
 
     def load(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Take over restored blocks."""
-        if not items:
-            return
         parsed = [PaneKey.parse(text) for text, _ in items]
-        blocks = np.array([key.block for key in parsed], dtype=np.int64)
-        keys = (self._personas.of(key.persona_id for key in parsed) << _BLOCK_BITS) | blocks
-        self._enter(keys, self._table.load(keys.tolist(), [value for _, value in items]))
+        first = np.array([key.block for key in parsed], dtype=np.int64) * self._block_panes
+        personas = self._personas.of(key.persona_id for key in parsed)
+        stamps, entries = decode_rows([value for _, value in items])
+        within, counters = np.divmod(entries.place, len(COUNTERS))
+        keys = (personas[entries.row] << _PANE_BITS) | (first[entries.row] + within)
+        unique, at, places = np.unique(keys, return_index=True, return_inverse=True)
+        rows = self._rows(unique)
+        self._table.put(rows, stamps[entries.row[at]], Entries(rows[places], counters, entries.amount))
 
     def expire(self, pane: int) -> list[str]:
         """Delete the blocks that lie wholly before a pane and return their state keys."""
-        expired: list[str] = []
-        for block in [block for block in self._rows_of if (block + 1) * self._panes <= pane]:
-            rows = np.array(self._rows_of.pop(block), dtype=np.int64)
-            expired += map(self._text, self._table.keys_of(rows))
-            self._table.delete(rows)
-        return expired
+        end = pane // self._block_panes * self._block_panes
+        old = [number for number in self._rows_of if number < end]
+        rows = np.array([row for number in old for row in self._rows_of.pop(number)], dtype=np.int64)
+        keys = np.array(self._table.keys_of(rows), dtype=np.int64)
+        self._table.delete(rows)
+        blocks = np.unique((keys & ~_PANE_MASK) | (keys & _PANE_MASK) // self._block_panes)
+        return [self._text(block) for block in blocks.tolist()]

@@ -62,12 +62,12 @@ class PostTable:
 
     def take_changed(self) -> Iterator[tuple[str, bytes]]:
         """Yield the state key and the value of each row that changed since the last call."""
-        return zip(*self._table.take_changed(), strict=True)
+        rows = self._table.take_changed()
+        return zip(self._table.keys_of(rows), self._table.encoded(rows), strict=True)
 
     def load(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Take over restored rows."""
-        if items:
-            keys = [text for text, _ in items]
-            rows = self._table.load(keys, [value for _, value in items])
-            self._enter(keys, rows)
-            self._judge(rows)
+        keys = [text for text, _ in items]
+        rows = self._table.load(keys, [value for _, value in items])
+        self._enter(keys, rows)
+        self._judge(rows)

@@ -11,7 +11,7 @@ from agents.kpis.keys import post_key_column
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_pane
 
 FIRST_REVENUE = len(COUNTERS)
-"""Counter number of the time of the first one-off revenue (ms): merged as the least, not as a sum."""
+"""Counter number of the time of the first one-off revenue (ms, at least 1): merged as the least, not as a sum."""
 
 PaneCounts = pl.DataFrame
 """Columns persona_id, granularity (its number, UInt8), pane, counter (number, UInt8), amount; each cell once."""
@@ -64,7 +64,7 @@ def _late(events: Contributions, now_ms: int) -> pl.DataFrame:
 
 def _first_revenue(events: Contributions) -> pl.DataFrame:
     revenue = events.filter(pl.col("counter") == NUMBER["one_off_revenue_micros"])
-    first = revenue.group_by("persona_id").agg(pl.col("occurred_at").min().alias("amount"))
+    first = revenue.group_by("persona_id").agg(pl.col("occurred_at").min().clip(lower_bound=1).alias("amount"))
     return first.with_columns(_number(FIRST_REVENUE))
 
 
