@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ Bools = NDArray[np.bool_]
 Key = TypeVar("Key", int, str)
 
 NOTHING_APPLIED = -1
+NO_ROW = -1
 _LEAST_CAPACITY = 256
 
 
@@ -47,29 +49,30 @@ class CounterTable(Generic[Key]):
         """Yield each key with its counters, shape (width,)."""
         return ((key, self._values[row]) for key, row in self._row.items())
 
-    def rows(self, keys: Sequence[Key]) -> tuple[Rows, list[int]]:
-        """Return the rows of keys, in their order, and the positions of those that are new; new rows are zero."""
-        found = list(map(self._row.get, keys))
-        new = [position for position, row in enumerate(found) if row is None] if None in found else []
-        for position in new:
-            found[position] = self._add(keys[position])
-        return np.array(found, dtype=np.int64), new
+    def rows(self, keys: Sequence[Key]) -> tuple[Rows, Ints]:
+        """Return the rows of distinct keys, in their order, and the positions of those that are new, which are zero."""
+        found = self.find(keys)
+        new = np.flatnonzero(found == NO_ROW)
+        if len(new):
+            found[new] = self._added([keys[position] for position in new.tolist()])
+        return found, new
 
     def find(self, keys: Sequence[Key]) -> Rows:
-        """Return the rows of keys, in their order, -1 where there is none."""
-        return np.array([self._row.get(key, -1) for key in keys], dtype=np.int64)
+        """Return the rows of keys, in their order, NO_ROW where there is none."""
+        return np.fromiter(map(self._row.get, keys, repeat(NO_ROW)), dtype=np.int64, count=len(keys))
 
-    def _add(self, key: Key) -> int:
-        if self._free:
-            row = self._free.pop()
+    def _added(self, keys: Sequence[Key]) -> list[int]:
+        """Give each key a row: a deleted one, while there are any."""
+        again: list[int] = [self._free.pop() for _ in range(min(len(self._free), len(keys)))]
+        for row, key in zip(again, keys, strict=False):
             self._keys[row] = key
-        else:
-            row = len(self._keys)
-            self._keys.append(key)
-            if row >= len(self._values):
-                self._grow()
-        self._row[key] = row
-        return row
+        fresh: Sequence[Key] = keys[len(again) :]
+        rows: list[int] = [*again, *range(len(self._keys), len(self._keys) + len(fresh))]
+        self._keys += fresh
+        while len(self._keys) > len(self._values):
+            self._grow()
+        self._row.update(zip(keys, rows, strict=True))
+        return rows
 
     def _grow(self) -> None:
         self._values = np.concatenate((self._values, np.zeros_like(self._values)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from agents.kpis.counter_table import Bools, CounterTable, Ints, Rows
+from agents.kpis.counter_table import NO_ROW, Bools, CounterTable, Ints, Rows
 from agents.kpis.counters import COUNTERS
 from agents.kpis.encoded_rows import Entries, decode_rows, encode_rows, entries_of
 from agents.kpis.growth import grown
@@ -17,7 +16,7 @@ from agents.kpis.windows import PANES_PER_BLOCK, Granularity
 
 _PANE_BITS = 32  # panes since the epoch, to the year 9999, need as many
 _PANE_MASK = (1 << _PANE_BITS) - 1
-_NO_ROW = -1
+_NONE: Rows = np.zeros(0, dtype=np.int64)
 
 
 class PaneTable:
@@ -34,7 +33,7 @@ class PaneTable:
         self._personas = personas
         self._table = CounterTable[int](len(COUNTERS))  # by persona number and pane
         self._persona: Ints = np.zeros(0, dtype=np.int64)  # by row
-        self._rows_of: dict[int, array[int]] = {}  # by pane
+        self._rows_of: dict[int, list[Rows]] = {}  # by pane
 
     def add(self, personas: Ints, panes: Ints, counters: Ints, amounts: Ints, offset: int) -> Bools:
         """Add what the partial at `offset` counts; return which amounts were not in yet. Shapes all (n,)."""
@@ -49,15 +48,22 @@ class PaneTable:
         rows, new = self._table.rows(keys.tolist())
         self._persona = grown(self._persona, len(self._table.values))
         self._persona[rows[new]] = keys[new] >> _PANE_BITS
-        for pane, row in zip((keys[new] & _PANE_MASK).tolist(), rows[new].tolist(), strict=True):
-            self._rows_of.setdefault(pane, array("q")).append(row)
+        self._enter(keys[new] & _PANE_MASK, rows[new])
         return rows
+
+    def _enter(self, panes: Ints, rows: Rows) -> None:
+        if not len(rows):
+            return
+        order = np.argsort(panes, kind="stable")
+        distinct, firsts = np.unique(panes[order], return_index=True)
+        for pane, part in zip(distinct.tolist(), np.split(rows[order], firsts[1:]), strict=True):
+            self._rows_of.setdefault(pane, []).append(part)
 
     def of_panes(self, panes: Iterable[int]) -> Iterator[tuple[Ints, Ints]]:
         """Yield the personas that have a pane and its counters, shapes (n,) and (n, counters), of panes that exist."""
         for pane in panes:
             if pane in self._rows_of:
-                rows = np.array(self._rows_of[pane], dtype=np.int64)
+                rows = np.concatenate(self._rows_of[pane])
                 yield self._persona[rows], self._table.values[rows]
 
     def items(self) -> Iterator[tuple[str, int, Ints]]:
@@ -77,7 +83,7 @@ class PaneTable:
     def _encoded(self, blocks: Ints) -> list[bytes]:
         panes = (blocks & _PANE_MASK)[:, np.newaxis] * self._block_panes + np.arange(self._block_panes)
         found = self._table.find(((blocks & ~_PANE_MASK)[:, np.newaxis] | panes).ravel().tolist())
-        at = np.flatnonzero(found != _NO_ROW)
+        at = np.flatnonzero(found != NO_ROW)
         block, within = np.divmod(at, self._block_panes)
         rows = found[at]
         stamps = np.maximum.reduceat(self._table.stamps(rows), np.searchsorted(block, np.arange(len(blocks))))
@@ -101,7 +107,7 @@ class PaneTable:
         """Delete the blocks that lie wholly before a pane and return their state keys."""
         end = pane // self._block_panes * self._block_panes
         old = [number for number in self._rows_of if number < end]
-        rows = np.array([row for number in old for row in self._rows_of.pop(number)], dtype=np.int64)
+        rows = np.concatenate([_NONE, *(part for number in old for part in self._rows_of.pop(number))])
         keys = np.array(self._table.keys_of(rows), dtype=np.int64)
         self._table.delete(rows)
         blocks = np.unique((keys & ~_PANE_MASK) | (keys & _PANE_MASK) // self._block_panes)

@@ -30,7 +30,7 @@ class PostTable:
     def add(self, keys: Sequence[str], places: Ints, counters: Ints, amounts: Ints, offset: int) -> None:
         """Add what the partial at `offset` counts: amounts of the post `keys[place]`. Shapes all (n,)."""
         rows, new = self._table.rows(keys)
-        self._enter([keys[position] for position in new], rows[new])
+        self._enter([keys[position] for position in new.tolist()], rows[new])
         open_: Bools = (self._table.stamps(rows) < offset)[places]
         self._table.add(rows[places[open_]], counters[open_], amounts[open_])
         self._table.stamp(rows, offset)

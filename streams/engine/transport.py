@@ -50,6 +50,21 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         self._ensure_consumer()._fetcher._records = RawResults()  # noqa: SLF001
 
+    async def seek_to_committed(self) -> Any:
+        return await self.call_thread(self._rewound)
+
+    async def _rewound(self) -> Any:
+        """Seek to the committed offsets, and to the beginning where none is committed yet.
+
+        aiokafka's own leaves such a partition where it is: what was fetched and thrown away would never come again.
+        """
+        consumer = self._ensure_consumer()
+        committed = await consumer.seek_to_committed()
+        fresh = [tp for tp, offset in committed.items() if not offset]
+        if fresh:
+            await consumer.seek_to_beginning(*fresh)
+        return committed
+
     async def confirm(self, generation: int) -> bool:
         """Send a heartbeat for a generation of the group; False when it is over, or nobody answers."""
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no public heartbeat
