@@ -12,6 +12,8 @@ Longs = npt.NDArray[np.int64]
 _VARINT_BITS = 7
 _LONG_BITS = 64
 _MORE = 0x80
+_LIMIT = 1 << (_LONG_BITS - 1)
+LEAST_COLUMN = 32  # below this many numbers, arrays take longer than one after the other
 
 
 def encoded_long(number: int) -> bytes:
@@ -46,8 +48,8 @@ def encoded_longs(numbers: Sequence[int] | Longs) -> list[bytes]:
     Raises:
         ValueError: one is no integer of 64 bits.
     """
-    if len(numbers) == 0:
-        return []
+    if len(numbers) < LEAST_COLUMN and all(type(number) is int and -_LIMIT <= number < _LIMIT for number in numbers):
+        return list(map(encoded_long, numbers))
     column = np.asarray(numbers)
     if column.dtype.kind != "i":
         raise ValueError("expected integers from -2^63 to 2^63-1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,12 +67,12 @@ class PartialWriter:
     def _by_target(self, counts: PaneCounts | PostCounts, columns: Columns) -> dict[int, bytes]:
         if counts.is_empty():
             return {}
-        personas = counts["persona_id"]
-        targets = personas.replace_strict(self._targets_of(personas.unique().to_list()), return_dtype=pl.Int64)
-        parts = ((target, counts.filter(targets == target)) for target in range(self._partitions))
-        return {target: _to_ipc(part, columns) for target, part in parts if len(part)}
+        personas = counts["persona_id"].to_list()
+        targets = pl.Series("target", list(map(self._targets_of(set(personas)).__getitem__, personas)))
+        parts = counts.with_columns(targets).partition_by("target", as_dict=True, include_key=False)
+        return {int(target): _to_ipc(part, columns) for (target,), part in parts.items()}
 
-    def _targets_of(self, personas: list[str]) -> dict[str, int]:
+    def _targets_of(self, personas: Iterable[str]) -> dict[str, int]:
         for persona in personas:
             if persona not in self._target:
                 self._target[persona] = target_partition(persona, self._partitions)

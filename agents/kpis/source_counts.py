@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
 from agents.kpis.keys import post_key_column
-from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_pane
+from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_kept_pane, oldest_pane
 
 FIRST_REVENUE = len(COUNTERS)
 """Counter number of the time of the first one-off revenue (ms, at least 1): merged as the least, not as a sum."""
@@ -33,17 +34,18 @@ class SourceCounts:
 def count(events: Contributions, now_ms: int) -> SourceCounts:
     """Sum contributions by persona and pane, and by post.
 
-    Events in the longest rolling window count in hour panes, those of the last day in minute panes too. Older ones are
-    late: they count in the lifetime alone, and as late_events.
+    Events in the longest rolling window count in hour panes, those of the last day in minute panes too, both with the
+    margin of RETENTION_MS: the clock may be ahead, and the merge takes of its panes what its windows hold. Events older
+    than the longest window are late: they move no rolling window, and count as late_events.
     """
     hours = _grouped(events, pl.col("occurred_at") // HOUR_MS)
-    in_window = hours.filter(pl.col("pane") >= oldest_pane("hour", now_ms))
-    recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_pane("minute", now_ms))
+    kept = hours.filter(pl.col("pane") >= oldest_kept_pane("hour", now_ms))
+    recent = events.filter(pl.col("occurred_at") // MINUTE_MS >= oldest_kept_pane("minute", now_ms))
     minutes = _grouped(recent, pl.col("occurred_at") // MINUTE_MS)
     sums = hours.group_by("persona_id", "counter").agg(_AMOUNT)
-    lifetime = pl.concat([sums, _late(events, now_ms), _first_revenue(events)], how="diagonal")
+    lifetime = pl.concat([sums, *_late(events, now_ms), *_first_revenue(events)], how="diagonal")
     whole = lifetime.with_columns(pane=pl.lit(0, dtype=pl.Int64))
-    parts = [_panes(minutes, "minute"), _panes(in_window, "hour"), _panes(whole, "lifetime")]
+    parts = [_panes(minutes, "minute"), _panes(kept, "hour"), _panes(whole, "lifetime")]
     return SourceCounts(pl.concat(parts), _posts(events))
 
 
@@ -56,16 +58,20 @@ def _panes(counts: pl.DataFrame, granularity: Granularity) -> PaneCounts:
     return counts.select("persona_id", number, "pane", "counter", "amount")
 
 
-def _late(events: Contributions, now_ms: int) -> pl.DataFrame:
-    late = events.filter(pl.col("occurred_at") // HOUR_MS < oldest_pane("hour", now_ms)).unique("offset")
-    amount = pl.len().cast(pl.Int64).alias("amount")
-    return late.group_by("persona_id").agg(amount).with_columns(_number(NUMBER["late_events"]))
+def _late(events: Contributions, now_ms: int) -> Iterator[pl.DataFrame]:
+    late = events["occurred_at"].to_numpy() // HOUR_MS < oldest_pane("hour", now_ms)
+    if late.any():
+        amount = pl.len().cast(pl.Int64).alias("amount")
+        counts = events.filter(late).unique("offset").group_by("persona_id").agg(amount)
+        yield counts.with_columns(_number(NUMBER["late_events"]))
 
 
-def _first_revenue(events: Contributions) -> pl.DataFrame:
+def _first_revenue(events: Contributions) -> Iterator[pl.DataFrame]:
+    if not (events["counter"].to_numpy() == NUMBER["one_off_revenue_micros"]).any():
+        return
     revenue = events.filter(pl.col("counter") == NUMBER["one_off_revenue_micros"])
     first = revenue.group_by("persona_id").agg(pl.col("occurred_at").min().clip(lower_bound=1).alias("amount"))
-    return first.with_columns(_number(FIRST_REVENUE))
+    yield first.with_columns(_number(FIRST_REVENUE))
 
 
 def _number(counter: int) -> pl.Expr:

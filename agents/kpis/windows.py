@@ -55,3 +55,8 @@ WINDOWS: tuple[Window, ...] = (
 def oldest_pane(granularity: Granularity, now_ms: int) -> int:
     """Return the number of the oldest pane that lies in a window made of such panes and ending at `now_ms`."""
     return min(window.panes(now_ms).start for window in WINDOWS if window.granularity == granularity)
+
+
+def oldest_kept_pane(granularity: Granularity, now_ms: int) -> int:
+    """Return the number of the oldest pane that is kept: the margin of RETENTION_MS behind the oldest of a window."""
+    return (now_ms - RETENTION_MS[granularity]) // PANE_MS[granularity]

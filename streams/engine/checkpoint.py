@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.engine.batch import TopicPartition
+from streams.engine.slices import Slice
 from streams.settings import Settings
 
 
@@ -11,8 +13,8 @@ from streams.settings import Settings
 class CheckpointLimits:
     """Bounds between two checkpoints; times in seconds.
 
-    The interval is `interval_s` while checkpoints are quick, and stretches up to `max_interval_s` so that a checkpoint
-    that took d seconds is at least d / `share` after the last: low latency at low load, throughput at high load.
+    The interval is `interval_s` while the worker keeps up: low latency at low load. While more waits on the broker it
+    stretches up to `max_interval_s`, so that a checkpoint that took d seconds is at least d / `share` after the last.
     """
 
     interval_s: float
@@ -38,30 +40,34 @@ class CheckpointClock:
     def __init__(self, limits: CheckpointLimits) -> None:
         self._limits = limits
         self._finished_at = float("-inf")
-        self._interval_s = limits.interval_s
+        self._stretched_s = limits.interval_s
+        self._behind: dict[TopicPartition, int] = {}  # of the last slice of each partition since the checkpoint
         self._records = 0
         self._bytes = 0
 
     @property
     def interval_s(self) -> float:
         """Return the interval in force."""
-        return self._interval_s
+        return self._stretched_s if any(self._behind.values()) else self._limits.interval_s
 
-    def folded(self, records: int, size_bytes: int) -> None:
-        self._records += records
-        self._bytes += size_bytes
+    def folded(self, part: Slice) -> None:
+        """Note a slice, and how much waits behind it."""
+        self._records += len(part.records)
+        self._bytes += part.size_bytes
+        self._behind[part.source] = part.behind
 
     def due(self, now: float) -> bool:
         """Tell whether what is folded should be made durable now."""
         if self._records >= self._limits.max_records or self._bytes >= self._limits.max_bytes:
             return True
-        return now - self._finished_at >= self._interval_s
+        return now - self._finished_at >= self.interval_s
 
     def finished(self, started_at: float, now: float) -> None:
         """Note a checkpoint's duration, and set the interval to the next."""
         wanted = (now - started_at) / self._limits.share
-        self._interval_s = min(
+        self._stretched_s = min(
             max(wanted, self._limits.interval_s), max(self._limits.max_interval_s, self._limits.interval_s)
         )
         self._finished_at = now
         self._records = self._bytes = 0
+        self._behind.clear()

@@ -145,7 +145,7 @@ class CheckpointedLoop:
         self._set_aside(part, refused)
         self._position[part.source] = part.last_offset
         self._folded.append(part)
-        self._clock.folded(len(part.records), part.size_bytes)
+        self._clock.folded(part)
         self.progress_at = self._monotonic()
 
     async def _decode(self, part: Slice) -> Decoded:

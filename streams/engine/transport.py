@@ -25,6 +25,7 @@ from streams.engine.slices import FetchedRecord, Slice, cut
 
 MAX_SLICE_BYTES = 8 * 2**20
 MEMBERSHIP_TIMEOUT_S = 5.0
+FETCH_WAIT_MS = 50  # a broker has one fetch at a time: while it waits for quiet partitions, busy ones wait with it
 FULL_POLL_S = 0.02  # how often a full budget is looked at again
 
 
@@ -44,6 +45,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         client = super()._create_worker_consumer(transport)
         client._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with its own transactions
+        client._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust's 1,500 ms can't be set
         return client
 
     async def on_start(self) -> None:
@@ -98,7 +100,9 @@ class SliceConsumer(driver.Consumer):
         if not self.flow_active:
             await self._seek_quietly()
             return
-        slices = [part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]
+        slices = [
+            part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched, self.highwater(tp))
+        ]
         for part in slices:
             tp = TP(*part.source)
             if not self._may_hand_over(tp, active, generation):
@@ -109,11 +113,11 @@ class SliceConsumer(driver.Consumer):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             yield tp, _message(tp, part, generation)
 
-    def _cut(self, tp: TP, fetched: Sequence[FetchedRecord]) -> list[Slice]:
+    def _cut(self, tp: TP, fetched: Sequence[FetchedRecord], end: int | None) -> list[Slice]:
         after = self._last_fetched.get(tp)
         # even if it is not handed over: the receiver must see that it is missing
         self._last_fetched[tp] = fetched[-1].offset
-        return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES)
+        return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES, end or 0)
 
     def _may_hand_over(self, tp: TP, active: set[TP] | None, generation: int) -> bool:
         if not self.flow_active or self.app.consumer_generation_id != generation:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import StateChange
-from streams.state.local_store import LocalStore
+from streams.state.local_store import LocalStore, StoreDamaged
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +78,16 @@ class ChangeloggedState:
             position = None
         start = first if position is None else position
         count = await self._catch_up(source, store, start, end)
+        try:
+            items = list(store.items())  # all, before any is handed out: damage shows at the end
+        except StoreDamaged as damage:
+            logger.warning("Local state of %s: dropped, and read from the changelog: %s", source, damage)
+            store.clear()
+            count = await self._catch_up(source, store, first, end)
+            items = list(store.items())
         self._stores[source] = store
         logger.info("Restored %s: %d changes read, %.2f s", source, count, time.monotonic() - began)
-        return store.items()
+        return iter(items)
 
     async def _catch_up(self, source: TopicPartition, store: LocalStore, start: int, end: int) -> int:
         count = 0

@@ -12,8 +12,12 @@ from rocksdict import Options, Rdict, WriteBatch
 
 logger = logging.getLogger(__name__)
 
-_POSITION = b"p"  # key of the next changelog offset; keys of the state have the prefix _STATE
-_STATE = b"s"
+_STATE = b"s"  # prefix of the keys of the state
+_POSITION = b"t"  # key of the next changelog offset, behind all of the state: who reads on to it has read all
+
+
+class StoreDamaged(Exception):
+    """A local store does not give all it was given: its files are damaged."""
 
 
 class LocalStore(Protocol):
@@ -26,7 +30,11 @@ class LocalStore(Protocol):
         """Put and delete (None), and move the position."""
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every key with its value."""
+        """Yield every key with its value.
+
+        Raises:
+            StoreDamaged: after the last that can be read; what was yielded is not all.
+        """
 
     def clear(self) -> None:
         """Forget everything, the position too."""
@@ -98,9 +106,12 @@ class RocksStore:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._db.items(from_key=_STATE):
-            if not key.startswith(_STATE):
+            if key == _POSITION:
                 return
             yield key[len(_STATE) :], value
+        if self.position() is not None:  # else it is new and empty
+            # RocksDB ends an iteration at a block whose checksum is wrong, and rocksdict does not tell
+            raise StoreDamaged(f"the local store in {self._folder} ends before its end; it has a damaged block")
 
     def clear(self) -> None:
         self._db.close()
@@ -117,7 +128,12 @@ def open_store(folder: Path) -> LocalStore:
     The local store only shortens a restart: the changelog has everything.
     """
     try:
-        return RocksStore(folder)
+        return _readable(RocksStore(folder))
     except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exceptions: locked, corrupt, full disk
         logger.warning("Local state in %s can't be used (%s); restoring from the changelog into memory", folder, error)
         return MemoryStore()
+
+
+def _readable(store: RocksStore) -> RocksStore:
+    store.position()  # damage may show here first
+    return store
