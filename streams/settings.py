@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that don't say their own.")
 
-    checkpoint_interval_s: float = Field(0.1, gt=0, le=60, description="Least time between checkpoints.")
+    checkpoint_interval_s: float = Field(0.05, gt=0, le=60, description="Least time between checkpoints.")
     checkpoint_share: float = Field(
         0.1, gt=0, le=1, description="Greatest share of time spent in checkpoints; the interval stretches to keep it."
     )

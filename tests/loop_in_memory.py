@@ -235,6 +235,10 @@ class Transport:
     position: dict[TopicPartition, int] = field(default_factory=dict)
     after: dict[TopicPartition, int] = field(default_factory=dict)
 
+    def behind(self, part: Slice) -> int:
+        log = self.surroundings.log[part.source]
+        return max(log[-1].offset - part.last_offset, 0) if log else 0
+
     def acknowledge(self, part: Slice) -> None:
         with self.surroundings.operation("ack"):
             self.durable[part.source] = max(part.last_offset + 1, self.durable.get(part.source, 0))

@@ -50,11 +50,11 @@ class CheckpointClock:
         """Return the interval in force."""
         return self._stretched_s if any(self._behind.values()) else self._limits.interval_s
 
-    def folded(self, part: Slice) -> None:
-        """Note a slice, and how much waits behind it."""
+    def folded(self, part: Slice, behind: int) -> None:
+        """Note a slice, and how many offsets of its partition wait behind it."""
         self._records += len(part.records)
         self._bytes += part.size_bytes
-        self._behind[part.source] = part.behind
+        self._behind[part.source] = behind
 
     def due(self, now: float) -> bool:
         """Tell whether what is folded should be made durable now."""

@@ -34,6 +34,7 @@ class SliceMissing(ThreadsError):
 class Acknowledger(Protocol):
     """The transport's side of a checkpoint."""
 
+    def behind(self, part: Slice) -> int: ...
     def acknowledge(self, part: Slice) -> None: ...
     def discard(self, part: Slice) -> None: ...
     async def commit(self) -> object: ...
@@ -145,7 +146,7 @@ class CheckpointedLoop:
         self._set_aside(part, refused)
         self._position[part.source] = part.last_offset
         self._folded.append(part)
-        self._clock.folded(part)
+        self._clock.folded(part, self._acknowledger.behind(part))
         self.progress_at = self._monotonic()
 
     async def _decode(self, part: Slice) -> Decoded:

@@ -34,15 +34,13 @@ class Slice:
     """Consecutive records of one partition, at least one.
 
     `after` is the last offset handed over before this slice since the partition was last sought, None for the first:
-    whoever receives slices can tell that none is missing, although offsets of a log may have holes. `behind` tells how
-    many offsets of the partition the broker had after this slice when it was fetched.
+    whoever receives slices can tell that none is missing, although offsets of a log may have holes.
     """
 
     source: TopicPartition
     records: Sequence[FetchedRecord]
     after: int | None
     size_bytes: int
-    behind: int = 0
 
     @property
     def first_offset(self) -> int:
@@ -74,16 +72,13 @@ def weigh(records: Sequence[FetchedRecord]) -> int:
     return sum(map(len, filter(None, values))) + RECORD_OVERHEAD_BYTES * len(records)
 
 
-def cut(
-    source: TopicPartition, records: Sequence[FetchedRecord], after: int | None, max_bytes: int, end: int = 0
-) -> list[Slice]:
-    """Cut fetched records into slices of about `max_bytes` at most; one larger record is a slice of its own.
-
-    `end` is the offset behind the partition's last record, as far as it is known.
-    """
+def cut(source: TopicPartition, records: Sequence[FetchedRecord], after: int | None, max_bytes: int) -> list[Slice]:
+    """Cut fetched records into slices of about `max_bytes` at most; one larger record is a slice of its own."""
     total = weigh(records)
+    if total <= max_bytes:
+        return [Slice(source, records, after, total)]
     middle = len(records) // 2
-    if total <= max_bytes or middle == 0:
-        return [Slice(source, records, after, total, max(end - records[-1].offset - 1, 0))]
-    left = cut(source, records[:middle], after, max_bytes, end)
-    return left + cut(source, records[middle:], records[middle - 1].offset, max_bytes, end)
+    if middle == 0:
+        return [Slice(source, records, after, total)]
+    left = cut(source, records[:middle], after, max_bytes)
+    return left + cut(source, records[middle:], records[middle - 1].offset, max_bytes)

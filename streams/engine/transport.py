@@ -100,9 +100,7 @@ class SliceConsumer(driver.Consumer):
         if not self.flow_active:
             await self._seek_quietly()
             return
-        slices = [
-            part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched, self.highwater(tp))
-        ]
+        slices = [part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]
         for part in slices:
             tp = TP(*part.source)
             if not self._may_hand_over(tp, active, generation):
@@ -113,11 +111,11 @@ class SliceConsumer(driver.Consumer):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             yield tp, _message(tp, part, generation)
 
-    def _cut(self, tp: TP, fetched: Sequence[FetchedRecord], end: int | None) -> list[Slice]:
+    def _cut(self, tp: TP, fetched: Sequence[FetchedRecord]) -> list[Slice]:
         after = self._last_fetched.get(tp)
         # even if it is not handed over: the receiver must see that it is missing
         self._last_fetched[tp] = fetched[-1].offset
-        return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES, end or 0)
+        return cut(TopicPartition(*tp), fetched, after, MAX_SLICE_BYTES)
 
     def _may_hand_over(self, tp: TP, active: set[TP] | None, generation: int) -> bool:
         if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -180,6 +178,10 @@ class SliceConsumer(driver.Consumer):
                 return bool(await self._thread.confirm(generation))
         except (TimeoutError, KafkaError):
             return False
+
+    def behind(self, part: Slice) -> int:
+        """Return how many offsets the broker is known to have after a slice, fetched or not."""
+        return max((self.highwater(TP(*part.source)) or 0) - part.last_offset - 1, 0)
 
     def acknowledge(self, part: Slice) -> None:
         """Mark a slice as durable; slices of a partition are acknowledged in order."""

@@ -160,6 +160,9 @@ class _Transport:
     def __init__(self, app: RoleApp) -> None:
         self._app = app
 
+    def behind(self, part: Slice) -> int:
+        return int(self._app.consumer.behind(part))
+
     def acknowledge(self, part: Slice) -> None:
         self._app.consumer.acknowledge(part)
 

@@ -142,8 +142,8 @@ def test_an_acknowledged_slice_gives_its_bytes_back(consumer: driver.Consumer) -
 
 
 def test_slices_are_linked_across_fetches_and_holes(consumer: driver.Consumer) -> None:
-    first = consumer._cut(PARTITION, [Fetched(3, b""), Fetched(7, b"")], None)
-    second = consumer._cut(PARTITION, [Fetched(20, b"")], None)
+    first = consumer._cut(PARTITION, [Fetched(3, b""), Fetched(7, b"")])
+    second = consumer._cut(PARTITION, [Fetched(20, b"")])
     assert [(each.after, each.last_offset) for each in (*first, *second)] == [(None, 7), (7, 20)]
 
 
@@ -155,6 +155,6 @@ async def test_records_taken_while_a_rebalance_ended_are_fetched_again(rebalance
 
 def test_one_fetch_is_cut_into_slices_that_fit(consumer: driver.Consumer) -> None:
     records = [Fetched(number, bytes(MAX_SLICE_BYTES // 3)) for number in range(5)]
-    slices = consumer._cut(PARTITION, records, None)
+    slices = consumer._cut(PARTITION, records)
     assert [each.records for each in slices] == [each.records for each in cut(SOURCE, records, None, MAX_SLICE_BYTES)]
     assert len(slices) > 1
