@@ -12,6 +12,7 @@ from schemas.records import Record
 from streams.errors import RecordFault
 from streams.rules import AtLeast, AtMost, NotBlank, PartOf, Rule, SinceEpoch, shown
 
+MAX_AMOUNT = 10**12  # of one event: a count, or micro-dollars; sums of 64 bits hold millions of such events
 MAX_DRAFTS = 100  # of one request: each costs several calls to a model
 
 _EVENT: tuple[Rule, ...] = (NotBlank("event_id"), SinceEpoch("occurred_at"))
@@ -40,6 +41,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     records.EngagementEvent.schema_name: (
         *_OF_PERSONA,
         AtLeast("count", 0, unless=("kind", "follower_change")),
+        AtLeast("count", -MAX_AMOUNT),
+        AtMost("count", MAX_AMOUNT),
     ),
     records.CostEvent.schema_name: (
         *_OF_PERSONA,
@@ -51,9 +54,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
         AtLeast("reasoning_tokens", 0),
         PartOf("reasoning_tokens", "completion_tokens"),
         AtLeast("cost_micros", 0),
+        AtMost("cost_micros", MAX_AMOUNT),
         AtLeast("latency_ms", 0),
     ),
-    records.RevenueEvent.schema_name: (*_OF_PERSONA, AtLeast("amount_micros", 0)),
+    records.RevenueEvent.schema_name: (
+        *_OF_PERSONA,
+        AtLeast("amount_micros", 0),
+        AtMost("amount_micros", MAX_AMOUNT),
+    ),
     records.KpiPartial.schema_name: (
         *_EVENT,
         NotBlank("source_topic"),

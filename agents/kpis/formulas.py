@@ -9,7 +9,7 @@ from agents.kpis.windows import DAY_MS
 
 MICROS = 1_000_000
 MONTH_MS = 30 * DAY_MS
-VIRAL_RATE = 0.10
+VIRAL_VIEWS_BY_ENGAGEMENT = 10  # a rate of 10 %
 VIRAL_LEAST_VIEWS = 100
 
 
@@ -25,7 +25,8 @@ def cost_per_follow_dollars(cost_micros: int, follows: int) -> float | None:
 
 def are_viral(engagements: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which posts are viral: an engagement rate over 10 % and at least 100 views. Shapes all (posts,)."""
-    return np.asarray((views >= VIRAL_LEAST_VIEWS) & (engagements > VIRAL_RATE * views), dtype=np.bool_)
+    rate_is_over = engagements > views // VIRAL_VIEWS_BY_ENGAGEMENT  # of integers: as if divided without rounding
+    return np.asarray((views >= VIRAL_LEAST_VIEWS) & rate_is_over, dtype=np.bool_)
 
 
 def revenue_projection_micros(

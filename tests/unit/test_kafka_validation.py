@@ -36,6 +36,8 @@ BROKEN = [
     ("cost.events", {"reasoning_tokens": 5}, "reasoning_tokens must not be above completion_tokens"),
     ("cost.events", {"cost_micros": -1}, "cost_micros must be at least 0"),
     ("cost.events", {"model": "\t"}, "model must not be blank"),
+    ("engagement.events", {"count": 2**62}, "count must be at most 1,000,000,000,000, got"),
+    ("revenue.events", {"amount_micros": 2**62}, "amount_micros must be at most 1,000,000,000,000, got"),
     ("revenue.events", {"amount_micros": -5}, "amount_micros must be at least 0, got -5"),
     ("posts.published", {"post_id": ""}, "post_id must not be blank"),
 ]
