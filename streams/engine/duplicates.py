@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import numpy as np
@@ -14,6 +16,8 @@ from streams.engine.recent_ids import Hashes, Offsets, RecentIds
 from streams.engine.slices import FetchedRecord, offsets_of
 from streams.schema_faults import schema_faults
 from streams.validation import invalid_rows
+
+logger = logging.getLogger(__name__)
 
 ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRecord]]]
 """Read (partition, first offset, offset behind the last) of the log in blocks; offsets that are gone are skipped."""
@@ -40,11 +44,13 @@ class DuplicateFilter:
         """Learn the ids that stand before the partition's first slice; nothing to do for a partition already known."""
         if source in self._recent or self._horizon == 0:
             return
+        began = time.monotonic()
         recent = RecentIds(self._horizon)
         topic = topic_named(source.topic)
         if first_offset > 0:
             async for records in self._read_log(source, max(first_offset - self._horizon, 0), first_offset):
                 recent.remember(*self._ids(topic, records))
+            logger.info("Learnt %d ids of %s, %.2f s", len(recent), source, time.monotonic() - began)
         self._recent[source] = recent
 
     def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
