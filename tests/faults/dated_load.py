@@ -25,8 +25,8 @@ AGES_MS = (
     (0, 2 * HOUR_MS),
     (20 * HOUR_MS, 26 * HOUR_MS),
     (6 * DAY_MS, 8 * DAY_MS),
-    (25 * DAY_MS, 29 * DAY_MS),  # not up to 30 days: which are late there depends on the moment they are counted
-    (32 * DAY_MS, 400 * DAY_MS),
+    (25 * DAY_MS, 29 * DAY_MS),  # not up to 30 days: which are late there depends on the clock when they are counted,
+    (36 * DAY_MS, 400 * DAY_MS),  # and so does what is less than 34 days old while the clock is 3 days behind
 )
 NOTHING_FORGOTTEN: Mapping[str, int] = {}
 KINDS = get_args(EngagementKind)
