@@ -24,21 +24,17 @@ _LEAST_CAPACITY = 256
 class CounterTable(Generic[Key]):
     """Counters by key.
 
-    A row has `width` counters and a stamp: the offset up to which it is applied. A deleted row is zero and its place is
+    A row has as many counters as the table is wide, and a stamp: the offset up to which it is applied. A deleted row is zero and its place is
     used again. What changed since it was last asked is remembered.
     """
 
     def __init__(self, width: int) -> None:
-        self.width = width
         self._values: Ints = np.zeros((_LEAST_CAPACITY, width), dtype=np.int64)
         self._stamps: Ints = np.full(_LEAST_CAPACITY, NOTHING_APPLIED, dtype=np.int64)
         self._changed: Bools = np.zeros(_LEAST_CAPACITY, dtype=np.bool_)
         self._row: dict[Key, int] = {}
         self._keys: list[Key] = []  # by row
         self._free: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self._row)
 
     @property
     def values(self) -> Ints:
@@ -91,10 +87,10 @@ class CounterTable(Generic[Key]):
         """Add amounts to counters; each (row, counter) comes once. Shapes all (n,)."""
         self._values[rows, counters] += amounts
 
-    def lower(self, rows: Rows, counter: int, amounts: Ints) -> None:
-        """Set a counter to the least of its value and an amount; 0 means that there is none yet. Shapes (n,)."""
-        held = self._values[rows, counter]
-        self._values[rows, counter] = np.where(held == 0, amounts, np.minimum(held, amounts))
+    def lower(self, rows: Rows, counters: Ints, amounts: Ints) -> None:
+        """Set counters to the least of their value and an amount; 0 means that there is none yet. Shapes all (n,)."""
+        held = self._values[rows, counters]
+        self._values[rows, counters] = np.where(held == 0, amounts, np.minimum(held, amounts))
 
     def stamp(self, rows: Rows, offset: int) -> None:
         """Note that rows have changed and are applied up to an offset; a row that is ahead stays ahead."""
