@@ -24,8 +24,8 @@ _LEAST_CAPACITY = 256
 class CounterTable(Generic[Key]):
     """Counters by key.
 
-    A row has as many counters as the table is wide, and a stamp: the offset up to which it is applied. A deleted row is zero and its place is
-    used again. What changed since it was last asked is remembered.
+    A row has as many counters as the table is wide, and a stamp: the offset up to which it is applied. A deleted row is
+    zero and its place is used again. What changed since it was last asked is remembered.
     """
 
     def __init__(self, width: int) -> None:
