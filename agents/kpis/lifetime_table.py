@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from agents.kpis.counter_table import Bools, CounterTable, Ints
+from agents.kpis.counter_table import NO_ROW, Bools, CounterTable, Ints
 from agents.kpis.counters import COUNTERS
-from agents.kpis.growth import grown
 from agents.kpis.persona_numbers import PersonaNumbers
 from agents.kpis.source_counts import FIRST_REVENUE
-
-_NO_ROW = -1
 
 
 class LifetimeTable:
@@ -21,31 +18,24 @@ class LifetimeTable:
     def __init__(self, personas: PersonaNumbers) -> None:
         self._personas = personas
         self._table = CounterTable[int](len(COUNTERS) + 1)  # by persona number
-        self._row: Ints = np.zeros(0, dtype=np.int64)  # by persona number, plus one: 0 is none
 
     def add(self, personas: Ints, counters: Ints, amounts: Ints, offset: int) -> None:
         """Add what the partial at `offset` counts; FIRST_REVENUE is the least of its amounts. Shapes all (n,)."""
         keys, places = np.unique(personas, return_inverse=True)
         rows, _ = self._table.rows(keys.tolist())
-        self._enter(keys, rows)
         open_: Bools = (self._table.stamps(rows) < offset)[places]
         least = counters == FIRST_REVENUE
         for chosen, put in ((open_ & ~least, self._table.add), (open_ & least, self._table.lower)):
             put(rows[places[chosen]], counters[chosen], amounts[chosen])
         self._table.stamp(rows, offset)
 
-    def _enter(self, keys: Ints, rows: Ints) -> None:
-        self._row = grown(self._row, len(self._personas))
-        self._row[keys] = rows + 1
-
     def of(self, personas: Ints) -> Ints:
         """Return the counters of personas and, last, the time of their first revenue (ms, 0 where there is none).
 
         Shape (personas, counters + 1).
         """
-        self._row = grown(self._row, len(self._personas))
-        rows = self._row[personas] - 1
-        found: Ints = np.where((rows == _NO_ROW)[:, np.newaxis], 0, self._table.values[rows])
+        rows = self._table.find(personas.tolist())
+        found: Ints = np.where((rows == NO_ROW)[:, np.newaxis], 0, self._table.values[rows])
         return found
 
     def take_changed(self) -> Iterator[tuple[str, bytes]]:
@@ -56,4 +46,4 @@ class LifetimeTable:
     def load(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Take over restored rows."""
         keys = self._personas.of(persona for persona, _ in items)
-        self._enter(keys, self._table.load(keys.tolist(), [value for _, value in items]))
+        self._table.load(keys.tolist(), [value for _, value in items])

@@ -74,8 +74,12 @@ class PaneTable:
     def take_changed(self) -> Iterator[tuple[str, bytes]]:
         """Yield the state key and the value of each block that changed since the last call."""
         changed = np.array(self._table.keys_of(self._table.take_changed()), dtype=np.int64)
-        blocks = np.unique((changed & ~_PANE_MASK) | (changed & _PANE_MASK) // self._block_panes)
+        blocks = self._blocks_of(changed)
         return zip(map(self._text, blocks.tolist()), self._encoded(blocks), strict=True)
+
+    def _blocks_of(self, keys: Ints) -> Ints:
+        """Return the distinct blocks, by persona number and block, that panes lie in."""
+        return np.unique((keys & ~_PANE_MASK) | (keys & _PANE_MASK) // self._block_panes)
 
     def _text(self, block: int) -> str:
         return PaneKey(block & _PANE_MASK, self._personas.name(block >> _PANE_BITS)).text()
@@ -110,5 +114,4 @@ class PaneTable:
         rows = np.concatenate([_NONE, *(part for number in old for part in self._rows_of.pop(number))])
         keys = np.array(self._table.keys_of(rows), dtype=np.int64)
         self._table.delete(rows)
-        blocks = np.unique((keys & ~_PANE_MASK) | (keys & _PANE_MASK) // self._block_panes)
-        return [self._text(block) for block in blocks.tolist()]
+        return [self._text(block) for block in self._blocks_of(keys).tolist()]

@@ -8,28 +8,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from sinks.postgres.kpi_report import SPAN_COUNTS
 from sinks.postgres.queries import Found
 from sinks.postgres.ratios import dollars_each, percent, ratio
 
-_COUNTS = (
-    "views",
-    "likes",
-    "replies",
-    "reposts",
-    "quotes",
-    "shares",
-    "clicks",
-    "follows",
-    "account_growth",
-    "posts",
-    "engagements",
-    "cost_micros",
-    "unpriced_calls",
-    "revenue_micros",
-    "one_off_revenue_micros",
-    "recurring_revenue_micros",
-    "simulated_events",
-)
+_COUNTS = (*SPAN_COUNTS, "simulated_events")
 
 
 def day_object(row: Found) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from sinks.postgres.queries import Found
 from sinks.postgres.ratios import dollars_each, percent, ratio, shown_value
 
-COUNTS = (
+SPAN_COUNTS = (
     "views",
     "likes",
     "replies",
@@ -28,9 +28,10 @@ COUNTS = (
     "revenue_micros",
     "one_off_revenue_micros",
     "recurring_revenue_micros",
-    "late_events",
-    "viral_posts",
 )
+"""Counts of any span of time, a window or a day."""
+
+COUNTS = (*SPAN_COUNTS, "late_events", "viral_posts")
 
 
 def kpi_object(row: Found) -> dict[str, Any]:
