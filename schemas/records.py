@@ -14,6 +14,9 @@ class Record:
     schema_name: ClassVar[str]
 
 
+Deadline = Literal["now", "tomorrow"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaRequest(Record):
     """Ask a persona for drafts about a brief."""
@@ -27,6 +30,23 @@ class PersonaRequest(Record):
     brief: str
     language: str | None = None
     draft_count: int = 1
+    trend: str | None = None
+    deadline: Deadline = "now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationStep(Record):
+    """One node of the generation graph as it ran for a draft."""
+
+    schema_name: ClassVar[str] = "GenerationStep"
+
+    name: str
+    outcome: str
+    model: str | None = None
+    latency_ms: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +71,10 @@ class DraftGenerated(Record):
     completion_tokens: int
     cost_micros: int | None = None
     latency_ms: int
+    call_to_action: str | None = None
+    revisions: int = 0
+    guard_reasons: tuple[str, ...] = ()
+    steps: tuple[GenerationStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +213,65 @@ class CostEvent(Record):
     reasoning_tokens: int = 0
     cost_micros: int | None = None
     latency_ms: int = 0
+
+
+SavingMeasure = Literal["tier", "cache", "template", "burst", "batch", "provider_cache"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSaving(Record):
+    """What one measure spared in one step, against the same step without it."""
+
+    schema_name: ClassVar[str] = "CostSaving"
+
+    event_id: str
+    occurred_at: datetime
+    persona_id: str
+    causation_id: str | None = None
+    request_id: str | None = None
+    step: str
+    measure: SavingMeasure
+    model: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    saved_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendTotal(Record):
+    """What a persona has spent on a UTC day, as booked on one partition of cost.events."""
+
+    schema_name: ClassVar[str] = "SpendTotal"
+
+    event_id: str
+    occurred_at: datetime
+    total_id: str
+    persona_id: str
+    day: datetime
+    source_partition: int
+    hour_micros: tuple[int, ...]
+    unpriced_calls: int = 0
+
+
+BudgetAlertKind = Literal["warn", "downgrade", "pause", "resume", "spike"]
+BudgetPeriod = Literal["hour", "day"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetAlert(Record):
+    """Spending reached a level of its budget, or rose out of line."""
+
+    schema_name: ClassVar[str] = "BudgetAlert"
+
+    event_id: str
+    occurred_at: datetime
+    persona_id: str
+    causation_id: str | None = None
+    kind: BudgetAlertKind
+    period: BudgetPeriod
+    period_start: datetime
+    spent_micros: int
+    limit_micros: int | None = None
 
 
 RevenueKind = Literal[

@@ -57,6 +57,26 @@ RULES: dict[str, tuple[Rule, ...]] = {
         AtMost("cost_micros", MAX_AMOUNT),
         AtLeast("latency_ms", 0),
     ),
+    records.CostSaving.schema_name: (
+        *_OF_PERSONA,
+        AtLeast("prompt_tokens", 0),
+        AtLeast("completion_tokens", 0),
+        AtMost("saved_micros", MAX_AMOUNT),  # a measure that cost more than it spared has a negative saving
+    ),
+    records.SpendTotal.schema_name: (
+        *_EVENT,
+        NotBlank("total_id"),
+        NotBlank("persona_id"),
+        SinceEpoch("day"),
+        AtLeast("source_partition", 0),
+        AtLeast("unpriced_calls", 0),
+    ),
+    records.BudgetAlert.schema_name: (
+        *_OF_PERSONA,
+        SinceEpoch("period_start"),
+        AtLeast("spent_micros", 0),
+        AtLeast("limit_micros", 0),
+    ),
     records.RevenueEvent.schema_name: (
         *_OF_PERSONA,
         AtLeast("amount_micros", 0),
