@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -99,6 +100,7 @@ class CheckpointedLoop:
 
     async def receive(self, part: Slice, generation: int) -> None:
         """Fold a slice, and take a checkpoint when one is due. Slices of an earlier generation are void."""
+        await self.stage.room()
         async with self._lock:
             await self._interruptible(self._receive(part, generation))
 
@@ -159,7 +161,7 @@ class CheckpointedLoop:
         assert self._duplicates is not None
         await self._duplicates.warm_up(part.source, part.first_offset)
 
-    def _set_aside(self, part: Slice, refused: list[Rejection]) -> None:
+    def _set_aside(self, part: Slice, refused: Sequence[Rejection]) -> None:
         if not refused:
             return
         faults = {rejection.offset: rejection.fault for rejection in refused}
@@ -184,7 +186,15 @@ class CheckpointedLoop:
     def _due(self) -> bool:
         if self._tainted:  # effects are missing: a checkpoint would acknowledge what they were made of
             return False
-        return bool(self._folded or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
+        return (self._any_done() or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
+
+    def _any_done(self) -> bool:
+        """Tell whether a checkpoint could acknowledge anything."""
+        return any(part.first_offset < self._open_from(part.source) for part in self._folded)
+
+    def _open_from(self, source: TopicPartition) -> float:
+        unfinished = self.stage.unfinished(source)
+        return math.inf if unfinished is None else unfinished
 
     async def _tick(self) -> None:
         await self._restore(self._owned - self._restored)
@@ -196,19 +206,31 @@ class CheckpointedLoop:
         available = self.breaker.until_available
         self._tainted = True  # until all is durable: what a broken-off flush took from the stage is gone from memory
         effects: Effects = await available(self.stage.flush)
+        done, rest = self._by_progress()
+        self._set_aside_late(effects.rejections)
         appended = await available(lambda: self._append_state(effects))
         letters, outputs = self._letters, effects.outputs
         if outputs or letters:
             await available(lambda: self._appender.append_all([*outputs, *letters]))
         if self._state is not None:
             self._state.store(appended)
-        for part in self._folded:
+        for part in done:
             self._acknowledger.acknowledge(part)
-        self._folded, self._letters = [], []
+        self._folded, self._letters = rest, []
         self._tainted = False
         await self._acknowledger.commit()
         self._clock.finished(started, self._monotonic())
         self.progress_at = self._monotonic()
+
+    def _by_progress(self) -> tuple[list[Slice], list[Slice]]:
+        """Return what of the folded slices is done, in the order of each partition, and what is still worked on."""
+        parts = [part.split(self._open_from(part.source)) for part in self._folded]
+        return [done for done, _ in parts if done is not None], [rest for _, rest in parts if rest is not None]
+
+    def _set_aside_late(self, rejections: Mapping[TopicPartition, Sequence[Rejection]]) -> None:
+        for part in self._folded:
+            refused = rejections.get(part.source, ())
+            self._set_aside(part, [each for each in refused if part.first_offset <= each.offset <= part.last_offset])
 
     async def _append_state(self, effects: Effects) -> list[Appended]:
         if not effects.state:
@@ -257,16 +279,17 @@ class CheckpointedLoop:
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         """Take over the assignment of a generation of the group, before any slice of it comes.
 
-        State of a partition we had is kept only when this generation follows ours at once, so that nobody else can have
-        had it in between, and everything folded is durable.
+        State of a partition we had, and the work on its records, is kept only when this generation follows ours at once,
+        so that nobody else can have had it in between, and no checkpoint was broken off.
         """
         async with self._lock:
-            clean = not self._tainted and not self._folded and generation == self._generation + 1
+            clean = not self._tainted and generation == self._generation + 1
             kept = self._restored & owned if clean else set()
             for source in sorted(self._restored - kept):
                 await self._drop(source)
-            if not kept:
-                self._folded, self._letters, self._tainted = [], [], False
+            # the transport has forgotten the bytes of what is still worked on: they must not be given back again
+            self._folded = [replace(part, size_bytes=0) for part in self._folded if part.source in kept]
+            self._letters, self._tainted = [], False
             self._owned, self._generation = owned, generation
 
     async def _drop(self, source: TopicPartition) -> None:

@@ -57,6 +57,14 @@ class Slice:
         rest = [record for record in self.records if record.offset > offset]
         return replace(self, records=rest, size_bytes=weigh(rest)) if rest else None
 
+    def split(self, offset: int) -> tuple[Slice | None, Slice | None]:
+        """Return the part before `offset` and the part from it on; None where nothing is there."""
+        rest = self.beyond(offset - 1)
+        if rest is None or rest is self:
+            return (self, None) if rest is None else (None, self)
+        done = [record for record in self.records if record.offset < offset]
+        return replace(self, records=done, size_bytes=self.size_bytes - rest.size_bytes), rest
+
 
 def offsets_of(records: Sequence[FetchedRecord]) -> NDArray[np.int64]:
     """Return the offsets of records of one partition in order, shape (records,)."""

@@ -51,10 +51,14 @@ class OutputColumns:
 
 @dataclass(slots=True)
 class Effects:
-    """What a checkpoint makes durable: state first, then outputs, both acknowledged before any offset is committed."""
+    """What a checkpoint makes durable: state first, then outputs, both acknowledged before any offset is committed.
+
+    `rejections` are those of records whose work ended after `add` had returned.
+    """
 
     state: list[StateChange] = field(default_factory=list)
     outputs: list[Output | OutputColumns] = field(default_factory=list)
+    rejections: dict[TopicPartition, list[Rejection]] = field(default_factory=dict)
 
 
 class Stage(ABC):
@@ -69,6 +73,9 @@ class Stage(ABC):
     - `flush` returns the effects of all batches added since the last flush, or makes them durable itself (a sink in
       its own database) before it returns. `Unavailable` from flush means: nothing is lost, call again.
     - A batch may come again after a crash or a rebalance: state is stamped with offsets, or effects are keyed by id.
+    - A stage whose work takes long goes on with it after `add` has returned: `room` holds back the next slice,
+      `unfinished` says up to where a partition is done, and `idle_flush_due` that something new can be made durable.
+      Only what lies before the oldest unfinished record is acknowledged, so commits stay in order.
     """
 
     name: ClassVar[str]
@@ -82,6 +89,9 @@ class Stage(ABC):
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:  # noqa: B027
         """Take over a partition with the state that its last owner made durable (empty where there is none)."""
 
+    async def room(self) -> None:  # noqa: B027 - optional hook
+        """Wait until the stage takes another batch; called before each, while checkpoints go on."""
+
     @abstractmethod
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         """Fold a batch into memory; return the records that can't be processed."""
@@ -92,6 +102,14 @@ class Stage(ABC):
 
     async def drop(self, source: TopicPartition) -> None:  # noqa: B027 - optional hook
         """Forget a partition: its state and what was folded since the last flush; another worker has it now."""
+
+    def unfinished(self, source: TopicPartition) -> int | None:
+        """Return the offset of the oldest record of a partition that is still worked on; None where all are done.
+
+        Asked at once after `flush`: what lies before it must be in the effects of this flush or an earlier one.
+        """
+        del source
+        return None
 
     def idle_flush_due(self) -> bool:
         """Tell whether a flush is due although no batch came (windows slide with time)."""

@@ -1,0 +1,189 @@
+"""Work that goes on after a slice was folded: commits stay behind the oldest unfinished record, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.records import DeadLetter, PersonaRequest
+from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.stage import Effects, Output, Rejection, Stage
+from streams.errors import RecordFault
+from tests.loop_in_memory import AT, SOURCE, TOPIC, StageWorker, Surroundings, event
+
+OTHER = TopicPartition(TOPIC.name, 1)
+
+
+class LongWork(Stage):
+    """Take records, and finish each when the test says so."""
+
+    name = "long-work"
+    topics = (TOPIC.name,)
+
+    def __init__(self) -> None:
+        self.open: dict[TopicPartition, set[int]] = {}
+        self.finished: list[tuple[TopicPartition, int]] = []
+        self.refused: list[tuple[TopicPartition, int]] = []
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def room(self) -> None:
+        await self.free.wait()
+
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        assert isinstance(batch, ColumnBatch)
+        self.open.setdefault(batch.source, set()).update(batch.frame["offset"].to_list())
+        return ()
+
+    def finish(self, source: TopicPartition, offset: int, *, refuse: bool = False) -> None:
+        self.open[source].remove(offset)
+        (self.refused if refuse else self.finished).append((source, offset))
+
+    def unfinished(self, source: TopicPartition) -> int | None:
+        return min(self.open.get(source, ()), default=None)
+
+    def idle_flush_due(self) -> bool:
+        return bool(self.finished or self.refused)
+
+    async def flush(self) -> Effects:
+        effects = Effects()
+        for source, offset in self.finished:
+            done = PersonaRequest(
+                event_id=f"{source.partition}/{offset}", occurred_at=AT, persona_id="ada", brief="done"
+            )
+            effects.outputs.append(Output("persona.requests", done))
+        for source, offset in self.refused:
+            effects.rejections.setdefault(source, []).append(Rejection(offset, RecordFault("came to nothing")))
+        self.finished, self.refused = [], []
+        return effects
+
+    async def drop(self, source: TopicPartition) -> None:
+        self.open.pop(source, None)
+        self.finished = [each for each in self.finished if each[0] != source]
+        self.refused = [each for each in self.refused if each[0] != source]
+
+
+async def working(surroundings: Surroundings, records: int, *owned: TopicPartition) -> tuple[StageWorker, LongWork]:
+    stage = LongWork()
+    worker = StageWorker(surroundings, stage)
+    for source in owned or (SOURCE,):
+        for number in range(records):
+            surroundings.produce(event("ada", number + 1), source)
+    await worker.join(1, *(owned or (SOURCE,)))
+    for source in owned or (SOURCE,):
+        await worker.deliver(records, source)
+    return worker, stage
+
+
+def done(surroundings: Surroundings) -> set[str]:
+    return {each.record.event_id for each in surroundings.outputs if isinstance(each.record, PersonaRequest)}
+
+
+async def test_what_finishes_behind_an_unfinished_record_is_told_at_once_and_committed_with_it() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 4)
+    stage.finish(SOURCE, 1)
+    stage.finish(SOURCE, 3)
+    await worker.checkpoint()
+    assert done(surroundings) == {"0/1", "0/3"}
+    assert surroundings.committed.get(SOURCE, 0) == 0
+    stage.finish(SOURCE, 0)
+    await worker.checkpoint()
+    assert surroundings.committed[SOURCE] == 2
+    stage.finish(SOURCE, 2)
+    await worker.checkpoint()
+    assert surroundings.committed[SOURCE] == 4
+    assert worker.transport.in_flight_bytes == 0
+
+
+async def test_no_checkpoint_is_taken_while_nothing_has_finished() -> None:
+    surroundings = Surroundings()
+    worker, _ = await working(surroundings, 2)
+    surroundings.journal.clear()
+    await worker.checkpoint()
+    assert surroundings.journal == []
+
+
+async def test_a_record_refused_long_after_its_slice_becomes_a_dead_letter_with_its_bytes() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 3)
+    stage.finish(SOURCE, 0)
+    await worker.checkpoint()
+    stage.finish(SOURCE, 2, refuse=True)
+    stage.finish(SOURCE, 1)
+    await worker.checkpoint()
+    (letter,) = [each.record for each in surroundings.outputs if isinstance(each.record, DeadLetter)]
+    assert (letter.source_offset, letter.value) == (2, surroundings.log[SOURCE][2].value)
+    assert surroundings.committed[SOURCE] == 3
+
+
+async def test_a_partition_that_stays_through_a_rebalance_goes_on_with_its_work() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 3, SOURCE, OTHER)
+    stage.finish(SOURCE, 0)
+    await worker.join(2, SOURCE)
+    assert stage.open == {SOURCE: {1, 2}}
+    await worker.deliver(10)  # what was read again after the rebalance
+    assert stage.open == {SOURCE: {1, 2}}
+    stage.finish(SOURCE, 1)
+    stage.finish(SOURCE, 2)
+    await worker.checkpoint()
+    assert surroundings.committed[SOURCE] == 3
+    assert done(surroundings) == {"0/0", "0/1", "0/2"}
+
+
+async def test_a_full_stage_holds_back_the_next_slice_and_not_the_checkpoint() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 2)
+    surroundings.produce(event("ada", 9))
+    stage.free.clear()
+    held_back = asyncio.create_task(worker.deliver())
+    stage.finish(SOURCE, 0)
+    await worker.checkpoint()
+    assert surroundings.committed[SOURCE] == 1
+    assert stage.open == {SOURCE: {1}}
+    stage.free.set()
+    assert await held_back
+    assert stage.open == {SOURCE: {1, 2}}
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), records=st.integers(1, 12))
+def test_any_order_of_finishing_and_any_crash_loses_nothing(data: st.DataObject, records: int) -> None:
+    asyncio.run(_lives(data, records))
+
+
+async def _lives(data: st.DataObject, records: int) -> None:
+    surroundings = Surroundings()
+    for number in range(records):
+        surroundings.produce(event("ada", number + 1), hole=data.draw(st.integers(0, 2)))
+    offsets = {record.offset for record in surroundings.log[SOURCE]}
+    for generation in range(1, data.draw(st.integers(1, 3)) + 1):
+        stage = LongWork()
+        worker = StageWorker(surroundings, stage)
+        await worker.join(generation, SOURCE)
+        for _ in range(data.draw(st.integers(1, 8))):
+            await _step(data, worker, stage)
+            committed = surroundings.committed.get(SOURCE, 0)
+            told = done(surroundings)
+            assert all(f"0/{offset}" in told for offset in offsets if offset < committed)
+    while await worker.deliver(3):
+        pass
+    for offset in sorted(stage.open.get(SOURCE, ())):
+        stage.finish(SOURCE, offset)
+    await worker.checkpoint()
+    assert done(surroundings) == {f"0/{offset}" for offset in offsets}
+    assert surroundings.committed[SOURCE] == max(offsets) + 1
+
+
+async def _step(data: st.DataObject, worker: StageWorker, stage: LongWork) -> None:
+    match data.draw(st.sampled_from(["deliver", "finish", "finish", "checkpoint"])):
+        case "deliver":
+            await worker.deliver(data.draw(st.integers(1, 4)))
+        case "finish" if stage.open.get(SOURCE):
+            stage.finish(SOURCE, data.draw(st.sampled_from(sorted(stage.open[SOURCE]))))
+        case _:
+            await worker.checkpoint()
