@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -192,9 +192,9 @@ class CheckpointedLoop:
         """Tell whether a checkpoint could acknowledge anything."""
         return any(part.first_offset < self._open_from(part.source) for part in self._folded)
 
-    def _open_from(self, source: TopicPartition) -> float:
+    def _open_from(self, source: TopicPartition) -> int:
         unfinished = self.stage.unfinished(source)
-        return math.inf if unfinished is None else unfinished
+        return sys.maxsize if unfinished is None else unfinished
 
     async def _tick(self) -> None:
         await self._restore(self._owned - self._restored)
@@ -279,8 +279,8 @@ class CheckpointedLoop:
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         """Take over the assignment of a generation of the group, before any slice of it comes.
 
-        State of a partition we had, and the work on its records, is kept only when this generation follows ours at once,
-        so that nobody else can have had it in between, and no checkpoint was broken off.
+        State of a partition we had, and the work on its records, is kept only when this generation follows ours at
+        once, so that nobody else can have had it in between, and no checkpoint was broken off.
         """
         async with self._lock:
             clean = not self._tainted and generation == self._generation + 1

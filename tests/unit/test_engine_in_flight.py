@@ -24,7 +24,7 @@ class LongWork(Stage):
     topics = (TOPIC.name,)
 
     def __init__(self) -> None:
-        self.open: dict[TopicPartition, set[int]] = {}
+        self.under_way: dict[TopicPartition, set[int]] = {}
         self.finished: list[tuple[TopicPartition, int]] = []
         self.refused: list[tuple[TopicPartition, int]] = []
         self.free = asyncio.Event()
@@ -35,15 +35,15 @@ class LongWork(Stage):
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, ColumnBatch)
-        self.open.setdefault(batch.source, set()).update(batch.frame["offset"].to_list())
+        self.under_way.setdefault(batch.source, set()).update(batch.frame["offset"].to_list())
         return ()
 
     def finish(self, source: TopicPartition, offset: int, *, refuse: bool = False) -> None:
-        self.open[source].remove(offset)
+        self.under_way[source].remove(offset)
         (self.refused if refuse else self.finished).append((source, offset))
 
     def unfinished(self, source: TopicPartition) -> int | None:
-        return min(self.open.get(source, ()), default=None)
+        return min(self.under_way.get(source, ()), default=None)
 
     def idle_flush_due(self) -> bool:
         return bool(self.finished or self.refused)
@@ -61,7 +61,7 @@ class LongWork(Stage):
         return effects
 
     async def drop(self, source: TopicPartition) -> None:
-        self.open.pop(source, None)
+        self.under_way.pop(source, None)
         self.finished = [each for each in self.finished if each[0] != source]
         self.refused = [each for each in self.refused if each[0] != source]
 
@@ -125,9 +125,9 @@ async def test_a_partition_that_stays_through_a_rebalance_goes_on_with_its_work(
     worker, stage = await working(surroundings, 3, SOURCE, OTHER)
     stage.finish(SOURCE, 0)
     await worker.join(2, SOURCE)
-    assert stage.open == {SOURCE: {1, 2}}
+    assert stage.under_way == {SOURCE: {1, 2}}
     await worker.deliver(10)  # what was read again after the rebalance
-    assert stage.open == {SOURCE: {1, 2}}
+    assert stage.under_way == {SOURCE: {1, 2}}
     stage.finish(SOURCE, 1)
     stage.finish(SOURCE, 2)
     await worker.checkpoint()
@@ -144,10 +144,10 @@ async def test_a_full_stage_holds_back_the_next_slice_and_not_the_checkpoint() -
     stage.finish(SOURCE, 0)
     await worker.checkpoint()
     assert surroundings.committed[SOURCE] == 1
-    assert stage.open == {SOURCE: {1}}
+    assert stage.under_way == {SOURCE: {1}}
     stage.free.set()
     assert await held_back
-    assert stage.open == {SOURCE: {1, 2}}
+    assert stage.under_way == {SOURCE: {1, 2}}
 
 
 @settings(max_examples=150, deadline=None)
@@ -172,7 +172,7 @@ async def _lives(data: st.DataObject, records: int) -> None:
             assert all(f"0/{offset}" in told for offset in offsets if offset < committed)
     while await worker.deliver(3):
         pass
-    for offset in sorted(stage.open.get(SOURCE, ())):
+    for offset in sorted(stage.under_way.get(SOURCE, ())):
         stage.finish(SOURCE, offset)
     await worker.checkpoint()
     assert done(surroundings) == {f"0/{offset}" for offset in offsets}
@@ -183,7 +183,7 @@ async def _step(data: st.DataObject, worker: StageWorker, stage: LongWork) -> No
     match data.draw(st.sampled_from(["deliver", "finish", "finish", "checkpoint"])):
         case "deliver":
             await worker.deliver(data.draw(st.integers(1, 4)))
-        case "finish" if stage.open.get(SOURCE):
-            stage.finish(SOURCE, data.draw(st.sampled_from(sorted(stage.open[SOURCE]))))
+        case "finish" if stage.under_way.get(SOURCE):
+            stage.finish(SOURCE, data.draw(st.sampled_from(sorted(stage.under_way[SOURCE]))))
         case _:
             await worker.checkpoint()
