@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -101,6 +102,42 @@ class Settings(BaseSettings):
     )
     hook_model: str = Field("gpt-4.1", description="Model for hooks, where a provider is configured.")
     body_model: str = Field("gpt-4.1-mini", description="Model for bodies, where a provider is configured.")
+    price_file: Path | None = Field(
+        None, description="Prices of models (YAML); empty: those that come with the program."
+    )
+    daily_budget_dollars: Decimal | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        decimal_places=6,
+        description="Model calls of all personas in a UTC day; empty: no limit.",
+    )
+    hourly_budget_dollars: Decimal | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        decimal_places=6,
+        description="Model calls of all personas in an hour; empty: no limit.",
+    )
+    budget_warn: Decimal = Field(
+        Decimal("0.80"), gt=0, le=1, decimal_places=6, description="Share of a budget from which its spending is told."
+    )
+    budget_downgrade: Decimal = Field(
+        Decimal("0.85"), gt=0, le=1, decimal_places=6, description="Share from which cheaper models are taken."
+    )
+    budget_pause: Decimal = Field(
+        Decimal("0.95"),
+        gt=0,
+        le=1,
+        decimal_places=6,
+        description="Share from which generation pauses till the period ends.",
+    )
+    spike_factor: int = Field(
+        3, ge=2, le=1_000, description="Multiple of the trailing hourly mean that is told as a spike."
+    )
+    spike_least_dollars: Decimal = Field(
+        Decimal("1.00"), ge=0, le=1_000_000, decimal_places=6, description="Least spend of an hour that can be a spike."
+    )
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
     quality_threshold: float = Field(0.72, ge=0, le=1, description="Least quality score that passes.")
@@ -114,6 +151,15 @@ class Settings(BaseSettings):
         replicas = info.data.get("replication_factor")
         if value is not None and replicas is not None and value > replicas:
             raise ValueError(f"must not be above THREADS_REPLICATION_FACTOR, which is {replicas}")
+        return value
+
+    @field_validator("budget_downgrade", "budget_pause")
+    @classmethod
+    def _levels_rise(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        below = "budget_warn" if info.field_name == "budget_downgrade" else "budget_downgrade"
+        least = info.data.get(below)
+        if least is not None and value <= least:
+            raise ValueError(f"must be above {PREFIX}{below.upper()}, which is {least}")
         return value
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from agents.costs.prices import PriceList
 from agents.llm.reply import Usage
 
 TOKENS_PER_PRICE = 1_000_000
 
 
-def cost_micros(usage: Usage, model: str, prices: PriceList) -> int | None:
-    """Return what a call cost, in whole micro-dollars; None when the model has no known price.
+def cost_micros(usage: Usage, model: str, prices: PriceList, *, on: date, batch: bool = False) -> int | None:
+    """Return what a call on a day (UTC) cost, in whole micro-dollars; None when the model has no known price then.
 
     Cached tokens are a part of the prompt tokens and cost their own price, reasoning tokens are a part of the
-    completion tokens and cost the same as these. The sum is formed exactly and rounded once, half up.
+    completion tokens and cost the same as these. `batch` takes the prices of the Batch API. The sum is formed exactly
+    and rounded once, half up.
     """
-    price = prices.price_of(model)
+    price = prices.price_of(model, on)
     if price is None:
         return None
     cached = min(usage.cached_tokens, usage.prompt_tokens)
-    exact = (
-        (usage.prompt_tokens - cached) * price.input_micros
-        + cached * price.cached_micros
-        + usage.completion_tokens * price.output_micros
+    sent, known, received = (
+        (price.batch_input_micros, price.batch_cached_micros, price.batch_output_micros)
+        if batch
+        else (price.input_micros, price.cached_micros, price.output_micros)
     )
+    exact = (usage.prompt_tokens - cached) * sent + cached * known + usage.completion_tokens * received
     return (2 * exact + TOKENS_PER_PRICE) // (2 * TOKENS_PER_PRICE)
 
 

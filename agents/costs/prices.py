@@ -1,79 +1,62 @@
-"""Prices of models, read from a dated file."""
+"""Prices of models, each from a day on, and the days on which models are shut down."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from streams.errors import SettingsError
-
-PRICE_FILE = Path(__file__).with_name("prices.yaml")
-MICROS_PER_DOLLAR = 1_000_000
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """Price of a model in micro-dollars per 1,000,000 tokens."""
+    """Price of a model in micro-dollars per 1,000,000 tokens; `since` None: as far back as is known."""
 
     input_micros: int
     cached_micros: int
     output_micros: int
+    batch_input_micros: int
+    batch_cached_micros: int
+    batch_output_micros: int
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """What the price file says of a model: its prices, oldest first, and the day it is shut down."""
+
+    prices: tuple[ModelPrice, ...]
+    shutdown: date | None = None
+
+    def price_on(self, on: date) -> ModelPrice | None:
+        """Return the price in force on a day; None before the first."""
+        in_force = [price for price in self.prices if price.since is None or price.since <= on]
+        return in_force[-1] if in_force else None
 
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """The prices known on a day."""
+    """The models of a price file. `as_of` is the day on which it was checked, `source` against what."""
 
     as_of: date
     source: str
-    models: dict[str, ModelPrice]
+    models: Mapping[str, ModelEntry] = field(default_factory=dict)
 
-    def price_of(self, model: str) -> ModelPrice | None:
-        """Return the price of a model as a provider reports it; None when it is unknown.
+    def entry_of(self, model: str) -> ModelEntry | None:
+        """Return what is known of a model as a provider reports it; None when nothing is.
 
-        A dated snapshot (`gpt-4.1-2025-04-14`) that is not listed itself costs what its family (`gpt-4.1`) costs.
+        A dated snapshot (`gpt-4.1-2025-04-14`) that is not listed itself is taken for its family (`gpt-4.1`).
         """
         return self.models.get(model) or self.models.get(_SNAPSHOT.sub("", model))
 
+    def price_of(self, model: str, on: date) -> ModelPrice | None:
+        """Return the price of a model on a day, UTC; None when it is unknown."""
+        entry = self.entry_of(model)
+        return None if entry is None else entry.price_on(on)
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    input: Decimal = Field(ge=0, decimal_places=6)
-    cached: Decimal | None = Field(None, ge=0, decimal_places=6)
-    output: Decimal = Field(ge=0, decimal_places=6)
-
-    def price(self) -> ModelPrice:
-        cached = self.input if self.cached is None else self.cached
-        return ModelPrice(*(int(dollars * MICROS_PER_DOLLAR) for dollars in (self.input, cached, self.output)))
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    as_of: date
-    source: str
-    models: dict[str, _Entry]
-
-
-def read_prices(path: Path = PRICE_FILE) -> PriceList:
-    """Read a price file.
-
-    Raises:
-        SettingsError: the file is not readable as prices; every problem is listed.
-    """
-    try:
-        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"price file {path.name} can't be read: {error}") from error
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
-        raise SettingsError(f"price file {path.name} is not usable:\n  " + "\n  ".join(problems)) from error
-    return PriceList(content.as_of, content.source, {name: entry.price() for name, entry in content.models.items()})
+    def shutdown_of(self, model: str) -> date | None:
+        """Return the day from which the provider no longer answers for a model; None when none is known."""
+        entry = self.entry_of(model)
+        return None if entry is None else entry.shutdown

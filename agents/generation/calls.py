@@ -77,6 +77,6 @@ def cost_event(call: Call, assignment: Assignment, prices: PriceList) -> CostEve
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        cost_micros=cost_micros(usage, call.reply.model, prices),
+        cost_micros=cost_micros(usage, call.reply.model, prices, on=call.occurred_at.date()),
         latency_ms=call.reply.latency_ms,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.costs.prices import read_prices
+from agents.costs.price_file import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
@@ -21,7 +21,7 @@ def build(settings: Settings) -> Sequence[Stage]:
     """Make the three stages; generate and score share one directory of personas."""
     directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
     return (
-        GenerateStage(settings, directory, read_prices()),
+        GenerateStage(settings, directory, read_prices(settings.price_file)),
         ScoreStage(directory, threshold=settings.quality_threshold),
         DeduplicateStage(similarity_limit=settings.duplicate_similarity),
     )

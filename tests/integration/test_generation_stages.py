@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.costs.prices import read_prices
+from agents.costs.price_file import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.generation.stage import GenerateStage
 from agents.scoring.stage import ScoreStage
