@@ -1,4 +1,4 @@
-"""What model calls cost: a dated price file as data, and integer arithmetic in micro-dollars.
+"""What model calls cost and may cost: prices by date as data, budgets and alerts as pure integer arithmetic.
 
-Not here: who spends (agents/generation) and how spending adds up (agents/kpis). Start with prices.py.
+Not here: who spends (agents/generation), how spending adds up and is watched (agents/spend). Start with prices.py.
 """

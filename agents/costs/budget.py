@@ -1,0 +1,152 @@
+"""Budgets: how much of a limit is spent, and what that means. Pure, in integers; the clock is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from schemas.records import BudgetPeriod
+from streams.settings import Settings
+
+EVERYONE = "*"
+"""Stands for the persona where the spending of all is meant."""
+
+WHOLE = 1_000_000  # shares are millionths
+MICROS_PER_DOLLAR = 1_000_000
+LENGTH: dict[BudgetPeriod, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+
+Level = Literal["warn", "downgrade", "pause"]
+LevelKind = Literal["free", "warn", "downgrade", "pause"]
+KINDS: tuple[LevelKind, ...] = ("free", "warn", "downgrade", "pause")  # the later, the worse
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPolicy:
+    """Shares of a limit from which each level holds, in millionths and rising, and what makes an hour a spike."""
+
+    warn: int = 800_000
+    downgrade: int = 850_000
+    pause: int = 950_000
+    spike_factor: int = 3
+    spike_least_micros: int = MICROS_PER_DOLLAR
+
+    @classmethod
+    def of(cls, settings: Settings) -> BudgetPolicy:
+        return cls(
+            int(settings.budget_warn * WHOLE),
+            int(settings.budget_downgrade * WHOLE),
+            int(settings.budget_pause * WHOLE),
+            settings.spike_factor,
+            int(settings.spike_least_dollars * MICROS_PER_DOLLAR),
+        )
+
+    def share(self, level: Level) -> int:
+        """Return the share of a level, in millionths."""
+        shares: dict[Level, int] = {"warn": self.warn, "downgrade": self.downgrade, "pause": self.pause}
+        return shares[level]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent in an hour and in a day, micro-dollars; None is no limit."""
+
+    hour_micros: int | None = None
+    day_micros: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits of all personas together."""
+        return cls(_micros(settings.hourly_budget_dollars), _micros(settings.daily_budget_dollars))
+
+    def of_period(self, kind: BudgetPeriod) -> int | None:
+        return self.hour_micros if kind == "hour" else self.day_micros
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A clock hour or a day, UTC."""
+
+    start: datetime
+    kind: BudgetPeriod
+
+    @property
+    def end(self) -> datetime:
+        return self.start + LENGTH[self.kind]
+
+    def __str__(self) -> str:
+        return f"the hour from {self.start:%H:%M} UTC" if self.kind == "hour" else f"the day {self.start:%Y-%m-%d} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """What a persona, or EVERYONE, has spent of a limit in a period, micro-dollars."""
+
+    persona_id: str
+    period: Period
+    spent_micros: int
+    limit_micros: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLevel:
+    """What spending allows: `until` is when it allows more again, None when it is free; `reason` says why, in words."""
+
+    kind: LevelKind
+    until: datetime | None
+    reason: str
+
+
+FREE = BudgetLevel("free", None, "no budget is near its limit")
+
+
+def periods_at(now: datetime) -> tuple[Period, Period]:
+    """Return the hour and the day that a moment in UTC is in."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return Period(hour, "hour"), Period(hour.replace(hour=0), "day")
+
+
+def levels_reached(spent_micros: int, limit_micros: int | None, policy: BudgetPolicy) -> tuple[Level, ...]:
+    """Return the levels whose share of the limit is spent, the mildest first; a limit of 0 reaches all."""
+    if limit_micros is None:
+        return ()
+    levels: tuple[Level, ...] = ("warn", "downgrade", "pause")
+    return tuple(level for level in levels if spent_micros * WHOLE >= limit_micros * policy.share(level))
+
+
+def kind_of(use: BudgetUse, policy: BudgetPolicy) -> LevelKind:
+    """Return the worst level that a budget has reached."""
+    return (*KINDS[:1], *levels_reached(use.spent_micros, use.limit_micros, policy))[-1]
+
+
+def worst_level(uses: Iterable[BudgetUse], policy: BudgetPolicy) -> BudgetLevel:
+    """Return the worst level of several budgets; of equals the one whose period ends last."""
+    kinds = [(KINDS.index(kind_of(use, policy)), use.period.end, use) for use in uses]
+    if not kinds:
+        return FREE
+    severity, end, use = max(kinds, key=lambda each: each[:2])
+    kind = KINDS[severity]
+    return FREE if kind == "free" else BudgetLevel(kind, end, _reason(kind, use, policy))
+
+
+def _reason(kind: LevelKind, use: BudgetUse, policy: BudgetPolicy) -> str:
+    assert kind != "free"
+    assert use.limit_micros is not None
+    who = "all personas together have" if use.persona_id == EVERYONE else f"{use.persona_id} has"
+    share = f" ({100 * use.spent_micros // use.limit_micros} %)" if use.limit_micros else ""
+    spent, limit = dollars(use.spent_micros), dollars(use.limit_micros)
+    level = format((Decimal(policy.share(kind)) * 100 / WHOLE).normalize(), "f")
+    return f"{who} spent {spent} of {limit}{share} in {use.period}; {kind} from {level} %"
+
+
+def dollars(micros: int) -> str:
+    """Return an amount in words: cents, and as many digits more as it has."""
+    whole, rest = divmod(micros, MICROS_PER_DOLLAR)
+    digits = f"{rest:06d}"
+    return f"${whole:,}.{digits[:2]}{digits[2:].rstrip('0')}"
+
+
+def _micros(amount: Decimal | None) -> int | None:
+    return None if amount is None else int(amount * MICROS_PER_DOLLAR)

@@ -1,0 +1,84 @@
+"""A topic of one partition as news: read on from where the last reading ended, through one connection that is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+from aiokafka.structs import ConsumerRecord
+
+from schemas.catalogue import Topic
+from schemas.codec_rows import RowCodec
+from schemas.errors import DecodeFault, RegistryUnavailable
+from schemas.records import Record
+from schemas.registry import SchemaRegistry
+from streams.endpoints import require_kafka
+from streams.engine.batch import TopicPartition
+from streams.errors import RecordFault, Unavailable
+from streams.kafka.log_reader import LogReader
+from streams.settings import Settings
+from streams.validation import validate
+
+logger = logging.getLogger(__name__)
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+class TopicTail(Generic[RecordType]):
+    """Read a compacted topic of one partition whole, and then on and on.
+
+    What can't be decoded is passed over with a warning, and so are tombstones: what a key stands for is then as old as
+    its last record, until the process starts again.
+    """
+
+    def __init__(self, settings: Settings, registry: SchemaRegistry, topic: Topic, kind: type[RecordType]) -> None:
+        """Read `topic`, whose records are of `kind`; nothing is connected yet."""
+        self._settings = settings
+        self._codec = RowCodec(registry)
+        self._topic = topic
+        self._kind = kind
+        self._source = TopicPartition(topic.name, 0)
+        self._reader: LogReader | None = None
+        self._position = 0
+
+    async def news(self) -> Sequence[RecordType]:
+        """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
+        reader = await self._connected()
+        try:
+            first, end = (await reader.whole([self._source]))[self._source]
+            start = first if end < self._position else max(self._position, first)  # less: the topic was made anew
+            records: list[RecordType] = []
+            async for _, block in reader.read({self._source: (start, end)}):
+                records += self._decoded(block)
+        except Unavailable:
+            await self.close()
+            raise
+        self._position = end
+        return records
+
+    async def close(self) -> None:
+        """Disconnect; the next call connects again."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.__aexit__(None, None, None)
+
+    async def _connected(self) -> LogReader:
+        if self._reader is None:
+            self._reader = await LogReader(self._settings, require_kafka(self._settings)).__aenter__()
+        return self._reader
+
+    def _decoded(self, block: Sequence[ConsumerRecord]) -> Iterator[RecordType]:
+        for record in block:
+            if record.value is None:
+                continue
+            try:
+                found = self._codec.decode(self._topic, record.value)
+                validate(found)
+            except (DecodeFault, RecordFault) as fault:
+                logger.warning("Passed over offset %d of %s: %s", record.offset, self._topic.name, fault)
+                continue
+            except RegistryUnavailable as error:
+                raise Unavailable(str(error)) from error
+            assert isinstance(found, self._kind)
+            yield found
