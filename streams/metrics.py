@@ -56,6 +56,18 @@ LLM_TOKENS = Metric(
     ("model", "kind"),
     "Tokens by kind: prompt (with cached), cached, completion (with reasoning), reasoning.",
 )
+LLM_COST = Metric(
+    "llm_cost_dollars_total",
+    "counter",
+    ("persona_id", "model"),
+    "Cost of model calls, dollars, exact to the micro-dollar; those of unknown price are in llm_unpriced_calls_total.",
+)
+LLM_UNPRICED_CALLS = Metric(
+    "llm_unpriced_calls_total",
+    "counter",
+    ("persona_id", "model"),
+    "Model calls without a known price: they are in no sum of costs.",
+)
 GENERATION_LATENCY = Metric(
     "content_generation_latency_seconds",
     "histogram",
@@ -77,6 +89,8 @@ BUSINESS_METRICS = (
     VIRAL_POSTS,
     POSTS_GENERATED,
     LLM_TOKENS,
+    LLM_COST,
+    LLM_UNPRICED_CALLS,
     GENERATION_LATENCY,
     ENGAGEMENTS,
 )

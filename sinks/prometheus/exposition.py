@@ -17,7 +17,9 @@ from streams.metrics import (
     COST_PER_FOLLOW,
     ENGAGEMENTS,
     GENERATION_LATENCY,
+    LLM_COST,
     LLM_TOKENS,
+    LLM_UNPRICED_CALLS,
     POSTS_ENGAGEMENT_RATE,
     POSTS_GENERATED,
     REVENUE_PROJECTION,
@@ -25,6 +27,7 @@ from streams.metrics import (
     Metric,
 )
 
+MICROS_PER_DOLLAR = 1_000_000
 PROJECTION_WINDOW = "30d"
 LIFETIME = "lifetime"
 
@@ -77,8 +80,12 @@ def families(snapshot: Snapshot, window: str) -> Iterator[Family]:
     yield _gauge(COST_PER_FOLLOW, [((each.persona_id,), each.cost_per_follow_dollars) for each in of_window])
     yield _gauge(REVENUE_PROJECTION, [((), _projection_dollars(snapshot.readings.values()))])
     yield _gauge(VIRAL_POSTS, [((each.persona_id,), each.viral_posts) for each in lifetime])
-    for metric in (POSTS_GENERATED, LLM_TOKENS):
+    for metric in (POSTS_GENERATED, LLM_TOKENS, LLM_UNPRICED_CALLS):
         yield _counter(metric, [(key[1:], value) for key, value in snapshot.counters.items() if key[0] == metric.name])
+    costs = [
+        (key[1:], value / MICROS_PER_DOLLAR) for key, value in snapshot.counters.items() if key[0] == LLM_COST.name
+    ]
+    yield _counter(LLM_COST, costs)
     yield _counter(
         ENGAGEMENTS,
         [((each.persona_id, kind), getattr(each, kind)) for each in lifetime for kind in ENGAGEMENT_KINDS],
@@ -92,7 +99,7 @@ def _projection_dollars(readings: Iterable[KpiReading]) -> float | None:
         for each in readings
         if each.window == PROJECTION_WINDOW and each.revenue_projection_monthly_micros is not None
     ]
-    return sum(known) / 1_000_000 if known else None
+    return sum(known) / MICROS_PER_DOLLAR if known else None
 
 
 def _gauge(metric: Metric, samples: Sequence[tuple[tuple[str, ...], float | None]]) -> Family:
@@ -103,7 +110,7 @@ def _gauge(metric: Metric, samples: Sequence[tuple[tuple[str, ...], float | None
     return family
 
 
-def _counter(metric: Metric, samples: Sequence[tuple[tuple[str, ...], int]]) -> Family:
+def _counter(metric: Metric, samples: Sequence[tuple[tuple[str, ...], float]]) -> Family:
     family = CounterMetricFamily(
         metric.name, metric.help, labels=metric.labels
     )  # takes the name with or without _total

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from schemas.records import DraftDecided, DraftGenerated
-from streams.metrics import GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
+from streams.metrics import GENERATION_LATENCY, LLM_COST, LLM_TOKENS, LLM_UNPRICED_CALLS, POSTS_GENERATED
 
 CounterKey = tuple[str, ...]
 """A metric's name and the values of its labels; of a histogram also `BUCKET` and its bound, or `SUM_MS`."""
@@ -26,6 +26,7 @@ COST_COLUMNS = (
     "step",
     "model",
     "latency_ms",
+    "cost_micros",
     "prompt_tokens",
     "cached_tokens",
     "completion_tokens",
@@ -45,13 +46,21 @@ def draft_increments(event: DraftGenerated | DraftDecided) -> Iterator[Increment
 
 def cost_increments(costs: pl.DataFrame) -> Iterator[tuple[int, list[Increment]]]:
     """Yield for each row of cost.events its offset and what it adds; in a row's list each key comes once."""
-    for offset, persona_id, step, model, latency_ms, *tokens in costs.select(COST_COLUMNS).iter_rows():
+    for offset, persona_id, step, model, latency_ms, cost_micros, *tokens in costs.select(COST_COLUMNS).iter_rows():
         added: list[Increment] = [
             ((LLM_TOKENS.name, model, kind), count) for kind, count in zip(_TOKEN_KINDS, tokens, strict=True)
         ]
+        added.append(_cost(persona_id, model, cost_micros))
         if step in MODEL_PHASES:
             added += _latency(persona_id, step, latency_ms)
         yield offset, added
+
+
+def _cost(persona_id: str, model: str, cost_micros: int | None) -> Increment:
+    """Return the cost in micro-dollars, which are divided only where they are shown, or one call of unknown price."""
+    if cost_micros is None:
+        return (LLM_UNPRICED_CALLS.name, persona_id, model), 1
+    return (LLM_COST.name, persona_id, model), cost_micros
 
 
 def _latency(persona_id: str, phase: str, latency_ms: int) -> Iterator[Increment]:

@@ -114,6 +114,7 @@ def batches() -> list[RowBatch | ColumnBatch]:
             "step": ["hook", "body"] * 5,
             "model": "gpt",
             "latency_ms": 400,
+            "cost_micros": 7,
             "prompt_tokens": 100,
             "cached_tokens": 10,
             "completion_tokens": 20,

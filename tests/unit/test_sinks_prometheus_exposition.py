@@ -58,13 +58,14 @@ def reading(
     return KpiReading.of(update, offset=7)
 
 
-def costs(**changes: list[int] | list[str]) -> pl.DataFrame:
-    row: dict[str, list[int] | list[str]] = {
+def costs(**changes: list[int] | list[str] | list[None]) -> pl.DataFrame:
+    row: dict[str, list[int] | list[str] | list[None]] = {
         "offset": [5],
         "persona_id": ["nova"],
         "step": ["hook"],
         "model": ["gpt"],
         "latency_ms": [700],
+        "cost_micros": [1_504],
         "prompt_tokens": [100],
         "cached_tokens": [60],
         "completion_tokens": [20],
@@ -144,7 +145,25 @@ def test_tokens_and_latency_of_a_model_call_are_counted() -> None:
 
 def test_a_call_that_is_no_phase_of_writing_has_tokens_but_no_latency() -> None:
     [(_, increments)] = cost_increments(costs(step=["embedding"]))
-    assert {key[0] for key, _ in increments} == {"llm_tokens_total"}
+    assert {key[0] for key, _ in increments} == {"llm_tokens_total", "llm_cost_dollars_total"}
+
+
+def test_the_cost_of_a_call_is_shown_in_dollars_to_the_micro_dollar() -> None:
+    counters = PartitionCounters()
+    for offset in range(5, 8):
+        for _, increments in cost_increments(costs(offset=[offset], cost_micros=[333_333_333_333])):
+            counters.apply(offset, increments)
+    found = samples(snapshot_of([counters.values, counters.values], []))
+    shown = found["llm_cost_dollars_total{model=gpt,persona_id=nova}"]
+    assert shown == 1_999_999.999998
+    assert round(shown * 1_000_000) == 6 * 333_333_333_333
+
+
+def test_a_call_of_unknown_price_is_counted_and_in_no_cost() -> None:
+    [(_, increments)] = cost_increments(costs(cost_micros=[None]))
+    found = samples(snapshot_of([dict(increments)], []))
+    assert found["llm_unpriced_calls_total{model=gpt,persona_id=nova}"] == 1
+    assert not [name for name in found if name.startswith("llm_cost_dollars")]
 
 
 @pytest.mark.parametrize(("latency_ms", "below"), [(100, "0.1"), (101, "0.25"), (60_000, "60.0"), (60_001, "+Inf")])
@@ -172,6 +191,8 @@ def test_exactly_the_metrics_of_the_catalogue_are_exposed_with_their_types_and_l
     counters = {
         ("posts_generated_total", 'no"va\\\n', "generated"): 1,
         ("llm_tokens_total", "gpt", "prompt"): 10**30,
+        ("llm_cost_dollars_total", "nova", "gpt"): 10**30,
+        ("llm_unpriced_calls_total", "nova", "gpt"): 1,
         (GENERATION_LATENCY.name, "nova", "hook", "bucket", "0.5"): 1,
     }
     readings = [reading(window, views=10, micros=1) for window in ("24h", "30d", "lifetime")]
