@@ -20,7 +20,7 @@ class Topic:
 
     `layout` is how consumers decode it: `rows` to record objects (fastavro), `columns` to Polars frames.
     `key` names the field whose UTF-8 text is the record key; None where records go to a partition by number.
-    `retention_ms` is FOREVER or milliseconds; a compacted topic keeps the newest record of each key.
+    `retention_ms` is FOREVER or milliseconds; a compacted topic keeps the newest record of each key, for that long.
     `partitions` None means the setting THREADS_PARTITIONS.
     """
 
@@ -50,7 +50,7 @@ CATALOGUE: tuple[Topic, ...] = (
     Topic("engagement.events", records.EngagementEvent, "persona_id", layout="columns"),
     Topic("cost.events", records.CostEvent, "persona_id", layout="columns"),
     Topic("cost.savings", records.CostSaving, "persona_id"),
-    Topic("spend.totals", records.SpendTotal, "total_id", partitions=1, compacted=True),
+    Topic("spend.totals", records.SpendTotal, "total_id", partitions=1, compacted=True, retention_ms=9 * DAY_MS),
     Topic("budget.alerts", records.BudgetAlert, "persona_id"),
     Topic("revenue.events", records.RevenueEvent, "persona_id", layout="columns"),
     Topic("kpi.partials", records.KpiPartial, None, retention_ms=DAY_MS, internal=True),

@@ -21,7 +21,7 @@ class TopicShape:
 def wanted_shape(topic: Topic, settings: Settings) -> TopicShape:
     """Return the shape that the catalogue and the settings give a topic."""
     config = {
-        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "cleanup.policy": _cleanup(topic),
         "retention.ms": str(topic.retention_ms),
         "max.message.bytes": str(batch_limit(topic.name, settings)),
         **durability(settings),
@@ -29,6 +29,12 @@ def wanted_shape(topic: Topic, settings: Settings) -> TopicShape:
     if topic.retention_ms != FOREVER:  # by the broker's clock: one of a producer that is behind would delete at once
         config["message.timestamp.type"] = "LogAppendTime"
     return TopicShape(topic.partitions or settings.partitions, config)
+
+
+def _cleanup(topic: Topic) -> str:
+    if not topic.compacted:
+        return "delete"
+    return "compact" if topic.retention_ms == FOREVER else "compact,delete"
 
 
 def durability(settings: Settings) -> dict[str, str]:

@@ -27,6 +27,11 @@ def test_facts_are_kept_for_ever_and_compacted_topics_keep_the_newest() -> None:
     assert wanted_shape(topic_named("kpi.partials"), SETTINGS).config["retention.ms"] == str(24 * 3600 * 1000)
 
 
+def test_a_compacted_topic_with_a_retention_keeps_the_newest_for_that_long() -> None:
+    config = wanted_shape(topic_named("spend.totals"), SETTINGS).config
+    assert (config["cleanup.policy"], config["retention.ms"]) == ("compact,delete", str(9 * 24 * 3600 * 1000))
+
+
 def test_what_is_deleted_by_age_has_the_age_that_the_broker_gives_it() -> None:
     assert wanted_shape(topic_named("kpi.partials"), SETTINGS).config["message.timestamp.type"] == "LogAppendTime"
     assert "message.timestamp.type" not in wanted_shape(topic_named("engagement.events"), SETTINGS).config
