@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_file import SAMPLES, read_personas
+from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import persona_applied
+from agents.personas.sample_files import SAMPLES
 from schemas.records import DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects
@@ -36,7 +37,7 @@ class ListedPersonas:
 
 
 def samples() -> list[Persona]:
-    return read_personas([SAMPLES])
+    return read_personas(SAMPLES)
 
 
 def sample_directory() -> PersonaDirectory:

@@ -13,7 +13,8 @@ from agents.importing.fields import FieldMapping, bind
 from agents.importing.presets import mapping_of
 from agents.importing.rows import RowReader
 from agents.importing.run import BLOCK_ROWS
-from agents.personas.persona_file import SAMPLES, read_personas
+from agents.personas.persona_file import read_personas
+from agents.personas.sample_files import SAMPLES
 from schemas.records import EngagementKind
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ def find_history(home: Path, archive: Path = ARCHIVE) -> History:
         return History(archive, mapping, simulated=False, what="real headline tests of the Upworthy Research Archive")
     path = home / "demo" / SAMPLE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_sample(path, [persona.persona_id for persona in read_personas([SAMPLES])])
+    write_sample(path, [persona.persona_id for persona in read_personas(SAMPLES)])
     maps = [f"{name}={name}" for name in HEADER]
     mapping = mapping_of(preset=None, maps=maps, persona_id=None, time_format="epoch")
     return History(path, mapping, simulated=True, what="a simulated sample, no real data was found")

@@ -16,8 +16,9 @@ from agents.demo.view import View
 from agents.demo.watch import Watch
 from agents.importing.commands import described
 from agents.importing.run import import_file
-from agents.personas.persona_file import SAMPLES, read_personas
+from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import apply_personas
+from agents.personas.sample_files import SAMPLES
 from schemas.codec_rows import RowCodec
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
@@ -60,7 +61,7 @@ class DemoSession:
         Raises:
             Unavailable: Kafka does not answer.
         """
-        personas = read_personas([SAMPLES])
+        personas = read_personas(SAMPLES)
         await apply_personas(self._settings, personas, utc_now())
         history = find_history(self._settings.home.absolute())
         self._view.note(f"{len(personas)} personas applied; importing {history.path.name}: {history.what}")

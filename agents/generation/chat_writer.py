@@ -29,7 +29,7 @@ class ChatWriter:
         persona = assignment.persona
         task = {"task": "Write the hook: the first line of the post.", "brief": assignment.brief}
         return await self._ask(
-            persona.hook_model or self._hook_model, assignment, task, part="hook", seed=seed, max_tokens=HOOK_TOKENS
+            persona.models.hooks or self._hook_model, assignment, task, part="hook", seed=seed, max_tokens=HOOK_TOKENS
         )
 
     async def body(self, assignment: Assignment, hook: str, seed: int) -> Reply:
@@ -41,7 +41,7 @@ class ChatWriter:
             "hook": hook,
         }
         return await self._ask(
-            persona.body_model or self._body_model, assignment, task, part="body", seed=seed, max_tokens=BODY_TOKENS
+            persona.models.body or self._body_model, assignment, task, part="body", seed=seed, max_tokens=BODY_TOKENS
         )
 
     async def _ask(

@@ -8,7 +8,7 @@ from agents.costs.price_file import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
-from agents.personas.persona_topic import KafkaPersonaLog
+from agents.personas.persona_log import KafkaPersonaLog
 from agents.scoring.stage import ScoreStage
 from schemas.registry import open_registry
 from streams.endpoints import resolve

@@ -1,4 +1,4 @@
-"""The commands `threads-agent personas apply` and `personas list`."""
+"""The commands `threads-agent personas apply`, `personas remove` and `personas list`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,37 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.personas.directory import AppliedPersona
-from agents.personas.persona_file import SAMPLES, read_personas
-from agents.personas.persona_topic import apply_personas, read_directory
+from agents.personas.persona_file import read_personas
+from agents.personas.persona_topic import apply_personas, read_directory, remove_personas
+from agents.personas.sample_files import SAMPLES
 from streams.settings import current_settings
 from streams.wall_clock import utc_now
 
 
 @click.group(epilog="Example: threads-agent personas apply my-personas.yaml")
 def personas() -> None:
-    """Apply personas from YAML, and list those in force."""
+    """Apply personas from YAML, remove them, and list those in force."""
 
 
 @personas.command(epilog="Example: threads-agent personas apply my-personas.yaml")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def apply(*, files: tuple[Path, ...]) -> None:
     """Put the personas of FILES in force (default: the samples); unchanged ones are left alone."""
-    found = read_personas(files or (SAMPLES,))
+    found = read_personas(files or SAMPLES)
     changed = {each.persona_id for each in asyncio.run(apply_personas(current_settings(), found, utc_now()))}
     for persona in found:
         state = "applied" if persona.persona_id in changed else "unchanged"
         click.echo(f"{state:<10} {persona.persona_id} {persona.version()}")
     click.echo(f"{len(changed)} applied, {len(found) - len(changed)} unchanged")
+
+
+@personas.command(epilog="Example: threads-agent personas remove night-shift-nora")
+@click.argument("persona_ids", metavar="ID...", nargs=-1, required=True)
+def remove(*, persona_ids: tuple[str, ...]) -> None:
+    """Put the personas of these IDs out of force; later requests for them are dead-lettered as unknown."""
+    asyncio.run(remove_personas(current_settings(), persona_ids))
+    for persona_id in persona_ids:
+        click.echo(f"removed    {persona_id}")
 
 
 @personas.command("list", epilog="Example: threads-agent personas list --json")

@@ -25,10 +25,20 @@ class AppliedPersona:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class PersonaRemoved:
+    """A tombstone of the personas topic: the persona is in force no more."""
+
+    persona_id: str
+
+
+PersonaNews = PersonaApplied | PersonaRemoved
+
+
 class PersonaLog(Protocol):
     """The personas topic, read on from where the last reading ended."""
 
-    async def news(self) -> Sequence[PersonaApplied]:
+    async def news(self) -> Sequence[PersonaNews]:
         """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
         ...
 
@@ -41,8 +51,8 @@ class PersonaDirectory:
     """Find personas by id; the newest record of each is in force.
 
     `refresh` catches up with the topic. A stage calls it before each batch, so a persona that was applied before a
-    request was sent is always found, and one changed meanwhile is picked up without a restart. Several stages may share
-    a directory.
+    request was sent is always found, and one changed or removed meanwhile is so without a restart. Several stages may
+    share a directory.
     """
 
     def __init__(self, log: PersonaLog) -> None:
@@ -61,7 +71,10 @@ class PersonaDirectory:
         async with self._lock:
             await self._log.close()
 
-    def _apply(self, record: PersonaApplied) -> None:
+    def _apply(self, record: PersonaNews) -> None:
+        if isinstance(record, PersonaRemoved):
+            self._known.pop(record.persona_id, None)
+            return
         try:
             persona = Persona.model_validate_json(record.definition)
         except ValidationError:
@@ -86,7 +99,7 @@ class PersonaDirectory:
         """Return the persona in force.
 
         Raises:
-            RecordFault: the topic has none of that id.
+            RecordFault: the topic has none of that id, or had one that was removed.
         """
         found = self.find(persona_id)
         if found is None:

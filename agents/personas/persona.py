@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from agents.personas.budget import PersonaBudget
+from agents.personas.posting import PostingPlan
+from agents.personas.step_models import StepModels
 
 VERSION_LENGTH = 16
 MAX_HOOK_LENGTH = 160
@@ -30,7 +35,10 @@ class Example(BaseModel):
 
 
 class Persona(BaseModel):
-    """A persona as data. Unknown fields are refused, so that a typo never goes unnoticed."""
+    """A persona as data. Unknown fields are refused, so that a typo never goes unnoticed.
+
+    `disclosure` and `calls_to_action` are in the persona's first language.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,18 +52,25 @@ class Persona(BaseModel):
     banned_phrases: tuple[Phrase, ...] = ()
     emoji_policy: EmojiPolicy = "sparing"
     disclosure: Phrase | None = None
-    hook_model: Phrase | None = None
-    body_model: Phrase | None = None
+    calls_to_action: tuple[Phrase, ...] = ()
+    models: StepModels = StepModels()
+    budget: PersonaBudget = PersonaBudget()
+    posting: PostingPlan = PostingPlan()
     temperature: float = Field(0.7, ge=0, le=2)
     examples: tuple[Example, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Persona:
+        problems = [
+            f"{name} names {item!r} twice; name each once"
+            for name in ("languages", "topics", "hook_styles", "banned_phrases", "calls_to_action")
+            for item in _repeated(getattr(self, name))
+        ]
         strangers = sorted({each.language for each in self.examples if each.language} - set(self.languages))
         if strangers:
-            raise ValueError(f"examples are in {', '.join(strangers)}, which is not among languages: add it there")
-        if len(set(self.languages)) < len(self.languages):
-            raise ValueError("languages names one twice; name each once")
+            problems.append(f"examples are in {', '.join(strangers)}, which is not among languages: add it there")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     def definition(self) -> str:
@@ -71,3 +86,11 @@ class Persona(BaseModel):
         """Return the examples in a language; all of them where there is none, for the voice alone."""
         first = self.languages[0]
         return tuple(each for each in self.examples if (each.language or first) == language) or self.examples
+
+    def calls_to_action_in(self, language: str) -> tuple[str, ...]:
+        """Return the calls to action for a post in a language: none but in the persona's first."""
+        return self.calls_to_action if language == self.languages[0] else ()
+
+
+def _repeated(items: tuple[str, ...]) -> list[str]:
+    return [item for item, count in Counter(items).items() if count > 1]

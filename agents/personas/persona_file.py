@@ -8,12 +8,12 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from agents.personas.field_problems import field_problems
 from agents.personas.persona import Persona
+from agents.personas.strict_yaml import read_strict
 from streams.errors import ThreadsError
 
-SAMPLES = Path(__file__).with_name("samples.yaml")
-_MAX_FILE_BYTES = 16 * 2**20
-_MAX_SHOWN = 80
+_MAX_FILE_BYTES = 2 * 2**20
 
 
 class PersonaFileError(ThreadsError):
@@ -38,7 +38,7 @@ def read_personas(paths: Sequence[Path]) -> list[Persona]:
                 continue
             if persona.persona_id in seen:
                 other = seen[persona.persona_id].name
-                problems.append(f"{path.name}: persona {persona.persona_id!r} is also in {other}")
+                problems.append(f"{path.name}: persona {persona.persona_id!r} is also in {other}; keep one")
             seen[persona.persona_id] = path
             personas.append(persona)
     if problems:
@@ -48,11 +48,13 @@ def read_personas(paths: Sequence[Path]) -> list[Persona]:
 
 
 def _entries(path: Path, problems: list[str]) -> list[object]:
+    """Return the entries of a file; what keeps it from being read, or a key that stands twice, is a problem."""
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            problems.append(f"{path.name}: over {_MAX_FILE_BYTES} bytes; split it")
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            problems.append(f"{path.name}: has {size} bytes of at most {_MAX_FILE_BYTES}; split it")
             return []
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_strict(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problems.append(f"{path}: can't be read ({error.strerror})")
         return []
@@ -60,12 +62,20 @@ def _entries(path: Path, problems: list[str]) -> list[object]:
         problems.append(f"{path.name}: is not UTF-8 at byte {error.start}; save it as UTF-8")
         return []
     except yaml.YAMLError as error:
-        problems.append(f"{path.name}: is not YAML ({' '.join(str(error).split())})")
+        problems.append(f"{path.name}: is not YAML as expected ({' '.join(str(error).split())})")
         return []
+    problems += [f"{path.name}: {repeated}; keep one" for repeated in document.repeated_keys]
+    content = document.content
     entries = content.get("personas") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
-        problems.append(f"{path.name}: expected a mapping with a list `personas`, see agents/personas/samples.yaml")
+        problems.append(f"{path.name}: expected a mapping with a list `personas`, as in agents/personas/samples")
         return []
+    assert isinstance(content, dict)
+    problems += [
+        f"{path.name}: {str(key)[:80]!r} stands next to `personas` and means nothing there; remove it"
+        for key in content
+        if key != "personas"
+    ]
     return entries
 
 
@@ -75,12 +85,5 @@ def _persona(path: Path, position: int, entry: object, problems: list[str]) -> P
     try:
         return Persona.model_validate(entry)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            field = ".".join(str(part) for part in item["loc"]) or "as a whole"
-            problems.append(f"{label}, {field}: {item['msg']}, got {_shown(item['input'])}")
+        problems += [f"{label}, {problem}" for problem in field_problems(error, Persona)]
         return None
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."

@@ -1,82 +1,25 @@
-"""The personas topic: read it on and on, and append the personas whose version is not in force."""
+"""The personas in force on the topic: list them, apply those whose version is not in force, remove some."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-
-from aiokafka.structs import ConsumerRecord
 
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
-from schemas.errors import DecodeFault, RegistryUnavailable
+from agents.personas.persona_log import SOURCE, KafkaPersonaLog
 from schemas.records import PersonaApplied
-from schemas.registry import SchemaRegistry, open_registry
+from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
-from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output
-from streams.errors import Unavailable
+from streams.errors import ThreadsError
 from streams.identity import derived_id
-from streams.kafka.log_reader import LogReader
 from streams.kafka.producer import EventProducer
 from streams.settings import Settings
 
-logger = logging.getLogger(__name__)
 
-TOPIC = topic_named("personas")
-SOURCE = TopicPartition(TOPIC.name, 0)
-
-
-class KafkaPersonaLog:
-    """The personas topic, read on from where the last reading ended, through one connection that is kept."""
-
-    def __init__(self, settings: Settings, registry: SchemaRegistry) -> None:
-        self._settings = settings
-        self._codec = RowCodec(registry)
-        self._reader: LogReader | None = None
-        self._position = 0
-
-    async def news(self) -> Sequence[PersonaApplied]:
-        """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
-        reader = await self._connected()
-        try:
-            first, end = (await reader.whole([SOURCE]))[SOURCE]
-            records: list[PersonaApplied] = []
-            async for _, block in reader.read({SOURCE: (max(self._position, first), end)}):
-                records += self._decoded(block)
-        except Unavailable:
-            await self.close()
-            raise
-        self._position = end
-        return records
-
-    async def close(self) -> None:
-        """Disconnect; the next call connects again."""
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.__aexit__(None, None, None)
-
-    async def _connected(self) -> LogReader:
-        if self._reader is None:
-            self._reader = await LogReader(self._settings, require_kafka(self._settings)).__aenter__()
-        return self._reader
-
-    def _decoded(self, block: Sequence[ConsumerRecord]) -> Iterator[PersonaApplied]:
-        for record in block:
-            if record.value is None:
-                continue  # a tombstone: compaction will take the persona, workers that know it keep it till then
-            try:
-                found = self._codec.decode(TOPIC, record.value)
-            except DecodeFault as fault:
-                logger.warning("Passed over offset %d of the personas topic: %s", record.offset, fault)
-                continue
-            except RegistryUnavailable as error:
-                raise Unavailable(str(error)) from error
-            assert isinstance(found, PersonaApplied)
-            yield found
+class UnknownPersonaError(ThreadsError):
+    """A persona to remove is not in force; nothing was removed."""
 
 
 def persona_applied(persona: Persona, occurred_at: datetime) -> PersonaApplied:
@@ -118,7 +61,27 @@ async def apply_personas(settings: Settings, personas: Sequence[Persona], occurr
     if changed:
         producer = EventProducer(require_kafka(settings), open_registry(resolve(settings).schemas), settings)
         try:
-            await producer.append_all([Output(TOPIC.name, persona_applied(each, occurred_at)) for each in changed])
+            await producer.append_all([Output(SOURCE.topic, persona_applied(each, occurred_at)) for each in changed])
         finally:
             await producer.stop()
     return changed
+
+
+async def remove_personas(settings: Settings, persona_ids: Sequence[str]) -> None:
+    """Append a tombstone for each id, and wait for the acknowledgements; requests for them are dead-lettered then.
+
+    Raises:
+        UnknownPersonaError: lists the ids that are not in force; nothing was removed.
+        Unavailable: Kafka does not answer; remove them again.
+        SettingsError: there is no Kafka.
+    """
+    directory = await read_directory(settings)
+    unknown = sorted({each for each in persona_ids if directory.find(each) is None})
+    if unknown:
+        names = ", ".join(map(repr, unknown))
+        raise UnknownPersonaError(f"No persona was removed: {names} not in force; see `threads-agent personas list`")
+    producer = EventProducer(require_kafka(settings), open_registry(resolve(settings).schemas), settings)
+    try:
+        await producer.append_raw(SOURCE.topic, SOURCE.partition, [(each.encode(), None) for each in persona_ids])
+    finally:
+        await producer.stop()

@@ -11,7 +11,7 @@ _ABBREVIATION = re.compile(r"(?:\b[a-zA-Z](?:\.[a-zA-Z])*|\b(?:Dr|Mr|Mrs|Ms|St|v
 
 def words_of(text: str) -> list[str]:
     """Return the words in lower case; an apostrophe, hyphen or decimal sign inside a word belongs to it."""
-    return [word.replace("’", "'") for word in _WORD.findall(text.casefold())]
+    return [word.replace("’", "'").replace("ʼ", "'") for word in _WORD.findall(text.casefold())]
 
 
 def sentences_of(text: str) -> list[str]:

@@ -11,7 +11,8 @@ from aiokafka.structs import RecordMetadata
 
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_topic import KafkaPersonaLog, apply_personas, read_directory
+from agents.personas.persona_log import KafkaPersonaLog
+from agents.personas.persona_topic import apply_personas, read_directory
 from schemas.registry import open_registry
 from streams.kafka.producer import EventProducer
 from tests.conftest import Stack

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from agents.demo.requests import demo_requests
 from agents.demo.simulated_audience import SimulatedAudience
-from agents.personas.persona_file import SAMPLES, read_personas
+from agents.personas.persona_file import read_personas
+from agents.personas.sample_files import SAMPLES
 from schemas.records import DraftDecided, DraftGenerated, EngagementEvent, PostPublished, Quality
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -65,7 +66,7 @@ def test_nobody_looks_at_what_is_not_posted() -> None:
 def test_the_briefs_are_for_the_sample_personas_and_two_are_nearly_the_same() -> None:
     requests = demo_requests(8)
     assert len({request.event_id for request in requests}) == 8
-    assert {request.persona_id for request in requests} <= {one.persona_id for one in read_personas([SAMPLES])}
+    assert {request.persona_id for request in requests} <= {one.persona_id for one in read_personas(SAMPLES)}
     first, second = (set(request.brief.split()) for request in requests[:2])
     assert requests[0].persona_id == requests[1].persona_id
     assert len(first ^ second) <= 2

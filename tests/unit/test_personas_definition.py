@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from decimal import Decimal
+from typing import Any
 
 import pytest
-import yaml
+from pydantic import ValidationError
 
-from agents.personas.directory import PersonaDirectory
+from agents.personas.budget import PersonaBudget
 from agents.personas.persona import Persona
-from agents.personas.persona_file import SAMPLES, PersonaFileError, read_personas
-from schemas.records import PersonaApplied
-from streams.errors import RecordFault
-from tests.drafting import NOW, ListedPersonas, sample_directory, samples
+from tests.drafting import samples
 
 
-def test_the_samples_are_at_least_four_personas_in_at_least_two_languages() -> None:
-    assert len(samples()) >= 4
-    assert len({language for persona in samples() for language in persona.languages}) >= 3
+def fields_of_nora(**changes: object) -> dict[str, Any]:
+    return {**samples()[0].model_dump(), **changes}
 
 
 def test_a_version_follows_from_the_content_alone() -> None:
@@ -27,42 +24,57 @@ def test_a_version_follows_from_the_content_alone() -> None:
     assert json.loads(first.definition())["persona_id"] == first.persona_id
 
 
-def test_one_bad_field_among_150_personas_refuses_the_file_and_is_named(tmp_path: Path) -> None:
-    entry = yaml.safe_load(SAMPLES.read_text(encoding="utf-8"))["personas"][0]
-    entries = [{**entry, "persona_id": f"persona-{number}"} for number in range(150)]
-    entries[77] = {**entries[77], "temperature": 9}
-    path = tmp_path / "many.yaml"
-    path.write_text(yaml.safe_dump({"personas": entries}), encoding="utf-8")
-    with pytest.raises(PersonaFileError, match=r"many\.yaml: persona 'persona-77', temperature: .*got 9") as caught:
-        read_personas([path])
-    assert "correct 1 problem" in str(caught.value)
+def test_models_budget_slots_and_calls_are_part_of_the_version() -> None:
+    changes: list[dict[str, object]] = [
+        {},
+        {"models": {"hooks": "a-model"}},
+        {"models": {"revise": "a-model"}},
+        {"budget": {"hourly_dollars": "0.01"}},
+        {"posting": {"timezone": "Europe/Kyiv", "slots": ["08:00"]}},
+        {"calls_to_action": ["What do you do?"]},
+    ]
+    assert len({Persona.model_validate(fields_of_nora(**each)).version() for each in changes}) == len(changes)
 
 
-def test_every_problem_of_every_file_is_listed_at_once(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("personas:\n  - {persona_id: 'Not An Id', colour: red}\n", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text("personas: [\n", encoding="utf-8")
-    (tmp_path / "c.yaml").write_bytes(b"personas: \xff\n")
-    (tmp_path / "d.yaml").write_text("people: []\n", encoding="utf-8")
-    with pytest.raises(PersonaFileError) as caught:
-        read_personas([tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml", "d.yaml", "missing.yaml")])
-    text = str(caught.value)
-    for part in (
-        "persona_id: ",
-        "colour: ",
-        "voice: ",
-        "b.yaml: is not YAML",
-        "c.yaml: is not UTF-8",
-        "d.yaml: expected",
-    ):
-        assert part in text
-    assert "missing.yaml: can't be read" in text
+def test_a_budget_in_micros_is_exact() -> None:
+    budget = PersonaBudget(daily_dollars=Decimal("0.300001"), hourly_dollars=Decimal(0))
+    assert (budget.daily_micros, budget.hourly_micros) == (300_001, 0)
+    assert (PersonaBudget().daily_micros, PersonaBudget().hourly_micros) == (None, None)
+    assert PersonaBudget.model_validate({"daily_dollars": 0.1}).daily_micros == 100_000
 
 
-def test_the_same_persona_in_two_files_is_a_problem(tmp_path: Path) -> None:
-    copy = tmp_path / "copy.yaml"
-    copy.write_text(SAMPLES.read_text(encoding="utf-8"), encoding="utf-8")
-    with pytest.raises(PersonaFileError, match=r"persona 'ledger-lou' is also in samples\.yaml"):
-        read_personas([SAMPLES, copy])
+@pytest.mark.parametrize(
+    ("budget", "problem"),
+    [
+        ({"daily_dollars": -0.01}, "greater than or equal to 0"),
+        ({"daily_dollars": "0.0000001"}, "no more than 6 decimal places"),
+        ({"daily_dollars": 2_000_000}, "less than or equal to 1000000"),
+        ({"daily_dollars": "much"}, "valid decimal"),
+        ({"daily_dollars": True}, "write a number of dollars"),
+        ({"daily_dollars": "NaN"}, "finite number"),
+        ({"daily_dollars": "Infinity"}, "finite number"),
+        ({"daily_dollars": 1, "hourly_dollars": 2}, "is above daily_dollars"),
+        ({"weekly_dollars": 1}, "not permitted"),
+    ],
+)
+def test_a_budget_that_can_not_be_kept_is_refused(budget: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        PersonaBudget.model_validate(budget)
+
+
+def test_every_contradiction_between_fields_is_named_at_once() -> None:
+    first = samples()[0].model_dump()["examples"][0]
+    fields = fields_of_nora(languages=["en", "en"], topics=["sleep", "sleep"], examples=[{**first, "language": "fr"}])
+    with pytest.raises(ValidationError) as caught:
+        Persona.model_validate(fields)
+    for part in ("languages names 'en' twice", "topics names 'sleep' twice", "examples are in fr"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a" * 501, " "])
+def test_text_that_no_post_could_carry_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="voice"):
+        Persona.model_validate(fields_of_nora(voice=text))
 
 
 def test_an_example_in_a_language_that_the_persona_lacks_is_refused() -> None:
@@ -79,35 +91,7 @@ def test_examples_are_those_of_the_language_asked_for() -> None:
     assert carla.examples_in("uk") == carla.examples
 
 
-async def test_a_persona_applied_meanwhile_is_found_and_a_changed_one_replaces_the_old() -> None:
-    log = ListedPersonas()
-    directory = PersonaDirectory(log)
-    await directory.refresh()
-    with pytest.raises(RecordFault, match=r"'ledger-lou' is unknown; apply it with `threads-agent personas apply`"):
-        directory.require("ledger-lou")
-    first = samples()[1]
-    log.pending = ListedPersonas([first]).pending
-    await directory.refresh()
-    assert directory.require("ledger-lou").version == first.version()
-    changed = first.model_copy(update={"voice": "loud"})
-    log.pending = ListedPersonas([changed]).pending
-    await directory.refresh()
-    assert directory.require("ledger-lou").version == changed.version()
-
-
-async def test_a_broken_definition_on_the_topic_leaves_the_version_before_in_force() -> None:
-    log = ListedPersonas(samples())
-    log.pending.append(
-        PersonaApplied(event_id="e", occurred_at=NOW, persona_id="ledger-lou", version="broken", definition="{")
-    )
-    directory = PersonaDirectory(log)
-    await directory.refresh()
-    assert directory.require("ledger-lou").version == samples()[1].version()
-
-
-async def test_known_personas_come_sorted_by_id() -> None:
-    directory = sample_directory()
-    await directory.refresh()
-    ids = [each.persona.persona_id for each in directory.known()]
-    assert ids == sorted(ids)
-    assert len(ids) == len(samples())
+def test_calls_to_action_are_for_posts_in_the_first_language() -> None:
+    carla = next(each for each in samples() if each.persona_id == "cocina-carla")
+    assert carla.calls_to_action_in("es") == carla.calls_to_action
+    assert carla.calls_to_action_in("en") == ()
