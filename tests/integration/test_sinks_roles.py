@@ -2,101 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 import psycopg
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-from psycopg.conninfo import make_conninfo
 
 from schemas.records import CostEvent, DraftDecided, DraftGenerated, EngagementEvent, Quality
 from schemas.registry import open_registry
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import collection_of
-from streams.endpoints import read_endpoints
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
-from streams.settings import Settings
+from tests.sink_workers import Servers, SinkWorkers, series, sink_workers
 
-DEADLINE_S = 90.0
-POLL_S = 0.05
 ROUNDS, PER_ROUND = 3, 400
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-class Servers(Protocol):
-    """The part of the session's stack that is used here."""
-
-    postgres_dsn: str
-    bootstrap: str
-    settings: Settings
-
-
-class Workers:
-    """One process that runs all sinks, with a database, a home and an identity of its own."""
-
-    def __init__(self, stack: Servers, dsn: str, home: Path) -> None:
-        self.dsn, self.home = dsn, home
-        self._log = home / "worker.log"
-        self._instance = uuid4().hex
-        self._environment = os.environ | {
-            "THREADS_HOME": str(home),
-            "THREADS_KAFKA": stack.bootstrap,
-            "THREADS_POSTGRES_DSN": dsn,
-        }
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        roles = ("sink-postgres", "sink-qdrant", "sink-prometheus")
-        command = (sys.executable, "-m", "streams.cli.main", "worker", *roles, "--instance-id", self._instance)
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, env=self._environment, stdout=log, stderr=log
-            )
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-
-    async def stop(self) -> None:
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.terminate()
-        async with asyncio.timeout(DEADLINE_S):
-            await self._process.wait()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a condition; a worker that ended, or the deadline, fails with the worker's log."""
-        assert self._process is not None
-        deadline = time.monotonic() + DEADLINE_S
-        while not await asyncio.to_thread(condition):
-            if self._process.returncode is not None or time.monotonic() > deadline:
-                pytest.fail(f"not reached; the worker's log ends:\n{self._log.read_text()[-3000:]}")
-            await asyncio.sleep(POLL_S)
-
-
 @pytest.fixture
-async def workers(stack: Servers, tmp_path: Path) -> AsyncIterator[Workers]:
-    name = f"roles_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        workers = Workers(stack, make_conninfo(stack.postgres_dsn, dbname=name), tmp_path)
-        await workers.start()
+async def workers(stack: Servers, tmp_path: Path) -> AsyncIterator[SinkWorkers]:
+    async with sink_workers(stack, ("sink-postgres", "sink-qdrant", "sink-prometheus"), tmp_path) as workers:
         yield workers
-        await workers.kill()
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def outputs(persona_id: str, number: int) -> list[Output]:
@@ -145,21 +75,6 @@ def outputs(persona_id: str, number: int) -> list[Output]:
     return [Output(topic, record) for topic, record in pairs.items()]
 
 
-def series(home: Path) -> dict[tuple[str, ...], float]:
-    """Return the samples by name and sorted label values; empty while nobody serves them."""
-    url = read_endpoints(home).metrics
-    try:
-        with urllib.request.urlopen(url or "", timeout=5) as answer:
-            text = answer.read().decode()
-    except (OSError, ValueError):
-        return {}
-    return {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
 def postgres_sums(dsn: str, persona_id: str) -> tuple[int, ...]:
     statement = """
         SELECT
@@ -181,7 +96,9 @@ def has_views(dsn: str, persona_id: str, least: int) -> bool:
     return postgres_sums(dsn, persona_id)[0] >= least
 
 
-async def test_rows_series_and_points_are_exact_though_the_workers_are_killed(stack: Servers, workers: Workers) -> None:
+async def test_rows_series_and_points_are_exact_though_the_workers_are_killed(
+    stack: Servers, workers: SinkWorkers
+) -> None:
     persona = f"persona-{uuid4().hex}"
     total = ROUNDS * PER_ROUND
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)

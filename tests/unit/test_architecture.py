@@ -16,10 +16,17 @@ MAY_IMPORT = {
     "sinks": {"schemas", "streams", "sinks"},
 }
 PURE = [
+    "agents/costs/alerts.py",
+    "agents/costs/budget.py",
+    "agents/costs/cost.py",
+    "agents/costs/spike.py",
     "agents/kpis/windows.py",
     "agents/kpis/formulas.py",
     "agents/kpis/source_counts.py",
     "agents/kpis/persona_counters.py",
+    "agents/spend/budget_watch.py",
+    "agents/spend/day_spend.py",
+    "agents/spend/spend_book.py",
 ]
 CLIENTS = {
     "faust",

@@ -1,0 +1,123 @@
+"""The budget report: what each persona and all of them have spent of their limits, now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from agents.costs.budget import (
+    EVERYONE,
+    WHOLE,
+    BudgetLevel,
+    BudgetPolicy,
+    BudgetUse,
+    Limits,
+    dollars,
+    worst_level,
+)
+from agents.spend.gate import budget_uses
+from agents.spend.spend_book import SpendBook, day_of
+from schemas.records import BudgetAlert
+from streams.json_records import render_record
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A persona, or EVERYONE: what it has spent in the hour and the day of now, and its level by its own limits."""
+
+    persona_id: str
+    hour: BudgetUse
+    day: BudgetUse
+    unpriced_calls: int
+    level: BudgetLevel
+
+
+def budget_lines(
+    book: SpendBook, limits: Mapping[str, Limits], policy: BudgetPolicy, now: datetime
+) -> list[BudgetLine]:
+    """Return a line for everyone and then for each persona that has spent or is in `limits`, by id."""
+    personas = sorted({*book.personas(), *limits} - {EVERYONE})
+    return [_line(book, each, limits.get(each, Limits()), policy, now) for each in (EVERYONE, *personas)]
+
+
+def _line(book: SpendBook, persona_id: str, limits: Limits, policy: BudgetPolicy, now: datetime) -> BudgetLine:
+    hour, day = budget_uses(book, persona_id, limits, now)
+    unpriced = book.unpriced_calls(persona_id, day_of(now))
+    return BudgetLine(persona_id, hour, day, unpriced, worst_level((hour, day), policy))
+
+
+def budgets_object(lines: Sequence[BudgetLine], alerts: Sequence[BudgetAlert]) -> dict[str, Any]:
+    """Return the object that `budgets --json` prints."""
+    total, *personas = map(_line_object, lines)
+    del total["persona_id"]
+    return {"total": total, "personas": personas, "alerts_today": [render_record(alert) for alert in alerts]}
+
+
+def _line_object(line: BudgetLine) -> dict[str, Any]:
+    return {
+        "persona_id": line.persona_id,
+        **{use.period.kind: _use_object(use) for use in (line.hour, line.day)},
+        "unpriced_calls_today": line.unpriced_calls,
+        "level": line.level.kind,
+        "until": line.level.until.isoformat() if line.level.until else None,
+        "reason": line.level.reason,
+    }
+
+
+def _use_object(use: BudgetUse) -> dict[str, Any]:
+    return {
+        "start": use.period.start.isoformat(),
+        "spent_micros": use.spent_micros,
+        "limit_micros": use.limit_micros,
+        "spent_share": use.spent_micros / use.limit_micros if use.limit_micros else None,
+    }
+
+
+def budgets_table(lines: Sequence[BudgetLine]) -> Table:
+    """Return the table that `budgets` prints; its first row is everyone."""
+    hour, day = lines[0].hour.period, lines[0].day.period
+    table = Table("persona", title=f"Spending of {day}, and of {hour}")
+    for name in ("this hour", "of its limit", "today", "of its limit", "unknown price"):
+        table.add_column(name, justify="right")
+    table.add_column("level")
+    for line in lines:
+        everyone = line.persona_id == EVERYONE
+        table.add_row(
+            "all personas" if everyone else Text(line.persona_id),
+            dollars(line.hour.spent_micros),
+            _share(line.hour),
+            dollars(line.day.spent_micros),
+            _share(line.day),
+            f"{line.unpriced_calls:,} calls",
+            Text(_level(line.level)),
+            end_section=everyone,
+        )
+    return table
+
+
+def _share(use: BudgetUse) -> str:
+    if use.limit_micros is None:
+        return "no limit"
+    percent = f"{use.spent_micros * WHOLE // use.limit_micros / 10_000:.1f} % of " if use.limit_micros else ""
+    return f"{percent}{dollars(use.limit_micros)}"
+
+
+def _level(level: BudgetLevel) -> str:
+    return level.kind if level.until is None else f"{level.kind} until {level.until:%Y-%m-%d %H:%M} UTC"
+
+
+def alert_line(alert: BudgetAlert) -> str:
+    """Return the line that `budgets` prints for an alert."""
+    who = "all personas" if alert.persona_id == EVERYONE else alert.persona_id
+    measure = "a mean of" if alert.kind == "spike" else "a limit of"
+    of = "" if alert.limit_micros is None else f", {measure} {dollars(alert.limit_micros)}"
+    start = f"{alert.period_start:%H:%M}" if alert.period == "hour" else f"{alert.period_start:%Y-%m-%d}"
+    return (
+        f"{alert.occurred_at:%H:%M:%S} UTC  {alert.kind:<9}  {who}: {dollars(alert.spent_micros)} in the "
+        f"{alert.period} from {start}{of}"
+    )

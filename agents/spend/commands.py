@@ -1,0 +1,51 @@
+"""The command `threads-agent budgets`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import click
+from rich.console import Console
+
+from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
+from agents.personas.persona_topic import read_directory
+from agents.spend.alert_log import alerts_since
+from agents.spend.budget_report import BudgetLine, alert_line, budget_lines, budgets_object, budgets_table
+from agents.spend.directory import spend_directory
+from agents.spend.gate import limits_of_persona
+from agents.spend.spend_book import day_of
+from schemas.records import BudgetAlert
+from schemas.registry import open_registry
+from streams.endpoints import resolve
+from streams.settings import Settings, current_settings
+from streams.wall_clock import utc_now
+
+
+@click.command(epilog="Example: threads-agent budgets --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def budgets(*, as_json: bool) -> None:
+    """Show what was spent of the budgets in this hour and today, the level that gives, and today's alerts."""
+    lines, alerts = asyncio.run(_read(current_settings()))
+    if as_json:
+        click.echo(json.dumps(budgets_object(lines, alerts), indent=2, ensure_ascii=False))
+        return
+    Console().print(budgets_table(lines))
+    for line in lines:
+        if line.level.kind != "free":
+            click.echo(line.level.reason)
+    click.echo("\n".join(map(alert_line, alerts)) or "no alerts today")
+
+
+async def _read(settings: Settings) -> tuple[list[BudgetLine], list[BudgetAlert]]:
+    registry = open_registry(resolve(settings).schemas)
+    now = utc_now()
+    personas = await read_directory(settings)
+    limits = {each.persona.persona_id: limits_of_persona(each.persona) for each in personas.known()}
+    spend = spend_directory(settings, registry)
+    try:
+        await spend.refresh()
+    finally:
+        await spend.close()
+    lines = budget_lines(spend.book, {**limits, EVERYONE: Limits.of(settings)}, BudgetPolicy.of(settings), now)
+    return lines, await alerts_since(settings, registry, day_of(now))

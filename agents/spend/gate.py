@@ -1,0 +1,58 @@
+"""The budget gate: what the money spent so far allows a persona to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from agents.costs.budget import (
+    EVERYONE,
+    BudgetLevel,
+    BudgetPolicy,
+    BudgetUse,
+    Limits,
+    periods_at,
+    worst_level,
+)
+from agents.personas.persona import Persona
+from agents.spend.directory import SpendDirectory
+from agents.spend.spend_book import SpendBook
+
+
+class BudgetGate:
+    """Tell the level of a persona: the worst of its own budgets and those of all personas, of the hour and the day.
+
+    It knows what spend.totals said at the last `refresh`. Calls under way are not in it yet, so a budget can be passed
+    by what is in flight between two looks; the pause at less than the whole limit leaves room for that.
+    """
+
+    def __init__(self, directory: SpendDirectory, policy: BudgetPolicy, limits: Limits) -> None:
+        """Hold personas to their own limits, and all of them together to `limits`."""
+        self._directory = directory
+        self._policy = policy
+        self._limits = limits
+
+    async def refresh(self) -> None:
+        """Catch up with what was spent; raises `Unavailable` when that can't be read."""
+        await self._directory.refresh()
+
+    def level(self, persona: Persona, now: datetime) -> BudgetLevel:
+        """Return what the persona may do at a moment in UTC."""
+        book = self._directory.book
+        own = budget_uses(book, persona.persona_id, limits_of_persona(persona), now)
+        return worst_level([*own, *budget_uses(book, EVERYONE, self._limits, now)], self._policy)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._directory.close()
+
+
+def budget_uses(book: SpendBook, persona_id: str, limits: Limits, now: datetime) -> Iterator[BudgetUse]:
+    """Yield what a persona, or EVERYONE, has spent of its limits in the hour and in the day of now."""
+    for period in periods_at(now):
+        yield BudgetUse(persona_id, period, book.spent_micros(persona_id, period), limits.of_period(period.kind))
+
+
+def limits_of_persona(persona: Persona) -> Limits:
+    """Return the limits that a persona sets itself."""
+    return Limits(persona.budget.hourly_micros, persona.budget.daily_micros)
