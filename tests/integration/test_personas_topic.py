@@ -7,14 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource
 from aiokafka.structs import RecordMetadata
+from aiokafka.structs import TopicPartition as KafkaPartition
 
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_log import KafkaPersonaLog
-from agents.personas.persona_topic import apply_personas, read_directory
+from agents.personas.persona_log import REREAD_AFTER_S, KafkaPersonaLog
+from agents.personas.persona_topic import UnknownPersonaError, apply_personas, read_directory, remove_personas
+from schemas.catalogue import topic_named
 from schemas.registry import open_registry
+from streams.errors import RecordFault
 from streams.kafka.producer import EventProducer
+from streams.kafka.topic_plan import wanted_shape
 from tests.conftest import Stack
 from tests.drafting import NOW, samples
 
@@ -84,4 +91,77 @@ def test_a_bad_file_is_refused_whole_with_exit_status_2(stack: Stack, tmp_path: 
     bad.write_text("personas: [{persona_id: x}]\n", encoding="utf-8")
     refused = run(stack, "apply", str(bad))
     assert refused.returncode == 2
-    assert "bad personas.yaml: persona 'x', voice: Field required" in refused.stderr
+    assert "bad personas.yaml: persona 'x', voice: is missing; add it" in refused.stderr
+
+
+async def test_a_removed_persona_is_gone_for_running_workers_and_new_ones(stack: Stack) -> None:
+    running = PersonaDirectory(KafkaPersonaLog(stack.settings, open_registry(None)))
+    try:
+        await apply_personas(stack.settings, [own_persona("removed"), own_persona("kept")], NOW)
+        await running.refresh()
+        assert running.find("removed") is not None
+        with pytest.raises(UnknownPersonaError, match="No persona was removed: 'never-there' not in force"):
+            await remove_personas(stack.settings, ["removed", "never-there"])
+        await remove_personas(stack.settings, ["removed"])
+        await running.refresh()
+        for directory in (running, await read_directory(stack.settings)):
+            with pytest.raises(RecordFault, match="'removed' is unknown"):
+                directory.require("removed")
+            assert directory.find("kept") is not None
+    finally:
+        await running.close()
+
+
+async def test_a_tombstone_that_compaction_took_is_noticed_after_half_a_day(stack: Stack) -> None:
+    now_s = 0.0
+    settings = stack.settings
+    log = KafkaPersonaLog(settings, open_registry(None), clock=lambda: now_s)
+    directory = PersonaDirectory(log)
+    await apply_personas(settings, [own_persona("slept-through"), own_persona("stayed")], NOW)
+    producer = EventProducer(stack.bootstrap, open_registry(None), settings)
+    try:
+        await directory.refresh()
+        assert directory.find("slept-through") is not None
+        await remove_personas(settings, ["slept-through"])
+        end = (await producer.send_raw("personas", b"garbage", b"no avro at all")).offset
+        await delete_records_before(stack, end)  # as compaction does: neither the persona nor its tombstone is left
+        await apply_personas(settings, [own_persona("stayed")], NOW)
+        await directory.refresh()
+        assert directory.find("slept-through") is not None
+        now_s = REREAD_AFTER_S + 1
+        await directory.refresh()
+        assert directory.find("slept-through") is None
+        assert directory.find("stayed") is not None
+    finally:
+        await producer.stop()
+        await directory.close()
+
+
+async def delete_records_before(stack: Stack, offset: int) -> None:
+    """Delete records of the topic, which the broker refuses as long as its policy is compaction alone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
+    await admin.start()
+
+    config = wanted_shape(topic_named("personas"), stack.settings).config
+
+    async def set_policy(policy: str) -> None:
+        await admin.alter_configs([ConfigResource("topic", "personas", {**config, "cleanup.policy": policy})])
+
+    try:
+        await set_policy("compact,delete")
+        await admin.delete_records({KafkaPartition("personas", 0): RecordsToDelete(offset)}, timeout_ms=30_000)
+        await set_policy("compact")
+    finally:
+        await admin.close()
+
+
+def test_the_command_removes_a_persona_and_names_one_that_is_unknown(stack: Stack) -> None:
+    assert run(stack, "apply").returncode == 0
+    removed = run(stack, "remove", "balcony-bea")
+    assert (removed.returncode, removed.stdout) == (0, "removed    balcony-bea\n"), removed.stderr
+    listed = {each["persona_id"] for each in json.loads(run(stack, "list", "--json").stdout)}
+    assert "balcony-bea" not in listed
+    assert "ledger-lou" in listed
+    again = run(stack, "remove", "balcony-bea")
+    assert again.returncode == 2
+    assert "'balcony-bea' not in force; see `threads-agent personas list`" in again.stderr
