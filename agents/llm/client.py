@@ -96,7 +96,7 @@ class LanguageModelClient:
         try:
             answer = read(await call)
         except openai.OpenAIError as error:
-            raise fault_of(error, str(self.provider)) from error
+            raise fault_of(error, str(self.provider), model) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             # the client hands through what the server said, whatever its form: a server that does that is broken
             kind = type(error).__name__

@@ -12,17 +12,28 @@ from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 
 MAX_RETRY_AFTER_S = 3600.0
 _SETUP_STATUS = (401, 403, 404)
+_NOT_FOUND_STATUS = 404
+_MISSING_CODE = "model_not_found"  # also with 403, where the account may not use the model
 _LATER_STATUS = (408, 409, 425, 429)
 _SERVER_STATUS = 500
 _SETUP_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 QUOTA_RETRY_S = 60.0
 
 
-def fault_of(error: openai.OpenAIError, server: str) -> ThreadsError:
+class ModelMissing(SettingsError):
+    """The provider does not have `model`, or not for this account: every request to it would fail alike."""
+
+    def __init__(self, message: str, model: str) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -> ThreadsError:
     """Return our fault for an error of the openai client.
 
     Time-outs, lost connections, 408, 409, 429 and 5xx are `Unavailable`, with the wait that the provider asks for; a
-    used-up quota too, as money can be added. 401, 403 and 404 are `SettingsError`: every request would fail alike.
+    used-up quota too, as money can be added. 401, 403 and 404 are `SettingsError`: every request would fail alike;
+    where it is for want of the `model` that the call named, `ModelMissing`.
     Other 4xx (a prompt that is too long, refused content) are `RecordFault`. The text holds nothing of request or key.
     """
     if isinstance(error, openai.APITimeoutError):
@@ -30,14 +41,20 @@ def fault_of(error: openai.OpenAIError, server: str) -> ThreadsError:
     if isinstance(error, openai.APIResponseValidationError):
         return Unavailable(f"{server} answered what is no answer of its API (expected JSON); is the base URL right?")
     if isinstance(error, openai.APIStatusError):
-        return _status_fault(error, server)
+        return _status_fault(error, server, model)
     if isinstance(error, openai.APIConnectionError):
         return Unavailable(f"{server} can't be reached ({_cause(error)})")
     return Unavailable(f"{server} failed with {type(error).__name__}")
 
 
-def _status_fault(error: openai.APIStatusError, server: str) -> ThreadsError:
+def _status_fault(error: openai.APIStatusError, server: str, model: str | None) -> ThreadsError:
     status, code = error.status_code, error.code
+    if model is not None and (status == _NOT_FOUND_STATUS or (status in _SETUP_STATUS and code == _MISSING_CODE)):
+        return ModelMissing(
+            f"{server} refused the call with status {status}: it has no model {model} for this account; "
+            "check THREADS_HOOK_MODEL, THREADS_BODY_MODEL, the persona's models and OPENAI_BASE_URL",
+            model,
+        )
     if status in _SETUP_STATUS:
         advice = {
             401: "check OPENAI_API_KEY",

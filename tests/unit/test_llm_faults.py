@@ -7,7 +7,7 @@ import httpx2
 import openai
 import pytest
 
-from agents.llm.faults import QUOTA_RETRY_S, fault_of, retry_after_s
+from agents.llm.faults import QUOTA_RETRY_S, ModelMissing, fault_of, retry_after_s
 from agents.llm.provider import OPENAI_URL, provider_of
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 from streams.settings import Settings
@@ -44,6 +44,18 @@ def test_a_status_says_whether_surroundings_set_up_or_record_are_at_fault(
     assert type(fault) is kind
     assert str(status) in str(fault)
     assert "secret" not in str(fault)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, None), (404, "model_not_found"), (403, "model_not_found")])
+def test_a_model_that_the_provider_does_not_have_is_named(status: int, code: str | None) -> None:
+    fault = fault_of(status_error(status, code), "the server", "gpt-old")
+    assert isinstance(fault, ModelMissing)
+    assert fault.model == "gpt-old"
+    assert "gpt-old" in str(fault)
+
+
+def test_a_key_that_may_not_is_no_missing_model() -> None:
+    assert type(fault_of(status_error(403), "the server", "gpt-4.1")) is SettingsError
 
 
 def test_a_rate_limit_hands_on_the_wait_that_the_provider_asks_for() -> None:
