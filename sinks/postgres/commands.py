@@ -11,6 +11,7 @@ from sinks.postgres.cost_report import cost_object, cost_table
 from sinks.postgres.draft_report import draft_object, draft_table
 from sinks.postgres.kpi_commands import kpis
 from sinks.postgres.queries import report
+from sinks.postgres.saving_report import savings_object, savings_table
 from streams.settings import current_settings
 
 __all__ = ["costs", "drafts", "kpis"]
@@ -35,9 +36,17 @@ def drafts(*, persona: str | None, status: str | None, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: threads-agent costs --json")
+@click.option("--saved", is_flag=True, help="Show what each measure has spared instead.")
 @_JSON
-def costs(*, as_json: bool) -> None:
+def costs(*, saved: bool, as_json: bool) -> None:
     """Show calls, tokens and cost of each persona and model, and the total."""
+    if saved:
+        rows = report(current_settings(), "savings")
+        if as_json:
+            _print_json(savings_object(rows))
+        else:
+            Console().print(savings_table(rows))
+        return
     *parts, total = report(current_settings(), "costs")
     if as_json:
         _print_json({"by_persona_and_model": [cost_object(row) for row in parts], "total": cost_object(total)})

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from sinks.postgres.connection import exchange
 from sinks.postgres.draft_rows import draft_row
 from sinks.postgres.fact_rows import dead_letter_row, kpi_row, persona_row, request_row
+from sinks.postgres.spend_rows import budget_alert_row, saving_row
 from sinks.postgres.statements import statements
 from streams.engine.batch import Batch, RowBatch
 
@@ -58,5 +59,7 @@ ROW_TABLES = (
     RowTable("requests", ("persona.requests",), request_row),
     RowTable("drafts", ("drafts.generated", "drafts.scored", "drafts.accepted", "drafts.rejected"), draft_row),
     RowTable("kpi_updates", ("kpi.updates",), kpi_row),
+    RowTable("savings", ("cost.savings",), saving_row),
+    RowTable("budget_alerts", ("budget.alerts",), budget_alert_row),
     RowTable("dead_letters", ("dead.letters",), dead_letter_row),
 )

@@ -16,7 +16,16 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
-from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, NearDuplicate, Quality, QualityFeature
+from schemas.records import (
+    CostSaving,
+    DraftDecided,
+    DraftGenerated,
+    KpiUpdate,
+    NearDuplicate,
+    Quality,
+    QualityFeature,
+    SavingMeasure,
+)
 from sinks.postgres.commands import costs, drafts, kpis
 from sinks.postgres.post_report import SORTS
 from sinks.postgres.queries import NoTables
@@ -371,6 +380,45 @@ def test_costs_add_up_and_calls_of_unknown_price_are_counted_apart(dsn: str) -> 
         "unpriced_calls": 1,
     }
     assert "$1.500003" in printed(costs)
+
+
+def saving(number: int, measure: SavingMeasure, micros: int | None) -> Row:
+    record = CostSaving(
+        event_id=f"s{number}",
+        occurred_at=NOON,
+        persona_id="nova",
+        step="body",
+        measure=measure,
+        model="gpt",
+        prompt_tokens=100,
+        completion_tokens=10,
+        saved_micros=micros,
+    )
+    return Row(number, record)
+
+
+def test_savings_are_told_by_measure_with_their_share_and_what_is_unknown(dsn: str) -> None:
+    rows = [saving(0, "tier", 250_000), saving(1, "tier", 249_997), saving(2, "cache", None), saving(3, "batch", -10)]
+    load(dsn, calls(), RowBatch(TopicPartition("cost.savings", 0), rows))
+    found = parsed(costs, "--saved")
+    of = {row["measure"]: row for row in found["by_measure"]}
+    assert (of["tier"]["calls"], of["tier"]["saved_micros"], of["tier"]["prompt_tokens"]) == (2, 499_997, 200)
+    assert (of["cache"]["saved_micros"], of["cache"]["unknown_calls"]) == (0, 1)
+    assert of["batch"]["saved_micros"] == -10
+    assert (found["bill_micros"], found["bill_unpriced_calls"]) == (1_500_003, 1)
+    assert found["bill_without_micros"] == 1_500_003 + 499_987
+    assert of["tier"]["share"] == pytest.approx(499_997 / 1_999_990)
+    assert found["total"]["share"] == pytest.approx(499_987 / 1_999_990)
+    shown = printed(costs, "--saved")
+    assert "25.0 %" in shown
+    assert "unknown" in shown
+
+
+def test_without_savings_and_costs_there_is_no_share(dsn: str) -> None:
+    load(dsn)
+    found = parsed(costs, "--saved")
+    assert found["by_measure"] == []
+    assert (found["total"]["saved_micros"], found["total"]["share"]) == (0, None)
 
 
 def test_empty_tables_are_no_error(dsn: str) -> None:

@@ -15,6 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from schemas.records import (
+    BudgetAlert,
+    CostSaving,
     DeadLetter,
     Decision,
     DraftDecided,
@@ -186,7 +188,38 @@ def every_kind_of_batch() -> list[Batch]:
             "kpi.updates", 0, [kpi("lifetime", second, views) for second, views in ((1, 10), (3599, 5))], first_offset=4
         ),
         rows("dead.letters", 0, [letter]),
+        *spend_batches(),
         *column_batches(),
+    ]
+
+
+def spend_batches() -> list[Batch]:
+    """Batches of savings, known and unknown, and of alerts, told twice."""
+    saving = CostSaving(
+        event_id="saving-1",
+        occurred_at=NOON,
+        persona_id="nova",
+        step="body",
+        measure="tier",
+        model="gpt",
+        saved_micros=5,
+    )
+    alert = BudgetAlert(
+        event_id="alert-1",
+        occurred_at=NOON,
+        persona_id="*",
+        kind="pause",
+        period="day",
+        period_start=NOON,
+        spent_micros=9,
+    )
+    unknown = replace(saving, event_id="saving-2", measure="cache", saved_micros=None)
+    return [
+        rows("cost.savings", 0, [saving, unknown, replace(saving, saved_micros=7)]),
+        rows("cost.savings", 1, [replace(saving, saved_micros=6)]),
+        rows(
+            "budget.alerts", 0, [alert, replace(alert, spent_micros=10), replace(alert, event_id="a", limit_micros=8)]
+        ),
     ]
 
 

@@ -57,6 +57,7 @@ async def test_tables_of_every_earlier_version_are_brought_up_to_date(dsn: str, 
     assert await applied(dsn, migrations()) == list(range(earlier + 1, LATEST + 1))
     names = {name for name, *_ in columns(dsn)}
     assert {"requests", "drafts", "posts", "engagement", "costs", "revenue", "kpi_updates", "kpi_current"} <= names
+    assert {"savings", "budget_alerts"} <= names
     assert {"post_totals", "day_totals", "post_kpis", "daily_kpis", "daily_engagement"} <= names
     assert await applied(dsn, migrations()) == []
 

@@ -89,3 +89,33 @@ SELECT
 FROM costs
 GROUP BY GROUPING SETS ((persona_id, model), ())
 ORDER BY grouping(persona_id), persona_id, model;
+
+-- name: savings
+-- The last row, without measure, is the total. Money that is unknown is counted by its calls, not guessed.
+WITH bill AS (
+    SELECT coalesce(sum(cost_micros), 0) AS micros, count(*) FILTER (WHERE cost_micros IS NULL) AS unpriced_calls
+    FROM costs
+),
+
+saved AS (
+    SELECT
+        measure,
+        count(*) AS calls,
+        coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
+        coalesce(sum(completion_tokens), 0) AS completion_tokens,
+        coalesce(sum(saved_micros), 0) AS saved_micros,
+        count(*) FILTER (WHERE saved_micros IS NULL) AS unknown_calls
+    FROM savings
+    GROUP BY GROUPING SETS ((measure), ())
+)
+
+SELECT
+    saved.*,
+    bill.micros AS bill_micros,
+    bill.unpriced_calls AS unpriced_calls,
+    bill.micros + everything.saved_micros AS bill_without_micros,
+    saved.saved_micros::double precision / nullif(bill.micros + everything.saved_micros, 0) AS share
+FROM saved
+CROSS JOIN bill
+CROSS JOIN (SELECT saved_micros FROM saved WHERE measure IS NULL) AS everything
+ORDER BY saved.measure NULLS LAST;

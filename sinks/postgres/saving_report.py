@@ -1,0 +1,60 @@
+"""The saving report: what each measure has spared, and which share of the bill that would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from sinks.postgres.queries import Found
+
+_PARTS = ("calls", "prompt_tokens", "completion_tokens", "saved_micros", "unknown_calls", "share")
+
+
+def savings_object(rows: Sequence[Found]) -> dict[str, Any]:
+    """Return the object that `costs --saved --json` prints; money is in micro-dollars, `share` is of the bill without.
+
+    `unknown_calls` are those whose saving is unknown because a price is: they are in no sum.
+    """
+    *measures, total = rows
+    return {
+        "by_measure": [{"measure": row["measure"], **_parts(row)} for row in measures],
+        "total": _parts(total),
+        "bill_micros": total["bill_micros"],
+        "bill_unpriced_calls": total["unpriced_calls"],
+        "bill_without_micros": total["bill_without_micros"],
+    }
+
+
+def _parts(row: Found) -> dict[str, Any]:
+    return {name: row[name] for name in _PARTS}
+
+
+def savings_table(rows: Sequence[Found]) -> Table:
+    """Return the table that `costs --saved` prints; the last row is the total."""
+    total = rows[-1]
+    table = Table(
+        "measure",
+        title="Savings on model calls",
+        caption=f"The bill is {_dollars(total['bill_micros'])}; without these measures it would have been "
+        f"{_dollars(total['bill_without_micros'])}, as far as prices are known.",
+    )
+    for name in ("calls", "prompt tokens saved", "completion tokens saved", "saved", "share of the bill without"):
+        table.add_column(name, justify="right")
+    table.add_column("saving unknown", justify="right")
+    for row in rows:
+        if row["measure"] is None:
+            table.add_section()
+        table.add_row(
+            row["measure"] or "total",
+            *(f"{row[name]:,}" for name in ("calls", "prompt_tokens", "completion_tokens")),
+            "unknown" if row["calls"] and row["unknown_calls"] == row["calls"] else _dollars(row["saved_micros"]),
+            "" if row["share"] is None else f"{100 * row['share']:.1f} %",
+            f"{row['unknown_calls']:,} calls",
+        )
+    return table
+
+
+def _dollars(micros: int) -> str:
+    return f"{'-' if micros < 0 else ''}${abs(micros) / 1_000_000:,.6f}"
