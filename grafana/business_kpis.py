@@ -14,6 +14,7 @@ from grafana.activity_panels import activity_panels
 from grafana.kpi_panels import history_panels, number_panels
 from grafana.promql import PERSONA_LABEL, PERSONA_VARIABLE
 from grafana.sources import PROMETHEUS
+from grafana.spend_panels import spend_panels
 from grafana.table_panels import table_panels
 from streams.metrics import ENGAGEMENTS, POSTS_GENERATED
 
@@ -42,6 +43,7 @@ def business_kpis() -> Any:  # noqa: ANN401 - the SDK is untyped here, see pypro
         "KPIs in the window THREADS_METRICS_WINDOW (default 24h)": number_panels(),
         "KPIs over time": history_panels(),
         "What the agents do": activity_panels(),
+        "What model calls cost": spend_panels(),
         "From PostgreSQL": table_panels(),
     }
     for title, panels in sections.items():

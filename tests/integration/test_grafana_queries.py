@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -95,13 +96,16 @@ def events(number: int) -> Iterator[Batch]:
     draft, accepted, rejected = (golden(f"drafts.{kind}") for kind in ("generated", "accepted", "rejected"))
     cost = golden("cost.events")
     steps = [replace(cost, event_id=f"{step}-{number}", step=step) for step in ("hook", "body")]
+    steps.append(replace(cost, event_id=f"unpriced-{number}", step="embedding", cost_micros=None))
     one, two = (replace(draft, event_id=f"g{name}", draft_id=f"{name}-{number}") for name in ("one", "two"))
     engagement = golden("engagement.events")
     counts = [replace(engagement, event_id=f"{kind}-{number}", kind=kind, count=number) for kind in ("view", "like")]
     yield batch("drafts.generated", [one, two], 2 * number)
     yield batch("drafts.accepted", [replace(accepted, event_id=f"a-{number}", draft=one)], number)
     yield batch("drafts.rejected", [replace(rejected, event_id=f"r-{number}", draft=two)], number)
-    yield batch("cost.events", steps, 2 * number)
+    yield batch("cost.events", steps, 3 * number)
+    yield batch("cost.savings", [replace(golden("cost.savings"), event_id=f"s-{number}")], number)
+    yield batch("budget.alerts", [replace(golden("budget.alerts"), event_id=f"b-{number}")], number)
     yield batch("engagement.events", counts, 2 * number)
     yield batch("kpi.updates", kpis(number), 3 * number)
 
@@ -251,6 +255,10 @@ def test_every_sql_query_finds_the_rows_that_the_sink_wrote(dsn: str) -> None:
         "like (simulated)": 3,
         "view (simulated)": 3,
     }
+    assert [(row["measure"], row["calls"], row["saved"]) for row in found["Savings by measure"]] == [
+        ("tier", 2, Decimal("0.002368"))
+    ]
+    assert [(row["alert"], row["share of it"]) for row in found["Budget alerts"]] == [("warn", 0.801592)] * 2
     [post] = found["Top posts"]
     counts = ("engagements", "views", "engagement rate", "viral", "first hour views", "simulated events")
     assert [post[name] for name in counts] == [3, 3, 1.0, False, 3, 4]
