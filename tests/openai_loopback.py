@@ -1,35 +1,52 @@
-"""A loopback server that behaves like the OpenAI API: usage figures, structured answers, and its usual faults."""
+"""A loopback server that behaves like the OpenAI API: usage figures, structured answers, and its usual faults.
+
+Run by itself: `python tests/openai_loopback.py --port 0 --instant` prints its base URL and serves until it is ended.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
 
-CONTEXT_CHARS = 40_000
-CACHE_FROM_TOKENS = 1024
-CACHE_BLOCK_TOKENS = 128
+if __name__ == "__main__":  # as a program it finds its parts by the repository's folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-Fault = Literal[
-    "429", "500", "slow", "malformed", "empty", "401", "404", "400", "garbage", "refusal", "quota", "no-choices"
-]
+from tests.openai_batches import BatchDesk
+from tests.openai_completions import Completions, InstantCompletions, content_of, stream_events
+from tests.openai_faults import RATE_FAULTS, Fault, FaultRate, failed_response
+from tests.openai_vectors import embeddings, moderations
+
+__all__ = ["Fault", "LoopbackOpenAI", "loopback_openai"]
+
+CONTEXT_CHARS = 40_000
+MODELS = ("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "text-embedding-3-small", "omni-moderation-latest")
+
+Endpoint = Literal["chat", "embeddings", "moderations", "models"]
 
 
 @dataclass(slots=True)
 class LoopbackOpenAI:
-    """Answers chat completions. `faults` are taken one a request, in order; None and an empty list mean a good answer.
+    """Answers like the API. `faults` are taken one a chat request, in order; None and an empty list: a good answer.
 
-    `answer` writes the field asked for; `requests` are the bodies that came, `keys` the authorisation headers,
-    `called` is set by the first.
+    `faults_at` are such lists of other endpoints; `fault_rate` adds faults of `fault_kinds` drawn with `fault_seed` to
+    chat, embeddings and moderations; models in `down` answer 500, those in `missing` 404.
+    `answer` writes the field that the form is named after, or as a dict the whole answer; without it every string of
+    the schema is about the brief. `requests` are the chat bodies that came, `keys` the authorisation headers, `called`
+    is set by the first. `instant` answers chats from bytes made once (see InstantCompletions), records no bodies and
+    knows no faults.
     """
 
     faults: list[Fault | None] = field(default_factory=list)
-    answer: Callable[[str, dict[str, Any]], str] | None = None
+    answer: Callable[[str, dict[str, Any]], object] | None = None
     latency_s: float = 0.0
     retry_after: str = "0.05"
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -38,7 +55,39 @@ class LoopbackOpenAI:
     in_flight: int = 0
     most_in_flight: int = 0
     base_url: str = ""
-    _seen_prefixes: set[str] = field(default_factory=set)
+    faults_at: dict[Endpoint, list[Fault | None]] = field(default_factory=dict)
+    fault_rate: float = 0.0
+    fault_kinds: tuple[Fault, ...] = RATE_FAULTS
+    fault_seed: int = 0
+    slow_s: float = 30.0
+    down: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    models: tuple[str, ...] = MODELS
+    instant: bool = False
+    injected: list[Fault] = field(default_factory=list)
+    batches: BatchDesk = field(init=False)
+    _rate: FaultRate = field(init=False)
+    _completions: Completions = field(default_factory=Completions)
+    _ready: InstantCompletions = field(default_factory=InstantCompletions)
+
+    def __post_init__(self) -> None:
+        self._rate = FaultRate(self.fault_rate, self.fault_kinds, self.fault_seed)
+        self.batches = BatchDesk(self._completion)
+
+    def app(self) -> web.Application:
+        """Return the application of all endpoints."""
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/chat/completions", self.instant_chat if self.instant else self.chat)
+        app.router.add_post("/v1/embeddings", self.embed)
+        app.router.add_post("/v1/moderations", self.moderate)
+        app.router.add_get("/v1/models", self.list_models)
+        self.batches.add_routes(app.router)
+        return app
+
+    async def instant_chat(self, request: web.Request) -> web.Response:
+        if self.latency_s:
+            await asyncio.sleep(self.latency_s)
+        return web.Response(body=self._ready.answer(await request.read()), content_type="application/json")
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         self.in_flight += 1
@@ -48,105 +97,110 @@ class LoopbackOpenAI:
             body = await request.json()
             self.requests.append(body)
             self.keys.append(request.headers.get("Authorization", ""))
-            fault = self.faults.pop(0) if self.faults else None
+            fault = self._fault_of_chat(body)
             await asyncio.sleep(self.latency_s)
-            return await self._answer(body, fault)
+            return await self._answer(request, body, fault)
         finally:
             self.in_flight -= 1
 
-    async def _answer(self, body: dict[str, Any], fault: Fault | None) -> web.StreamResponse:
-        if fault is None and sum(len(each["content"]) for each in body["messages"]) > CONTEXT_CHARS:
-            fault = "400"
+    async def embed(self, request: web.Request) -> web.Response:
+        fault = self._next_fault("embeddings")
+        body = await request.json()
+        return await self._failure(request, fault) or web.json_response(embeddings(body))
+
+    async def moderate(self, request: web.Request) -> web.Response:
+        fault = self._next_fault("moderations")
+        body = await request.json()
+        return await self._failure(request, fault) or web.json_response(moderations(body))
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        listed = self.faults_at.get("models")
+        data = [{"id": each, "object": "model", "created": 1, "owned_by": "system"} for each in self.models]
+        failure = await self._failure(request, listed.pop(0) if listed else None)
+        return failure or web.json_response({"object": "list", "data": data})
+
+    async def _answer(self, request: web.Request, body: dict[str, Any], fault: Fault | None) -> web.StreamResponse:
+        failure = await self._failure(request, fault)
+        if failure is not None:
+            return failure
+        completion = self._completion(body, fault)
+        if not body.get("stream"):
+            return web.json_response(completion)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        usage = bool(body.get("stream_options", {}).get("include_usage"))
+        for event in stream_events(completion, include_usage=usage):
+            await response.write(event)
+        return response
+
+    async def _failure(self, request: web.Request, fault: Fault | None) -> web.Response | None:
+        if fault is not None:
+            self.injected.append(fault)
         if fault == "slow":
-            await asyncio.sleep(30.0)
-        elif fault == "malformed":
-            return web.Response(text='{"id": "chatcmpl-1", "choices": [', content_type="application/json")
-        elif fault in _ERRORS:
-            status, code, kind = _ERRORS[fault]
-            headers = {"Retry-After": self.retry_after} if status == 429 else {}
-            return web.json_response(
-                {"error": {"message": "no", "type": kind, "code": code}}, status=status, headers=headers
-            )
-        return web.json_response(self._completion(body, fault))
+            await asyncio.sleep(self.slow_s)
+        return failed_response(request, fault, self.retry_after)
+
+    def _fault_of_chat(self, body: dict[str, Any]) -> Fault | None:
+        if body["model"] in self.missing:
+            return "404"
+        if body["model"] in self.down:
+            return "500"
+        fault = self._next_fault("chat")
+        if fault is None and sum(len(each["content"]) for each in body["messages"]) > CONTEXT_CHARS:
+            return "400"
+        return fault
+
+    def _next_fault(self, endpoint: Endpoint) -> Fault | None:
+        listed = self.faults if endpoint == "chat" else self.faults_at.get(endpoint)
+        return listed.pop(0) if listed else self._rate.draw()
 
     def _completion(self, body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
-        part = body["response_format"]["json_schema"]["name"]
-        text = self.answer(part, body) if self.answer else _post_part(part, body)
-        content = {"empty": "", "garbage": "}{ no json at all", "refusal": None}.get(
-            str(fault), json.dumps({part: text})
-        )
-        message = {
-            "role": "assistant",
-            "content": content,
-            "refusal": "I can't help with that." if fault == "refusal" else None,
-        }
-        choices = (
-            []
-            if fault == "no-choices"
-            else [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}]
-        )
-        return {
-            "id": f"chatcmpl-{len(self.requests)}",
-            "object": "chat.completion",
-            "created": 1_790_000_000,
-            "model": f"{body['model']}-2025-04-14",
-            "choices": choices,
-            "usage": self._usage(body, content or ""),
-        }
-
-    def _usage(self, body: dict[str, Any], content: str) -> dict[str, Any]:
-        system = body["messages"][0]["content"]
-        prompt = sum(_tokens(each["content"]) for each in body["messages"])
-        known = system in self._seen_prefixes
-        self._seen_prefixes.add(system)
-        cached = (
-            _tokens(system) // CACHE_BLOCK_TOKENS * CACHE_BLOCK_TOKENS if known and prompt >= CACHE_FROM_TOKENS else 0
-        )
-        completion = _tokens(content)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        }
-
-
-_ERRORS: dict[str, tuple[int, str | None, str]] = {
-    "429": (429, "rate_limit_exceeded", "requests"),
-    "quota": (429, "insufficient_quota", "insufficient_quota"),
-    "500": (500, None, "server_error"),
-    "401": (401, "invalid_api_key", "invalid_request_error"),
-    "404": (404, "model_not_found", "invalid_request_error"),
-    "400": (400, "context_length_exceeded", "invalid_request_error"),
-}
-
-
-def _tokens(text: str) -> int:
-    return (len(text) + 3) // 4
-
-
-def _post_part(part: str, body: dict[str, Any]) -> str:
-    """Write a plausible part that differs with the brief and the seed."""
-    brief = str(json.loads(body["messages"][1]["content"])["brief"])[:60]
-    number = body["seed"] % 89 + 11
-    if part == "hook":
-        return f"I counted {number} mistakes with {brief}, and nobody noticed."
-    return f"The first cost me {number % 7 + 2} evenings and one good pan. Now I write {brief} on paper before I start."
+        content = content_of(body)
+        if self.answer is not None:
+            part = body["response_format"]["json_schema"]["name"]
+            said = self.answer(part, body)
+            content = json.dumps(said if isinstance(said, dict) else {part: said})
+        return self._completions.completion(body, content, fault)
 
 
 @asynccontextmanager
-async def loopback_openai(server: LoopbackOpenAI) -> AsyncIterator[LoopbackOpenAI]:
-    """Run the server on a free loopback port; `server.base_url` ends in /v1."""
-    app = web.Application(client_max_size=16 * 2**20)
-    app.router.add_post("/v1/chat/completions", server.chat)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+async def loopback_openai(server: LoopbackOpenAI, port: int = 0) -> AsyncIterator[LoopbackOpenAI]:
+    """Run the server on a loopback port, a free one for 0; `server.base_url` ends in /v1."""
+    runner = web.AppRunner(server.app(), shutdown_timeout=0.1, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
     await site.start()
-    host, port = runner.addresses[0][:2]
-    server.base_url = f"http://{host}:{port}/v1"
+    host, bound = runner.addresses[0][:2]
+    server.base_url = f"http://{host}:{bound}/v1"
     try:
         yield server
     finally:
         await runner.cleanup()
+
+
+async def _serve(server: LoopbackOpenAI, port: int) -> None:
+    async with loopback_openai(server, port):
+        sys.stdout.write(server.base_url + "\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Serve an API like OpenAI's on loopback; print its base URL.")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    parser.add_argument("--instant", action="store_true", help="answer chats from bytes made once")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each chat answer")
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests that go wrong")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the faults")
+    chosen = parser.parse_args()
+    server = LoopbackOpenAI(
+        instant=chosen.instant, latency_s=chosen.latency, fault_rate=chosen.fault_rate, fault_seed=chosen.seed
+    )
+    asyncio.run(_serve(server, chosen.port))
+
+
+if __name__ == "__main__":
+    try:
+        _main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import openai
-from openai.types import Completion, CompletionUsage
-from openai.types.chat import ChatCompletion
+from openai.types import Completion
 
-from agents.llm.faults import fault_of
+from agents.llm.answer import Answer, chat_answer, completion_answer, streamed_answer
+from agents.llm.embeddings import Embeddings, embeddings_of, joined
+from agents.llm.faults import fault_of, timed_out
+from agents.llm.moderation import Moderation, moderations_of
 from agents.llm.provider import Provider
 from agents.llm.reply import Reply, usage_of
 from streams.errors import Unavailable
 
 T = TypeVar("T")
+
+EMBED_TEXTS = 512  # texts of one call: the API takes 2,048, and 300,000 tokens
+MODERATE_TEXTS = 32
+MODERATION_MODEL = "omni-moderation-latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class LanguageModelClient:
 
     def __init__(self, provider: Provider, *, timeout_s: float) -> None:
         self.provider = provider
+        self._timeout_s = timeout_s
         self._client = openai.AsyncOpenAI(
             base_url=provider.base_url, api_key=provider.api_key, timeout=timeout_s, max_retries=0
         )
@@ -63,20 +71,15 @@ class LanguageModelClient:
         """Close the connections."""
         await self._client.close()
 
-    async def chat(self, *, model: str, system: str, user: str, answer: JsonSchema, sampling: Sampling) -> Reply:
-        """Ask for an answer of the given form; its text is JSON if the model keeps to it, which the caller checks."""
-        call = self._client.chat.completions.create(
-            model=model,
-            messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": answer.name, "schema": dict(answer.schema), "strict": True},
-            },
-            max_completion_tokens=sampling.max_tokens,
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-        )
-        return await self._reply(model, call, _chat_answer)
+    async def chat(
+        self, *, model: str, system: str, user: str, answer: JsonSchema, sampling: Sampling, stream: bool = False
+    ) -> Reply:
+        """Ask for an answer of the given form; its text is JSON if the model keeps to it, which the caller checks.
+
+        With `stream` it comes in pieces: for servers behind proxies that cut connections on which nothing moves.
+        """
+        asked = chat_body(model=model, system=system, user=user, answer=answer, sampling=sampling)
+        return await self._reply(model, self._streamed(asked) if stream else self._whole(asked))
 
     async def complete(self, *, model: str, prompt: str, stop: Sequence[str], sampling: Sampling) -> Reply:
         """Continue a text up to one of the stops."""
@@ -89,18 +92,53 @@ class LanguageModelClient:
             seed=sampling.seed,
             frequency_penalty=sampling.frequency_penalty,
         )
-        return await self._reply(model, call, _completion_answer)
+        return await self._reply(model, self._completed(call))
 
-    async def _reply(self, model: str, call: Awaitable[T], read: Callable[[T], _Answer]) -> Reply:
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Return a vector for each text, in their order; several calls where there are many."""
+        parts = []
+        for start in range(0, len(texts), EMBED_TEXTS):
+            some = list(texts[start : start + EMBED_TEXTS])
+            parts.append(await self._guarded(model, self._embedded(model, some)))
+        return joined(parts, model)
+
+    async def moderate(self, texts: Sequence[str]) -> list[Moderation]:
+        """Return what the provider's moderation says of each text, in their order."""
+        found: list[Moderation] = []
+        for start in range(0, len(texts), MODERATE_TEXTS):
+            some = list(texts[start : start + MODERATE_TEXTS])
+            found += await self._guarded(MODERATION_MODEL, self._moderated(some))
+        return found
+
+    async def models(self) -> frozenset[str]:
+        """Return the names of the models that the provider offers to this account."""
+        return await self._guarded(None, self._listed_models())
+
+    async def _embedded(self, model: str, texts: list[str]) -> Embeddings:
+        return embeddings_of(await self._client.embeddings.create(model=model, input=texts), len(texts))
+
+    async def _moderated(self, texts: list[str]) -> list[Moderation]:
+        return moderations_of(await self._client.moderations.create(model=MODERATION_MODEL, input=texts), len(texts))
+
+    async def _listed_models(self) -> frozenset[str]:
+        return frozenset([str(model.id) async for model in self._client.models.list()])
+
+    async def _whole(self, asked: dict[str, Any]) -> Answer:
+        return chat_answer(await self._client.chat.completions.create(**asked))
+
+    async def _completed(self, call: Awaitable[Completion]) -> Answer:
+        return completion_answer(await call)
+
+    async def _streamed(self, asked: dict[str, Any]) -> Answer:
+        chunks = await self._client.chat.completions.create(
+            **asked, stream=True, stream_options={"include_usage": True}
+        )
+        async with chunks:
+            return await streamed_answer(chunks)
+
+    async def _reply(self, model: str, call: Awaitable[Answer]) -> Reply:
         started = time.monotonic()
-        try:
-            answer = read(await call)
-        except openai.OpenAIError as error:
-            raise fault_of(error, str(self.provider), model) from error
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            # the client hands through what the server said, whatever its form: a server that does that is broken
-            kind = type(error).__name__
-            raise Unavailable(f"{self.provider} answered what is no answer of its API ({kind})") from error
+        answer = await self._guarded(model, call)
         return Reply(
             text=answer.text or "",
             model=answer.model or model,
@@ -110,20 +148,31 @@ class LanguageModelClient:
             refusal=answer.refusal,
         )
 
+    async def _guarded(self, model: str | None, call: Awaitable[T]) -> T:
+        """Await a call; whatever goes wrong, bytes that trickle in for ever included, comes out as a fault of ours."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await call
+        except TimeoutError as error:
+            raise timed_out(str(self.provider)) from error
+        except openai.OpenAIError as error:
+            raise fault_of(error, str(self.provider), model) from error
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            # the client hands through what the server said, whatever its form: a server that does that is broken
+            kind = type(error).__name__
+            raise Unavailable(f"{self.provider} answered what is no answer of its API ({kind})") from error
 
-class _Answer(NamedTuple):
-    text: str | None
-    model: str
-    usage: CompletionUsage | None
-    finish_reason: str | None
-    refusal: str | None = None
 
-
-def _chat_answer(answer: ChatCompletion) -> _Answer:
-    choice = answer.choices[0]
-    return _Answer(choice.message.content, answer.model, answer.usage, choice.finish_reason, choice.message.refusal)
-
-
-def _completion_answer(answer: Completion) -> _Answer:
-    choice = answer.choices[0]
-    return _Answer(choice.text, answer.model, answer.usage, choice.finish_reason)
+def chat_body(*, model: str, system: str, user: str, answer: JsonSchema, sampling: Sampling) -> dict[str, Any]:
+    """Return the body of a chat completion of the given form, as the API takes it."""
+    return {
+        "model": model,
+        "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": answer.name, "schema": dict(answer.schema), "strict": True},
+        },
+        "max_completion_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "seed": sampling.seed,
+    }

@@ -37,7 +37,7 @@ def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -
     Other 4xx (a prompt that is too long, refused content) are `RecordFault`. The text holds nothing of request or key.
     """
     if isinstance(error, openai.APITimeoutError):
-        return Unavailable(f"{server} did not answer in time; raise THREADS_LLM_TIMEOUT_S if it is only slow")
+        return timed_out(server)
     if isinstance(error, openai.APIResponseValidationError):
         return Unavailable(f"{server} answered what is no answer of its API (expected JSON); is the base URL right?")
     if isinstance(error, openai.APIStatusError):
@@ -45,6 +45,11 @@ def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -
     if isinstance(error, openai.APIConnectionError):
         return Unavailable(f"{server} can't be reached ({_cause(error)})")
     return Unavailable(f"{server} failed with {type(error).__name__}")
+
+
+def timed_out(server: str) -> Unavailable:
+    """Return the fault of a call that took longer than its time-out."""
+    return Unavailable(f"{server} did not answer in time; raise THREADS_LLM_TIMEOUT_S if it is only slow")
 
 
 def _status_fault(error: openai.APIStatusError, server: str, model: str | None) -> ThreadsError:
