@@ -100,8 +100,8 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(
         None, validation_alias="OPENAI_BASE_URL", description="Base URL of a compatible server."
     )
-    hook_model: str = Field("gpt-4.1", description="Model for hooks, where a provider is configured.")
-    body_model: str = Field("gpt-4.1-mini", description="Model for bodies, where a provider is configured.")
+    hook_model: str = Field("gpt-6.1-terra", description="Model for hooks, where a provider is configured.")
+    body_model: str = Field("gpt-6-luna", description="Model for bodies, where a provider is configured.")
     price_file: Path | None = Field(
         None, description="Prices of models (YAML); empty: those that come with the program."
     )
@@ -137,6 +137,18 @@ class Settings(BaseSettings):
     )
     spike_least_dollars: Decimal = Field(
         Decimal("1.00"), ge=0, le=1_000_000, decimal_places=6, description="Least spend of an hour that can be a spike."
+    )
+    fallback_model: str | None = Field(
+        None, description="Model that takes over when those of hooks and bodies are away."
+    )
+    burst_size: int = Field(
+        4, ge=1, le=20, description="Greatest number of drafts of one persona that one structured call writes."
+    )
+    instruction_tokens: int = Field(
+        700, ge=100, description="Tokens of a persona's instructions (estimated), above which examples are left out."
+    )
+    moderation: Literal["provider", "words"] = Field(
+        "words", description="Who moderates drafts: the provider's moderation endpoint, or the word lists."
     )
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")

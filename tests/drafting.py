@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agents.costs.budget import BudgetPolicy, Limits
+from agents.generation.writer import Past
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
 from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import persona_applied
 from agents.personas.sample_files import SAMPLES
-from schemas.records import DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record
+from agents.spend.directory import SpendDirectory
+from agents.spend.gate import BudgetGate
+from schemas.records import DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
 from streams.engine.batch import Row, RowBatch, TopicPartition
-from streams.engine.stage import Effects
+from streams.engine.stage import Effects, Stage
+from streams.settings import Settings
 from tests.single_outputs import single
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -31,6 +38,26 @@ class ListedPersonas:
         self.readings += 1
         news, self.pending = self.pending, []
         return news
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+NO_PAST = Past()
+
+
+@dataclass
+class ListedPast:
+    """The past of every persona, as the test says."""
+
+    past: Past = NO_PAST
+
+    async def refresh(self) -> None:
+        """Nothing is read."""
+
+    async def of(self, persona_id: str) -> Past:
+        del persona_id
+        return self.past
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -89,6 +116,57 @@ def passing_quality() -> Quality:
 
 def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 0) -> RowBatch:
     return RowBatch(source, [Row(first_offset + place, record) for place, record in enumerate(records)])
+
+
+def free_budgets() -> BudgetGate:
+    """Budgets without limits, that nothing was spent of."""
+    return budgets(Limits(None, None))
+
+
+@dataclass
+class SettableClock:
+    """A clock that stands where the test sets it."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def budgets(limits: Limits, totals: Sequence[SpendTotal] = (), clock: SettableClock | None = None) -> BudgetGate:
+    """Budgets of all personas together, of which these totals were spent."""
+    spend = SpendDirectory(ListedSpend(list(totals)), clock=clock or SettableClock())
+    return BudgetGate(spend, BudgetPolicy.of(Settings()), limits)
+
+
+class ListedSpend:
+    """A log of spending that is a list."""
+
+    def __init__(self, pending: list[SpendTotal]) -> None:
+        self.pending = pending
+
+    async def news(self) -> Sequence[SpendTotal]:
+        news, self.pending = self.pending, []
+        return news
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def finished_effects(stage: Stage, source: TopicPartition = REQUESTS, deadline_s: float = 20.0) -> Effects:
+    """Flush until nothing of a partition is under way any more; return the effects of all flushes together."""
+    together = Effects()
+    async with asyncio.timeout(deadline_s):
+        while True:
+            is_open = stage.unfinished(source) is not None
+            effects = await stage.flush()
+            together.state += effects.state
+            together.outputs += effects.outputs
+            for each, refused in effects.rejections.items():
+                together.rejections.setdefault(each, []).extend(refused)
+            if not is_open:
+                return together
+            await asyncio.sleep(0.005)
 
 
 def outputs_to(effects: Effects, topic: str) -> list[Record]:

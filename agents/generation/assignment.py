@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
@@ -17,7 +18,10 @@ MAX_BRIEF_CHARS = 600
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One draft of a request: `number` counts from 0, `brief` is one line."""
+    """One draft of a request: `number` counts from 0, `brief` and `trend` are one line of data each.
+
+    `downgraded` asks for the cheap models alone, because a budget is nearly used up.
+    """
 
     request_id: str
     number: int
@@ -25,15 +29,23 @@ class Assignment:
     persona_version: str
     brief: str
     language: str
+    trend: str | None = None
+    downgraded: bool = False
 
     @property
     def draft_id(self) -> str:
         """Return the id of the draft: the same for the same request and number, whenever it is written."""
         return derived_id(self.request_id, "draft", str(self.number))
 
+    @property
+    def call_to_action(self) -> str | None:
+        """Return the call to action: one of the persona's in turn, by the draft's id; None where it has none."""
+        offers = self.persona.calls_to_action_in(self.language)
+        return offers[UUID(self.draft_id).int % len(offers)] if offers else None
+
 
 def assignments_of(
-    request: PersonaRequest, applied: AppliedPersona, writable: Sequence[str] | None
+    request: PersonaRequest, applied: AppliedPersona, writable: Sequence[str] | None, *, downgraded: bool = False
 ) -> tuple[Assignment, ...]:
     """Return one assignment a draft that the request asks for; `writable` are the languages of the model, None any.
 
@@ -46,8 +58,11 @@ def assignments_of(
         raise RecordFault(f"draft_count must be 1 to {MAX_DRAFTS}, got {request.draft_count}; send several requests")
     language = _language(request.language, applied.persona, writable)
     brief = condensed(request.brief)
+    trend = condensed(request.trend or "") or None
     return tuple(
-        Assignment(request.event_id, number, applied.persona, applied.version, brief, language)
+        Assignment(
+            request.event_id, number, applied.persona, applied.version, brief, language, trend, downgraded=downgraded
+        )
         for number in range(request.draft_count)
     )
 

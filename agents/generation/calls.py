@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
+from agents.generation.answers import Answers
 from agents.generation.assignment import Assignment
-from agents.llm.reply import Reply
-from schemas.records import CostEvent
+from agents.generation.model_tiers import Step
+from agents.generation.savings import Saving, savings_of
+from agents.generation.shares import shares, usage_shares
+from agents.llm.reply import Usage
+from schemas.records import CostEvent, CostSaving
 from streams.identity import derived_id
 
-Step = Literal["hook", "body"]
 _SEED_BITS = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A finished call to a model."""
+    """One draft's share of a finished call to a model: the texts it got, and what it has to pay.
+
+    A call that answered a whole burst is divided among its drafts, so that the shares add up to the call. A remembered
+    answer (`from_cache`) used nothing and is not booked.
+    """
 
     step: Step
     attempt: int
-    reply: Reply
+    texts: tuple[str, ...]
+    model: str
+    usage: Usage
+    cost_micros: int | None
+    latency_ms: int
     occurred_at: datetime
+    cut_off: bool = False
+    refusal: str | None = None
+    from_cache: bool = False
+    savings: tuple[Saving, ...] = ()
 
 
 def call_id(assignment: Assignment, step: Step, attempt: int) -> str:
@@ -39,32 +53,96 @@ def seed_of(call: str) -> int:
     return UUID(call).int & ((1 << _SEED_BITS) - 1)
 
 
+def calls_of(answers: Answers, step: Step, attempt: int, occurred_at: datetime, prices: PriceList) -> list[Call]:
+    """Return the call as its drafts share it, in their order; usage and costs of all shares add up to its own."""
+    reply, count, on = answers.reply, len(answers.texts), occurred_at.date()
+    usage = Usage() if answers.from_cache else reply.usage
+    cost = 0 if answers.from_cache else cost_micros(usage, reply.model, prices, on=on, batch=answers.batch)
+    costs: Sequence[int | None] = [None] * count if cost is None else shares(cost, count)
+    parts = [
+        Call(
+            step=step,
+            attempt=attempt,
+            texts=texts,
+            model=reply.model,
+            usage=part,
+            cost_micros=part_cost,
+            latency_ms=reply.latency_ms,
+            occurred_at=occurred_at,
+            cut_off=reply.cut_off,
+            refusal=reply.refusal,
+            from_cache=answers.from_cache,
+        )
+        for texts, part, part_cost in zip(answers.texts, usage_shares(usage, count), costs, strict=True)
+    ]
+    return [replace(parts[0], savings=savings_of(answers, prices, on)), *parts[1:]]
+
+
 class CallMemory:
-    """Finished calls of unfinished requests, so that a batch that comes again repeats only what is unfinished."""
+    """Finished calls of unfinished requests, so that what comes again repeats only what is unfinished.
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    `news` are the requests with calls that were not told yet: they go into the state of the request's partition.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], prices: PriceList) -> None:
         self._clock = clock
+        self._prices = prices
         self._calls: dict[str, dict[str, Call]] = {}
+        self._news: set[str] = set()
 
-    async def call(
-        self, assignment: Assignment, step: Step, attempt: int, ask: Callable[[int], Awaitable[Reply]]
-    ) -> Call:
-        """Return the call of that id: from memory, else made with its seed. What `ask` raises passes through."""
-        identity = call_id(assignment, step, attempt)
-        known = self._calls.setdefault(assignment.request_id, {})
-        if identity not in known:
-            reply = await ask(seed_of(identity))
-            known[identity] = Call(step, attempt, reply, self._clock())
-        return known[identity]
+    async def calls(
+        self,
+        assignments: Sequence[Assignment],
+        step: Step,
+        attempt: int,
+        ask: Callable[[Sequence[int], int], Awaitable[Answers]],
+    ) -> list[Call]:
+        """Return the call of each assignment: from memory, else all missing ones by one call of `ask`.
+
+        `ask` gets the places of the missing assignments and the seed. What it raises passes through.
+        """
+        ids = [call_id(each, step, attempt) for each in assignments]
+        known = [self._calls.get(each.request_id, {}).get(found) for each, found in zip(assignments, ids, strict=True)]
+        missing = [place for place, call in enumerate(known) if call is None]
+        if missing:
+            answers = await ask(missing, seed_of(ids[missing[0]]))
+            made = calls_of(answers, step, attempt, self._clock(), self._prices)
+            for place, call in zip(missing, made, strict=True):
+                self.remember(assignments[place], ids[place], call)
+                known[place] = call
+        return [call for call in known if call is not None]
+
+    def remember(self, assignment: Assignment, identity: str, call: Call) -> None:
+        """Remember a finished call."""
+        self._calls.setdefault(assignment.request_id, {})[identity] = call
+        self._news.add(assignment.request_id)
+
+    def restore(self, request_id: str, calls: dict[str, Call]) -> None:
+        """Take over what an earlier worker had finished."""
+        self._calls[request_id] = dict(calls)
+
+    def of(self, request_id: str) -> dict[str, Call]:
+        """Return the finished calls of a request by id."""
+        return self._calls.get(request_id, {})
+
+    @property
+    def has_news(self) -> bool:
+        """Tell whether there are calls that were not told yet."""
+        return bool(self._news)
+
+    def take_news(self) -> set[str]:
+        """Return the requests with calls that were not told yet, and take them as told."""
+        news, self._news = self._news, set()
+        return news
 
     def forget(self, request_id: str) -> None:
         """Forget a request: it is finished, and remembered as a whole."""
         self._calls.pop(request_id, None)
+        self._news.discard(request_id)
 
 
-def cost_event(call: Call, assignment: Assignment, prices: PriceList) -> CostEvent:
-    """Return the booking of a call; its id is the call's, so that a repetition is booked once."""
-    usage = call.reply.usage
+def cost_event(call: Call, assignment: Assignment) -> CostEvent:
+    """Return the booking of a draft's share of a call; its id is the call's, so that a repetition is booked once."""
     return CostEvent(
         event_id=call_id(assignment, call.step, call.attempt),
         occurred_at=call.occurred_at,
@@ -72,11 +150,32 @@ def cost_event(call: Call, assignment: Assignment, prices: PriceList) -> CostEve
         causation_id=assignment.request_id,
         request_id=assignment.request_id,
         step=call.step,
-        model=call.reply.model,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost_micros=cost_micros(usage, call.reply.model, prices, on=call.occurred_at.date()),
-        latency_ms=call.reply.latency_ms,
+        model=call.model,
+        prompt_tokens=call.usage.prompt_tokens,
+        cached_tokens=call.usage.cached_tokens,
+        completion_tokens=call.usage.completion_tokens,
+        reasoning_tokens=call.usage.reasoning_tokens,
+        cost_micros=call.cost_micros,
+        latency_ms=call.latency_ms,
     )
+
+
+def cost_savings(call: Call, assignment: Assignment) -> list[CostSaving]:
+    """Return what the call spared, one record a measure; ids follow from the call's."""
+    identity = call_id(assignment, call.step, call.attempt)
+    return [
+        CostSaving(
+            event_id=derived_id(identity, saving.measure),
+            occurred_at=call.occurred_at,
+            persona_id=assignment.persona.persona_id,
+            causation_id=assignment.request_id,
+            request_id=assignment.request_id,
+            step=call.step,
+            measure=saving.measure,
+            model=call.model,
+            prompt_tokens=saving.prompt_tokens,
+            completion_tokens=saving.completion_tokens,
+            saved_micros=saving.micros,
+        )
+        for saving in call.savings
+    ]

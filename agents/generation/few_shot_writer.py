@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
+from agents.generation.answers import Answers
 from agents.generation.assignment import Assignment
+from agents.generation.writer import BodyTask, HookTask
 from agents.llm.client import LanguageModelClient, Sampling
 from agents.llm.provider import EMBEDDED_MODEL
-from agents.llm.reply import Reply
 
 HOOK_TOKENS = 28
 BODY_TOKENS = 72
@@ -15,26 +19,36 @@ _FREQUENCY_PENALTY = 0.4  # measured: without it every third text turns in circl
 
 
 class FewShotWriter:
-    """Write through text completions.
+    """Write through text completions, one draft a call; `at_once` bounds the calls under way.
 
     The prompt up to the brief is the same for all requests of a persona, so that the server keeps it in its cache; it
-    closes each post with a quotation mark, at which the answer stops.
+    closes each post with a quotation mark, at which the answer stops. The model can't be told what was wrong: a
+    revision is another attempt.
     """
 
-    def __init__(self, client: LanguageModelClient) -> None:
+    most_at_once = 1
+
+    def __init__(self, client: LanguageModelClient, *, at_once: asyncio.Semaphore) -> None:
         self._client = client
+        self._at_once = at_once
 
-    async def hook(self, assignment: Assignment, seed: int) -> Reply:
-        """Ask for a hook."""
-        return await self._continue(assignment, opening(assignment), seed, HOOK_TOKENS)
+    async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
+        """Ask for one hook."""
+        del attempt
+        (task,) = tasks
+        return await self._continue(task.assignment, opening(task.assignment), seed, HOOK_TOKENS)
 
-    async def body(self, assignment: Assignment, hook: str, seed: int) -> Reply:
+    async def bodies(self, tasks: Sequence[BodyTask], attempt: int, seed: int) -> Answers:
         """Ask for the body that follows the hook."""
-        return await self._continue(assignment, f"{opening(assignment)}{hook}", seed, BODY_TOKENS)
+        del attempt
+        (task,) = tasks
+        return await self._continue(task.assignment, f"{opening(task.assignment)}{task.hook}", seed, BODY_TOKENS)
 
-    async def _continue(self, assignment: Assignment, prompt: str, seed: int, max_tokens: int) -> Reply:
+    async def _continue(self, assignment: Assignment, prompt: str, seed: int, max_tokens: int) -> Answers:
         sampling = Sampling(max_tokens, assignment.persona.temperature, seed, frequency_penalty=_FREQUENCY_PENALTY)
-        return await self._client.complete(model=EMBEDDED_MODEL, prompt=prompt, stop=_STOPS, sampling=sampling)
+        async with self._at_once:
+            reply = await self._client.complete(model=EMBEDDED_MODEL, prompt=prompt, stop=_STOPS, sampling=sampling)
+        return Answers(reply, ((reply.text,) if reply.text.strip() else (),))
 
 
 def opening(assignment: Assignment) -> str:

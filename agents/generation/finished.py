@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from schemas.records import CostEvent, DraftGenerated
+from schemas.records import CostEvent, CostSaving, DraftGenerated
 
 MAX_FINISHED = 10_000
 """Requests remembered for each partition; one that comes again later than that is written anew, with the same ids."""
@@ -15,7 +15,7 @@ MAX_FINISHED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class FinishedRequest:
-    """All that came of a request: drafts, the cost of every call, and the faults of drafts that could not be written.
+    """All that came of a request: drafts, what was paid and spared, and the faults of drafts that could not be written.
 
     `offset` is where the request stood in its partition when it was first written.
     """
@@ -24,6 +24,7 @@ class FinishedRequest:
     drafts: tuple[DraftGenerated, ...]
     costs: tuple[CostEvent, ...]
     faults: tuple[str, ...] = ()
+    savings: tuple[CostSaving, ...] = ()
 
     def encode(self) -> bytes:
         """Return it as bytes of the state's changelog."""

@@ -1,168 +1,164 @@
-"""The graph of one draft: gather -> hook -> body -> assemble (LangGraph)."""
+"""The graph of a burst of drafts (LangGraph): gather, hooks, choose, body, assemble, guard, revise at most twice."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, TypedDict, cast
+from typing import TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 
-from agents.costs.cost import sum_of_costs
-from agents.costs.prices import PriceList
-from agents.generation.assignment import Assignment
-from agents.generation.attempts import Attempts, Candidate, attempt_part
-from agents.generation.calls import Call, CallMemory, Step, cost_event
-from agents.generation.cleaning import cleaned_body, cleaned_hook
-from agents.generation.guard import body_problems, hook_problems, on_topic, text_doubts
-from agents.generation.threads_length import MAX_LENGTH, threads_length
+from agents.generation.body_round import (
+    MAX_REVISIONS,
+    asked_for_bodies,
+    best_version,
+    fixed_length,
+    guarded,
+    wants_body,
+    why_no_version,
+    with_text,
+)
+from agents.generation.burst import Burst
+from agents.generation.calls import CallMemory, cost_event, cost_savings
+from agents.generation.draft_work import DraftWork, Version
+from agents.generation.guard import DraftGuard
+from agents.generation.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
+from agents.generation.past_posts import PastPosts
+from agents.generation.threads_length import MAX_LENGTH
 from agents.generation.writer import Writer
-from schemas.records import CostEvent, DraftGenerated
-
-SEPARATOR = "\n\n"
+from schemas.records import CostEvent, CostSaving, DraftGenerated
 
 
 @dataclass(frozen=True, slots=True)
 class DraftOutcome:
-    """What came of an assignment: the draft, or None with the fault; and the cost of every call made for it."""
+    """What came of an assignment: the draft, or None with the fault; what was paid for it, and what was spared."""
 
     draft: DraftGenerated | None
     costs: tuple[CostEvent, ...]
+    savings: tuple[CostSaving, ...] = ()
     fault: str | None = None
 
 
-class DraftState(TypedDict, total=False):
-    """What the nodes hand on."""
+class BurstState(TypedDict, total=False):
+    """What the nodes hand on: the drafts, and how many rounds of hooks and revisions there were."""
 
-    assignment: Assignment
-    room: int
-    hook: str
-    body: str
-    text: str
-    calls: Annotated[list[Call], operator.add]
-    fault: str
+    burst: Burst
+    works: list[DraftWork]
+    rounds: int
+    revisions: int
 
 
 class DraftGraph:
-    """Write drafts. The hook stands verbatim at the start of the text; every part is judged, with bounded attempts.
+    """Write the drafts of a burst together; each is judged, revised and told of for itself.
 
-    `Unavailable` and `SettingsError` of the model pass through; calls that were finished by then are in the memory, and
-    the next run goes on behind them.
+    The chosen hook stands verbatim at the start of the text. A draft makes at most three calls for hooks and three for
+    its body. `Unavailable` and `SettingsError` of the model pass through; calls that were finished by then are in the
+    memory, and the next run goes on behind them.
     """
 
-    def __init__(self, writer: Writer, memory: CallMemory, prices: PriceList) -> None:
+    def __init__(self, writer: Writer, memory: CallMemory, past: PastPosts, guard: DraftGuard) -> None:
         self._writer = writer
         self._memory = memory
-        self._prices = prices
-        graph = StateGraph(DraftState)
+        self._past = past
+        self._guard = guard
+        graph = StateGraph(BurstState)
         graph.add_node("gather", self._gather)
-        graph.add_node("hook", self._hook)
+        graph.add_node("hooks", self._hooks)
+        graph.add_node("choose", self._choose)
         graph.add_node("body", self._body)
         graph.add_node("assemble", self._assemble)
+        graph.add_node("guard", self._judge)
+        graph.add_node("revise", self._revise)
         graph.add_edge(START, "gather")
-        graph.add_edge("gather", "hook")
-        graph.add_conditional_edges("hook", _unless_faulty("body"), ["body", END])
-        graph.add_conditional_edges("body", _unless_faulty("assemble"), ["assemble", END])
-        graph.add_edge("assemble", END)
+        graph.add_edge("gather", "hooks")
+        graph.add_edge("hooks", "choose")
+        graph.add_conditional_edges("choose", _after_choice, ["hooks", "body", END])
+        graph.add_edge("body", "assemble")
+        graph.add_edge("assemble", "guard")
+        graph.add_conditional_edges("guard", _after_guard, ["revise", END])
+        graph.add_edge("revise", "assemble")
         self._graph = graph.compile()
 
-    async def write(self, assignment: Assignment) -> DraftOutcome:
-        """Write one draft."""
-        state = cast("DraftState", await self._graph.ainvoke(DraftState(assignment=assignment, calls=[])))
-        calls = state["calls"]
-        costs = tuple(cost_event(call, assignment, self._prices) for call in calls)
-        if "fault" in state:
-            return DraftOutcome(None, costs, f"draft {assignment.number + 1}: {state['fault']}")
-        return DraftOutcome(self._draft(assignment, state, calls, costs), costs)
+    async def write(self, burst: Burst) -> list[DraftOutcome]:
+        """Write the drafts of a burst; return what came of each, in order."""
+        state = cast("BurstState", await self._graph.ainvoke(BurstState(burst=burst)))
+        return [_outcome(work) for work in state["works"]]
 
-    async def _gather(self, state: DraftState) -> DraftState:
-        """Measure the room that the hook and the fixed parts leave; later work gathers trends and past posts here."""
-        disclosure = state["assignment"].persona.disclosure
-        fixed = threads_length(SEPARATOR + disclosure) if disclosure else 0
-        return {"room": MAX_LENGTH - fixed}
+    async def _gather(self, state: BurstState) -> BurstState:
+        works = []
+        for each in state["burst"]:
+            past = await self._past.of(each.persona.persona_id)
+            room = MAX_LENGTH - fixed_length((each.call_to_action, each.persona.disclosure))
+            works.append(DraftWork(each, past, room).stepped("gather"))
+        return {"works": works, "rounds": 0, "revisions": 0}
 
-    async def _hook(self, state: DraftState) -> DraftState:
-        assignment = state["assignment"]
+    async def _hooks(self, state: BurstState) -> BurstState:
+        works = await asked_for_hooks(state["works"], state["rounds"], self._writer, self._memory)
+        return {"works": works, "rounds": state["rounds"] + 1}
 
-        def judge(call: Call) -> Candidate:
-            policy = assignment.persona.emoji_policy
-            hook = cleaned_hook(call.reply.text, cut_off=call.reply.cut_off, emoji=policy)
-            doubts = [] if on_topic(hook, assignment.brief) else ["no word of the brief"]
-            return Candidate(hook, _refused(call) + hook_problems(hook, assignment), doubts)
+    async def _choose(self, state: BurstState) -> BurstState:
+        return {"works": [chosen(work, is_last=state["rounds"] == MAX_ROUNDS) for work in state["works"]]}
 
-        async def ask(attempt: int) -> Call:
-            return await self._memory.call(assignment, "hook", attempt, partial(self._writer.hook, assignment))
+    async def _body(self, state: BurstState) -> BurstState:
+        return {"works": await asked_for_bodies(state["works"], 0, self._writer, self._memory)}
 
-        return _outcome("hook", await attempt_part(ask, judge))
+    async def _assemble(self, state: BurstState) -> BurstState:
+        return {"works": [with_text(work) for work in state["works"]]}
 
-    async def _body(self, state: DraftState) -> DraftState:
-        assignment, hook = state["assignment"], state["hook"]
-        room = state["room"] - threads_length(hook + SEPARATOR)
+    async def _judge(self, state: BurstState) -> BurstState:
+        return {"works": [await guarded(work, self._guard) for work in state["works"]]}
 
-        def judge(call: Call) -> Candidate:
-            policy = assignment.persona.emoji_policy
-            body = cleaned_body(call.reply.text, hook=hook, room=room, cut_off=call.reply.cut_off, emoji=policy)
-            text = assembled(hook, body, assignment.persona.disclosure)
-            problems = _refused(call) + body_problems(body, text, assignment)
-            return Candidate(body, problems, text_doubts(text, assignment))
-
-        async def ask(attempt: int) -> Call:
-            return await self._memory.call(assignment, "body", attempt, partial(self._writer.body, assignment, hook))
-
-        return _outcome("body", await attempt_part(ask, judge))
-
-    async def _assemble(self, state: DraftState) -> DraftState:
-        text = assembled(state["hook"], state["body"], state["assignment"].persona.disclosure)
-        assert text.startswith(state["hook"]), "the hook must stand verbatim at the start of the text"
-        return {"text": text}
-
-    def _draft(
-        self, assignment: Assignment, state: DraftState, calls: list[Call], costs: tuple[CostEvent, ...]
-    ) -> DraftGenerated:
-        return DraftGenerated(
-            event_id=assignment.draft_id,
-            occurred_at=max(call.occurred_at for call in calls),
-            persona_id=assignment.persona.persona_id,
-            causation_id=assignment.request_id,
-            draft_id=assignment.draft_id,
-            request_id=assignment.request_id,
-            persona_version=assignment.persona_version,
-            hook=state["hook"],
-            body=state["body"],
-            text=state["text"],
-            language=assignment.language,
-            model=calls[-1].reply.model,
-            prompt_tokens=sum(call.reply.usage.prompt_tokens for call in calls),
-            completion_tokens=sum(call.reply.usage.completion_tokens for call in calls),
-            cost_micros=sum_of_costs([cost.cost_micros for cost in costs]),
-            latency_ms=sum(call.reply.latency_ms for call in calls),
-        )
+    async def _revise(self, state: BurstState) -> BurstState:
+        revisions = state["revisions"] + 1
+        works = await asked_for_bodies(state["works"], revisions, self._writer, self._memory)
+        return {"works": works, "revisions": revisions}
 
 
-def assembled(hook: str, body: str, disclosure: str | None) -> str:
-    """Return the post: hook, body and, where the persona has one, its disclosure, with blank lines between."""
-    return SEPARATOR.join(part for part in (hook, body, disclosure) if part)
+def _after_choice(state: BurstState) -> str:
+    if any(wants_hook(work) for work in state["works"]):
+        return "hooks"
+    return "body" if any(wants_body(work) for work in state["works"]) else END
 
 
-def _outcome(part: Step, found: Attempts) -> DraftState:
-    state: DraftState = {"calls": list(found.calls)}
-    if found.part is None:
-        state["fault"] = f"{part}: {found.fault}"
-    elif part == "hook":
-        state["hook"] = found.part
-    else:
-        state["body"] = found.part
-    return state
+def _after_guard(state: BurstState) -> str:
+    is_open = any(wants_body(work) for work in state["works"])
+    return "revise" if is_open and state["revisions"] < MAX_REVISIONS else END
 
 
-def _refused(call: Call) -> list[str]:
-    return [f"the model refused: {call.reply.refusal[:200]}"] if call.reply.refusal else []
+def _outcome(work: DraftWork) -> DraftOutcome:
+    assignment = work.assignment
+    costs = tuple(cost_event(call, assignment) for call in work.calls if not call.from_cache)
+    savings = tuple(saving for call in work.calls for saving in cost_savings(call, assignment))
+    best = None if work.fault else best_version(work)
+    if best is None:
+        fault = f"draft {assignment.number + 1}: {work.fault or why_no_version(work)}"
+        return DraftOutcome(None, costs, savings, fault)
+    return DraftOutcome(_draft(work, best), costs, savings)
 
 
-def _unless_faulty(following: str) -> Callable[[DraftState], str]:
-    def route(state: DraftState) -> str:
-        return END if "fault" in state else following
-
-    return route
+def _draft(work: DraftWork, best: Version) -> DraftGenerated:
+    assignment, calls = work.assignment, work.calls
+    assert work.hook is not None
+    return DraftGenerated(
+        event_id=assignment.draft_id,
+        occurred_at=max(call.occurred_at for call in calls),
+        persona_id=assignment.persona.persona_id,
+        causation_id=assignment.request_id,
+        draft_id=assignment.draft_id,
+        request_id=assignment.request_id,
+        persona_version=assignment.persona_version,
+        hook=work.hook,
+        body=best.body,
+        text=best.text,
+        language=assignment.language,
+        model=calls[-1].model,
+        prompt_tokens=sum(call.usage.prompt_tokens for call in calls),
+        completion_tokens=sum(call.usage.completion_tokens for call in calls),
+        cost_micros=work.cost_micros,
+        latency_ms=sum(call.latency_ms for call in calls),
+        call_to_action=assignment.call_to_action,
+        revisions=len(work.versions) - 1,
+        guard_reasons=tuple(
+            reason for version in work.versions if version is not best for reason in version.problems or version.doubts
+        ),
+        steps=work.steps,
+    )

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from agents.generation.assignment import Assignment
 from agents.generation.threads_length import MAX_LENGTH, threads_length
+from agents.scoring.features import language_match
+from agents.scoring.quality import GATES
 from agents.scoring.repetition import coherence
 from agents.scoring.safety import dangers
 from agents.scoring.words import words_of
 
+LEAST_LANGUAGE_MATCH = GATES["language_match"]
 MIN_HOOK_WORDS = 3
 MIN_BODY_WORDS = 5
 WEAK_COHERENCE = 0.5
 _STEM_LETTERS = 4
+
+
+class DraftGuard:
+    """Judge whole texts."""
+
+    async def judge(self, assignment: Assignment, body: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what forbids a text and what speaks for a revision."""
+        problems = body_problems(body, text, assignment)
+        return tuple(problems), () if problems else tuple(text_doubts(text, assignment))
 
 
 def hook_problems(hook: str, assignment: Assignment) -> list[str]:
@@ -37,6 +49,9 @@ def body_problems(body: str, text: str, assignment: Assignment) -> list[str]:
         problems.append("the body of an example")
     if threads_length(text) > MAX_LENGTH:
         problems.append(f"{threads_length(text)} characters of {MAX_LENGTH}")
+    match, reason = language_match(text, assignment.language)
+    if match < LEAST_LANGUAGE_MATCH:
+        problems.append(f"language: {reason}")
     return problems
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.costs.budget import BudgetPolicy, Limits
 from agents.costs.price_file import read_prices
 from agents.deduplication.stage import DeduplicateStage
+from agents.generation.accepted_posts import AcceptedPosts
+from agents.generation.best_posts import BestPosts
+from agents.generation.past_posts import RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.scoring.stage import ScoreStage
+from agents.spend.directory import spend_directory
+from agents.spend.gate import BudgetGate
 from schemas.registry import open_registry
 from streams.endpoints import resolve
 from streams.engine.stage import Stage
@@ -19,9 +25,13 @@ from streams.settings import Settings
 
 def build(settings: Settings) -> Sequence[Stage]:
     """Make the three stages; generate and score share one directory of personas."""
-    directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
+    endpoints = resolve(settings)
+    registry = open_registry(endpoints.schemas)
+    directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
+    past = RecordedPast(AcceptedPosts(settings, registry), BestPosts(endpoints.postgres))
+    gate = BudgetGate(spend_directory(settings, registry), BudgetPolicy.of(settings), Limits.of(settings))
     return (
-        GenerateStage(settings, directory, read_prices(settings.price_file)),
+        GenerateStage(settings, directory, read_prices(settings.price_file), past, gate),
         ScoreStage(directory, threshold=settings.quality_threshold),
         DeduplicateStage(similarity_limit=settings.duplicate_similarity),
     )

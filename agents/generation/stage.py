@@ -1,36 +1,44 @@
-"""The generate stage: persona.requests -> Drafting -> drafts.generated and cost.events."""
+"""The generate stage: persona.requests -> DraftGraph -> drafts.generated, cost.events and cost.savings."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from agents.costs.prices import PriceList
 from agents.generation.assignment import Assignment, assignments_of
+from agents.generation.burst import bursts_of
 from agents.generation.calls import CallMemory
-from agents.generation.drafting import Drafting
-from agents.generation.finished import FinishedRequest, FinishedRequests
-from agents.generation.graph import DraftGraph
-from agents.generation.writer import writer_for
-from agents.llm.client import LanguageModelClient
-from agents.llm.provider import provider_of
+from agents.generation.finished import FinishedRequest
+from agents.generation.graph import DraftGraph, DraftOutcome
+from agents.generation.parked import ParkedRequest
+from agents.generation.past_posts import PastPosts
+from agents.generation.request_book import Change, RequestBook, RequestWork
+from agents.generation.scheduler import Job, Scheduler
+from agents.generation.writing import Writing, open_writing
 from agents.pending_effects import PendingEffects
 from agents.personas.directory import PersonaDirectory
+from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
-from streams.errors import RecordFault
+from streams.errors import RecordFault, Unavailable
 from streams.settings import Settings
 from streams.wall_clock import utc_now
 
+logger = logging.getLogger(__name__)
+
 
 class GenerateStage(Stage):
-    """Write the drafts that requests ask for.
+    """Write the drafts that requests ask for, many at once: a slow one holds up no other.
 
-    State, by request: the finished records. A request that comes again (replay, crash, a producer that sends it twice)
-    gets the very same ones, faults included, and calls no model; to try again, send it with a new event_id. When only
-    some drafts of a request could be written, these go on, and the dead letter says which are missing.
+    State, by request: the finished records; the finished calls of one under way, with the persona it began with; and
+    the request itself where it is parked for its budget. A request that comes again (replay, crash, a producer that
+    sends it twice) gets the very same records, faults included, and calls no model; to try again, send it with a new
+    event_id. When only some drafts of a request could be written, these go on, and the dead letter says which are
+    missing.
     """
 
     name: ClassVar[str] = "generate"
@@ -42,95 +50,171 @@ class GenerateStage(Stage):
         settings: Settings,
         directory: PersonaDirectory,
         prices: PriceList,
+        past: PastPosts,
+        budgets: BudgetGate,
         *,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._directory = directory
         self._prices = prices
+        self._past = past
+        self._budgets = budgets
         self._clock = clock
-        self._finished: dict[TopicPartition, FinishedRequests] = {}
-        self._under_way: dict[TopicPartition, set[str]] = {}
+        self._books: dict[TopicPartition, RequestBook] = {}
         self._pending = PendingEffects()
 
     async def open(self) -> None:
-        self._client = LanguageModelClient(provider_of(self._settings), timeout_s=self._settings.llm_timeout_s)
-        memory = CallMemory(self._clock)
-        graph = DraftGraph(writer_for(self._client, self._settings), memory, self._prices)
-        self._drafting = Drafting(graph, memory, concurrency=self._client.provider.concurrency)
+        self._memory = CallMemory(self._clock, self._prices)
+        self._writing: Writing = await open_writing(self._settings)
+        graph = DraftGraph(self._writing.writer, self._memory, self._past, self._writing.guard)
+        self._scheduler = Scheduler(graph.write, self._written, bound=2 * self._writing.calls_at_once)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        self._finished[source] = FinishedRequests(state)
-        self._under_way[source] = set()
+        self._books[source] = RequestBook(state, self._memory)
+
+    async def room(self) -> None:
+        await self._scheduler.room()
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
         await self._directory.refresh()
-        assignments, refused = self._assignments(batch)
-        self._under_way[batch.source].update(each.request_id for each in assignments)
-        await self._drafting.write(assignments)
+        await self._past.refresh()
+        await self._budgets.refresh()
+        assignments: list[Assignment] = []
+        refused: list[Rejection] = []
         for row in batch.rows:
-            if row.offset not in refused:
-                fault = self._fold(batch.source, row)
-                if fault is not None:
-                    refused[row.offset] = fault
-        self._forget(batch.source)
-        return [Rejection(offset, fault) for offset, fault in sorted(refused.items())]
-
-    def _assignments(self, batch: RowBatch) -> tuple[list[Assignment], dict[int, RecordFault]]:
-        finished, writable = self._finished[batch.source], self._client.provider.languages
-        found: dict[str, tuple[Assignment, ...]] = {}
-        refused: dict[int, RecordFault] = {}
-        for row in batch.rows:
-            request = _request(row)
-            if request.event_id in found or finished.find(request.event_id):
-                continue
             try:
-                applied = self._directory.require(request.persona_id)
-                found[request.event_id] = assignments_of(request, applied, writable)
+                assignments += self._taken(batch.source, row)
             except RecordFault as fault:
-                refused[row.offset] = fault
-        return [each for assignments in found.values() for each in assignments], refused
+                refused.append(Rejection(row.offset, fault))
+        self._begin(batch.source, assignments)
+        return refused
 
-    def _fold(self, source: TopicPartition, row: Row) -> RecordFault | None:
-        request_id = _request(row).event_id
-        finished = self._finished[source].find(request_id) or self._finish(source, row.offset, request_id)
-        effects = self._pending.of(source)
-        effects.outputs += [Output("drafts.generated", draft) for draft in finished.drafts]
-        effects.outputs += [Output("cost.events", cost) for cost in finished.costs]
-        if not finished.faults:
-            return None
-        written, missing = len(finished.drafts), "; ".join(finished.faults)
-        return RecordFault(f"{written} drafts were written and sent on, {len(finished.faults)} could not be: {missing}")
+    def _taken(self, source: TopicPartition, row: Row) -> tuple[Assignment, ...]:
+        """Return what is to be written for a record; raises the fault of one that can't be."""
+        book, request = self._books[source], _request(row)
+        finished = book.finished(request.event_id)
+        if finished is not None:
+            self._tell(source, finished)
+            fault = _fault_of(finished)
+            if fault is not None:
+                raise fault
+        elif book.work(request.event_id) is not None:
+            book.join(request.event_id, row.offset)
+        elif not book.is_parked(request.event_id):
+            return self._admitted(source, request, row.offset, [row.offset])
+        return ()
 
-    def _finish(self, source: TopicPartition, offset: int, request_id: str) -> FinishedRequest:
-        outcomes = self._drafting.outcomes(request_id)
-        finished = FinishedRequest(
-            offset=offset,
-            drafts=tuple(each.draft for each in outcomes if each.draft is not None),
-            costs=tuple(cost for each in outcomes for cost in each.costs),
-            faults=tuple(each.fault for each in outcomes if each.fault is not None),
-        )
-        changes = self._finished[source].remember(request_id, finished)
+    def _admitted(
+        self, source: TopicPartition, request: PersonaRequest, offset: int, offsets: list[int]
+    ) -> tuple[Assignment, ...]:
+        """Return what is to be written for a request within its budgets; park one that is over."""
+        book = self._books[source]
+        applied = book.begun_with(request.event_id) or self._directory.require(request.persona_id)
+        level = self._budgets.level(applied.persona, self._clock())
+        assignments = assignments_of(request, applied, self._writing.languages, downgraded=level.kind == "downgrade")
+        if level.kind == "pause" and level.until is not None:
+            self._keep(source, book.park(ParkedRequest(request, offset, level.until, level.reason)))
+            return ()
+        book.begin(request.event_id, RequestWork(offset, applied, len(assignments), self._clock(), offsets))
+        return assignments
+
+    def _begin(self, source: TopicPartition, assignments: Sequence[Assignment]) -> None:
+        for burst in bursts_of(assignments, self._writing.writer.most_at_once):
+            self._scheduler.begin(Job(source, burst))
+
+    def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
+        book = self._books[job.source]
+        for assignment, outcome in zip(job.burst, outcomes, strict=True):
+            work = book.work(assignment.request_id)
+            assert work is not None
+            work.outcomes[assignment.number] = outcome
+            if work.is_complete:
+                self._finish(job.source, assignment.request_id, work.offsets)
+
+    def _finish(self, source: TopicPartition, request_id: str, offsets: Sequence[int]) -> None:
+        finished, changes = self._books[source].finish(request_id)
+        self._keep(source, changes)
+        self._tell(source, finished)
+        fault = _fault_of(finished)
+        if fault is not None:
+            if not offsets:
+                logger.warning("Request %s, which was parked, came to nothing: %s", request_id, fault)
+            rejections = self._pending.of(source).rejections.setdefault(source, [])
+            rejections += [Rejection(offset, fault) for offset in offsets]
+
+    def _tell(self, source: TopicPartition, finished: FinishedRequest) -> None:
+        outputs = self._pending.of(source).outputs
+        outputs += [Output("drafts.generated", draft) for draft in finished.drafts]
+        outputs += [Output("cost.events", cost) for cost in finished.costs]
+        outputs += [Output("cost.savings", saving) for saving in finished.savings]
+
+    def _keep(self, source: TopicPartition, changes: Sequence[Change]) -> None:
         self._pending.of(source).state += [StateChange(source, key, value) for key, value in changes]
-        return finished
 
-    def _forget(self, source: TopicPartition) -> None:
-        for request_id in self._under_way[source]:
-            self._drafting.forget(request_id)
-        self._under_way[source] = set()
+    async def _resume(self) -> None:
+        """Go on with the parked requests whose time has come, or park them anew."""
+        now = self._clock()
+        due = [(source, each) for source, book in self._books.items() for each in book.parked() if each.until <= now]
+        if not due:
+            return
+        try:
+            await self._directory.refresh()
+            await self._budgets.refresh()
+        except Unavailable as error:
+            logger.warning("Parked requests wait on: %s", error)
+            return
+        for source, parked in due:
+            try:
+                assignments = self._admitted(source, parked.request, parked.offset, [])
+            except RecordFault as fault:
+                logger.warning("Request %s, which was parked, came to nothing: %s", parked.request.event_id, fault)
+                self._keep(source, self._books[source].give_up(parked, str(fault)))
+            else:
+                self._begin(source, assignments)
+
+    def unfinished(self, source: TopicPartition) -> int | None:
+        book = self._books.get(source)
+        return book.unfinished() if book else None
+
+    def idle_flush_due(self) -> bool:
+        """Tell whether something was finished, or a parked request may go on."""
+        if self._pending or self._memory.has_news or self._scheduler.is_broken:
+            return True
+        now = self._clock()
+        return any(each.until <= now for book in self._books.values() for each in book.parked())
 
     async def flush(self) -> Effects:
+        self._scheduler.check()
+        await self._resume()
+        news = self._memory.take_news()
+        for source, book in self._books.items():
+            for request_id in sorted(news):
+                self._keep(source, book.calls_to_keep(request_id))
         return self._pending.take()
 
     async def drop(self, source: TopicPartition) -> None:
-        self._forget(source)
-        self._finished.pop(source, None)
+        await self._scheduler.drop(source)
+        book = self._books.pop(source, None)
+        if book is not None:
+            book.forget()
         self._pending.drop(source)
 
     async def close(self) -> None:
-        await self._client.close()
+        for source in list(self._books):
+            await self.drop(source)
+        await self._writing.close()
+        await self._past.close()
+        await self._budgets.close()
         await self._directory.close()
+
+
+def _fault_of(finished: FinishedRequest) -> RecordFault | None:
+    if not finished.faults:
+        return None
+    written, missing = len(finished.drafts), "; ".join(finished.faults)
+    return RecordFault(f"{written} drafts were written and sent on, {len(finished.faults)} could not be: {missing}")
 
 
 def _request(row: Row) -> PersonaRequest:

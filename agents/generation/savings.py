@@ -1,0 +1,61 @@
+"""Savings: what each measure spared in a call, against the same call without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from agents.costs.cost import cost_micros
+from agents.costs.prices import PriceList
+from agents.generation.answers import Answers
+from agents.llm.reply import Usage
+from schemas.records import SavingMeasure
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Tokens that were not sent or received, and money not spent in micro-dollars; None where a price is unknown."""
+
+    measure: SavingMeasure
+    prompt_tokens: int
+    completion_tokens: int
+    micros: int | None
+
+
+def savings_of(answers: Answers, prices: PriceList, on: date) -> tuple[Saving, ...]:
+    """Return what was spared in a call, measure by measure, each against the call as it was made.
+
+    tier: the same tokens at the price of the dearer model. cache: the whole call that was answered from memory.
+    template and burst: prompt tokens left out (estimated). batch: the difference to the ordinary price.
+    provider_cache: the difference of cached prompt tokens to their ordinary price.
+    """
+    reply, thrift = answers.reply, answers.thrift
+    usage, model = reply.usage, reply.model
+
+    def price(used: Usage, of: str, *, batch: bool = False) -> int | None:
+        return cost_micros(used, of, prices, on=on, batch=batch)
+
+    if answers.from_cache:
+        whole = Saving("cache", usage.prompt_tokens, usage.completion_tokens, price(usage, model))
+        return (whole,)
+    found = []
+    if thrift.instead_of_model is not None:
+        found.append(Saving("tier", 0, 0, _less(price(usage, thrift.instead_of_model), price(usage, model))))
+    for measure, tokens in _left_out(answers):
+        found.append(Saving(measure, tokens, 0, price(Usage(prompt_tokens=tokens), model)))
+    if answers.batch:
+        found.append(Saving("batch", 0, 0, _less(price(usage, model), price(usage, model, batch=True))))
+    if usage.cached_tokens:
+        uncached = price(replace(usage, cached_tokens=0), model)
+        found.append(Saving("provider_cache", 0, 0, _less(uncached, price(usage, model))))
+    return tuple(found)
+
+
+def _left_out(answers: Answers) -> list[tuple[SavingMeasure, int]]:
+    thrift = answers.thrift
+    measures: list[tuple[SavingMeasure, int]] = [("template", thrift.template_tokens), ("burst", thrift.burst_tokens)]
+    return [(measure, tokens) for measure, tokens in measures if tokens > 0]
+
+
+def _less(without: int | None, with_it: int | None) -> int | None:
+    return None if without is None or with_it is None else without - with_it

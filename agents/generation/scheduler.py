@@ -1,0 +1,121 @@
+"""The scheduler: bursts under way at once, up to a bound, each waiting out its own surroundings."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from agents.generation.burst import Burst
+from agents.generation.graph import DraftOutcome
+from streams.engine.batch import TopicPartition
+from streams.engine.retry import Backoff
+from streams.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A burst to write, and the partition that its requests came from."""
+
+    source: TopicPartition
+    burst: Burst
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the scheduler has to do: bursts under way of `bound`, and waiting for their turn."""
+
+    bound: int
+    under_way: int
+    waiting: int
+
+
+class Scheduler:
+    """Write bursts in the order in which they came, `bound` at a time; a slow one holds up no other.
+
+    While the model is away a burst waits and is tried again: nothing of it is lost, and other bursts go on as far as
+    their own models allow. Any other error of a burst is kept and raised by `check`: it ends the worker.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Burst], Awaitable[Sequence[DraftOutcome]]],
+        finished: Callable[[Job, Sequence[DraftOutcome]], None],
+        *,
+        bound: int,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._write = write
+        self._finished = finished
+        self._bound = bound
+        self._backoff = backoff or Backoff()
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+        self._waiting: deque[Job] = deque()
+        self._tasks: dict[asyncio.Task[None], Job] = {}
+        self._error: BaseException | None = None
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    @property
+    def load(self) -> Load:
+        """Return what there is to do."""
+        return Load(self._bound, len(self._tasks), len(self._waiting))
+
+    def begin(self, job: Job) -> None:
+        """Write a burst as soon as it is its turn; `finished` is told what came of it."""
+        self._waiting.append(job)
+        self._go_on()
+
+    async def room(self) -> None:
+        """Wait until a burst that is begun now would not wait for its turn."""
+        await self._has_room.wait()
+
+    def check(self) -> None:
+        """Raise the error that a burst ended with, if there is one."""
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether `check` would raise."""
+        return self._error is not None
+
+    async def drop(self, source: TopicPartition) -> None:
+        """Break off the bursts of a partition."""
+        self._waiting = deque(job for job in self._waiting if job.source != source)
+        broken_off = [task for task, job in self._tasks.items() if job.source == source]
+        for task in broken_off:
+            task.cancel()
+        await asyncio.gather(*broken_off, return_exceptions=True)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and len(self._tasks) < self._bound and self._error is None:
+            job = self._waiting.popleft()
+            task = asyncio.create_task(self._write_in_the_end(job))
+            self._tasks[task] = job
+            task.add_done_callback(self._ended)
+        if self._waiting:
+            self._has_room.clear()
+        else:
+            self._has_room.set()
+
+    async def _write_in_the_end(self, job: Job) -> None:
+        failures = 0
+        while True:
+            try:
+                outcomes = await self._write(job.burst)
+            except Unavailable as error:
+                failures += 1
+                await asyncio.sleep(self._backoff.delay_s(failures, error.retry_after_s, self._random.random()))
+            else:
+                self._finished(job, outcomes)
+                return
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and task.exception() is not None and self._error is None:
+            self._error = task.exception()
+        self._go_on()
