@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiokafka.structs import ConsumerRecord
@@ -25,11 +26,26 @@ logger = logging.getLogger(__name__)
 RecordType = TypeVar("RecordType", bound=Record)
 
 
-class TopicTail(Generic[RecordType]):
-    """Read a compacted topic of one partition whole, and then on and on.
+@dataclass(frozen=True, slots=True)
+class TailEntry(Generic[RecordType]):
+    """What was written under a key; None is a tombstone."""
 
-    What can't be decoded is passed over with a warning, and so are tombstones: what a key stands for is then as old as
-    its last record, until the process starts again.
+    key: bytes | None
+    record: RecordType | None
+
+
+@dataclass(frozen=True, slots=True)
+class TailReading(Generic[RecordType]):
+    """Entries in the order of the log; `anew` says that they are all there are, not what came since the last time."""
+
+    anew: bool
+    entries: Sequence[TailEntry[RecordType]]
+
+
+class TopicTail(Generic[RecordType]):
+    """Read a compacted topic of one partition whole, and then on and on; what can't be decoded is warned of and left.
+
+    Compaction takes tombstones some time after they were written. Who has to know of them all reads anew in time.
     """
 
     def __init__(self, settings: Settings, registry: SchemaRegistry, topic: Topic, kind: type[RecordType]) -> None:
@@ -43,19 +59,33 @@ class TopicTail(Generic[RecordType]):
         self._position = 0
 
     async def news(self) -> Sequence[RecordType]:
-        """Return what was appended since the last call, up to the end of now; `Unavailable` when it can't be read."""
+        """Return the records appended since the last call, up to the end of now, without tombstones.
+
+        Raises:
+            Unavailable: Kafka does not answer; the next call connects again.
+        """
+        entries = (await self.read_on()).entries
+        return [entry.record for entry in entries if entry.record is not None]
+
+    async def read_on(self, *, anew: bool = False) -> TailReading[RecordType]:
+        """Return what was appended since the last call, tombstones too; all there is where `anew` or a topic made anew.
+
+        Raises:
+            Unavailable: Kafka does not answer; the next call connects again.
+        """
         reader = await self._connected()
         try:
             first, end = (await reader.whole([self._source]))[self._source]
-            start = first if end < self._position else max(self._position, first)  # less: the topic was made anew
-            records: list[RecordType] = []
+            anew = anew or end < self._position
+            start = first if anew else max(self._position, first)
+            entries: list[TailEntry[RecordType]] = []
             async for _, block in reader.read({self._source: (start, end)}):
-                records += self._decoded(block)
+                entries += self._decoded(block)
         except Unavailable:
             await self.close()
             raise
         self._position = end
-        return records
+        return TailReading(anew, entries)
 
     async def close(self) -> None:
         """Disconnect; the next call connects again."""
@@ -68,9 +98,10 @@ class TopicTail(Generic[RecordType]):
             self._reader = await LogReader(self._settings, require_kafka(self._settings)).__aenter__()
         return self._reader
 
-    def _decoded(self, block: Sequence[ConsumerRecord]) -> Iterator[RecordType]:
+    def _decoded(self, block: Sequence[ConsumerRecord]) -> Iterator[TailEntry[RecordType]]:
         for record in block:
             if record.value is None:
+                yield TailEntry(record.key, None)
                 continue
             try:
                 found = self._codec.decode(self._topic, record.value)
@@ -81,4 +112,4 @@ class TopicTail(Generic[RecordType]):
             except RegistryUnavailable as error:
                 raise Unavailable(str(error)) from error
             assert isinstance(found, self._kind)
-            yield found
+            yield TailEntry(record.key, found)
