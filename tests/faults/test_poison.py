@@ -26,7 +26,7 @@ from tests.faults.dead_letters import dead_letters
 from tests.faults.own_broker import OwnBroker, own_broker
 from tests.faults.poison import golden_value, poison
 
-ROLES = ("generation", "kpis", "sink-postgres", "sink-qdrant", "sink-prometheus")
+ROLES = ("generation", "kpis", "spend", "sink-postgres", "sink-qdrant", "sink-prometheus")
 HEADERS = [("trace", b"4bf92f")]
 KEY = b"key"
 
