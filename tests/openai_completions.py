@@ -34,9 +34,14 @@ def content_of(body: dict[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Completions:
-    """Makes completions; remembers system prompts, whose tokens are cached when they come again."""
+    """Makes completions; remembers system prompts, whose tokens are cached when they come again.
+
+    `prompt_tokens` and `completion_tokens` are those of all completions made: what the provider would bill.
+    """
 
     made: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     _seen_prefixes: set[str] = field(default_factory=set)
 
     def completion(self, body: dict[str, Any], content: str, fault: Fault | None = None) -> dict[str, Any]:
@@ -70,6 +75,8 @@ class Completions:
         self._seen_prefixes.add(system)
         blocks = tokens_of(system) // CACHE_BLOCK_TOKENS if known and prompt >= CACHE_FROM_TOKENS else 0
         completion = tokens_of(content)
+        self.prompt_tokens += prompt
+        self.completion_tokens += completion
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,

@@ -74,6 +74,16 @@ class LoopbackOpenAI:
         self._rate = FaultRate(self.fault_rate, self.fault_kinds, self.fault_seed)
         self.batches = BatchDesk(self._completion)
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Return the prompt tokens that the provider would bill."""
+        return self._completions.prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Return the completion tokens that the provider would bill."""
+        return self._completions.completion_tokens
+
     def app(self) -> web.Application:
         """Return the application of all endpoints."""
         app = web.Application(client_max_size=64 * 2**20)
