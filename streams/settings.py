@@ -152,9 +152,38 @@ class Settings(BaseSettings):
     )
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
+    llm_cache: Literal["off", "memory", "postgres"] = Field(
+        "memory", description="Where answers of models are kept for the same question: in the worker, or shared."
+    )
+    llm_cache_bytes: int = Field(64 * 2**20, ge=2**10, description="Bytes of answers that the cache keeps.")
+    llm_cache_ttl_s: float = Field(
+        7 * 86_400.0, gt=0, le=366 * 86_400, description="Age up to which an answer is used."
+    )
+    llm_semantic_reuse: float | None = Field(
+        None,
+        ge=0.5,
+        le=1,
+        description="Cosine similarity from which an answer serves a similar question too; empty: never.",
+    )
     quality_threshold: float = Field(0.72, ge=0, le=1, description="Least quality score that passes.")
-    duplicate_similarity: float = Field(
-        0.84, ge=0, le=1, description="Cosine similarity from which a draft is a near-duplicate."
+    embedder: Literal["blend", "wordllama", "ngram", "openai"] = Field(
+        "blend", description="What compares drafts: wordllama by meaning, ngram by form, blend both, openai a provider."
+    )
+    embedding_model: str = Field("text-embedding-3-small", description="Model of the embedder openai.")
+    embedding_dimensions: int = Field(
+        512, ge=8, le=4096, description="Numbers that are kept of an embedding of the embedder openai."
+    )
+    duplicate_similarity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Similarity from which a draft repeats its own persona; empty: fitted to the embedder (blend .78).",
+    )
+    duplicate_similarity_across: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Similarity from which a draft repeats another persona; empty: fitted to the embedder (blend .92).",
     )
 
     @field_validator("min_insync_replicas")

@@ -1,57 +1,113 @@
-"""The accepted drafts of one persona, searchable by text and by meaning."""
+"""The vectors of accepted wordings of all personas, searchable by one matrix product."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.deduplication.embedding import Vectors
-from schemas.records import NearDuplicate
+from agents.deduplication.wording import Resemblance, Wording
 
 _FIRST_CAPACITY = 16
+_ROUNDING = 1e-5  # more than a product of a whole matrix may differ from that of one row
+_DECIMALS = 6
+
+_Chosen = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest accepted draft of the own persona, and that of all others; None where there is none."""
+
+    own: Resemblance | None = None
+    other: Resemblance | None = None
 
 
 class AcceptedDrafts:
-    """Draft ids with their text hash and unit vector; search is exact, one matrix product."""
+    """Wordings with unit vectors, row by row, and beside them the number of the persona and of the negations.
+
+    Search is exact. Adding and removing take the time of one row: the last one takes the place of a removed one.
+    """
 
     def __init__(self, dimensions: int) -> None:
-        self._ids: list[str] = []
-        self._hashes: dict[str, str] = {}
+        self._wordings: list[Wording] = []
+        self._places: dict[str, int] = {}
+        self._of_draft: dict[str, list[str]] = {}
+        self._persona_numbers: dict[str, int] = {}
         self._matrix: Vectors = np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32)
+        self._personas = np.empty(_FIRST_CAPACITY, dtype=np.int32)
+        self._negations = np.empty(_FIRST_CAPACITY, dtype=np.int32)
 
     def __len__(self) -> int:
-        """Return how many drafts there are."""
-        return len(self._ids)
+        """Return how many wordings there are."""
+        return len(self._wordings)
 
-    def put(self, draft_id: str, text_hash: str, vector: Vectors) -> None:
-        """Add a draft, in place of an earlier text of the same draft."""
-        self.remove(draft_id)
-        if len(self._ids) == len(self._matrix):
+    def put(self, wording: Wording, vector: Vectors) -> None:
+        """Add a wording, in place of an earlier vector of the same."""
+        place = self._places.get(wording.key)
+        if place is None:
+            place = self._append(wording)
+        self._matrix[place] = vector
+
+    def _append(self, wording: Wording) -> int:
+        place = len(self._wordings)
+        if place == len(self._matrix):
             self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
-        self._matrix[len(self._ids)] = vector
-        self._ids.append(draft_id)
-        self._hashes[draft_id] = text_hash
+            self._personas = np.concatenate([self._personas, np.empty_like(self._personas)])
+            self._negations = np.concatenate([self._negations, np.empty_like(self._negations)])
+        self._wordings.append(wording)
+        self._places[wording.key] = place
+        self._of_draft.setdefault(wording.draft_id, []).append(wording.key)
+        self._personas[place] = self._persona_numbers.setdefault(wording.persona_id, len(self._persona_numbers))
+        self._negations[place] = wording.negations
+        return place
 
-    def remove(self, draft_id: str) -> None:
-        """Remove a draft, if it is there."""
-        if self._hashes.pop(draft_id, None) is None:
+    def remove(self, wording: Wording) -> None:
+        """Remove a wording, if it is there."""
+        place = self._places.pop(wording.key, None)
+        if place is None:
             return
-        place, last = self._ids.index(draft_id), len(self._ids) - 1
-        self._ids[place] = self._ids[last]
-        self._matrix[place] = self._matrix[last]
-        self._ids.pop()
+        siblings = self._of_draft[wording.draft_id]
+        siblings.remove(wording.key)
+        if not siblings:
+            del self._of_draft[wording.draft_id]
+        last = len(self._wordings) - 1
+        if place != last:
+            self._wordings[place] = self._wordings[last]
+            self._places[self._wordings[place].key] = place
+            for column in (self._matrix, self._personas, self._negations):
+                column[place] = column[last]
+        self._wordings.pop()
 
-    def nearest(self, draft_id: str, text_hash: str, vector: Vectors) -> NearDuplicate | None:
-        """Return the accepted draft that a text is nearest to, itself apart; None where there is no other.
+    def vector_of(self, wording: Wording) -> Vectors | None:
+        """Return the vector of a wording; None where there is none."""
+        place = self._places.get(wording.key)
+        return None if place is None else self._matrix[place].copy()
 
-        The same normalised text has similarity 1; else it is the cosine of the vectors, in [-1, 1].
+    def nearest(self, wording: Wording, vector: Vectors, *, by_negations: bool) -> Nearest:
+        """Return what a text is nearest to, other wordings of its own draft apart.
+
+        `by_negations` leaves out the texts that deny more or less often: they claim something else.
         """
-        for other, other_hash in self._hashes.items():
-            if other_hash == text_hash and other != draft_id:
-                return NearDuplicate(draft_id=other, similarity=1.0)
-        similarities = self._matrix[: len(self._ids)] @ vector
-        if draft_id in self._hashes:
-            similarities[self._ids.index(draft_id)] = -np.inf
-        if not len(similarities) or not np.isfinite(similarities.max()):
+        count = len(self._wordings)
+        similarities = self._matrix[:count] @ vector
+        if by_negations:
+            similarities[self._negations[:count] != wording.negations] = -np.inf
+        for key in self._of_draft.get(wording.draft_id, ()):
+            similarities[self._places[key]] = -np.inf
+        own = self._personas[:count] == self._persona_numbers.get(wording.persona_id, -1)
+        return Nearest(self._best(similarities, own, vector), self._best(similarities, ~own, vector))
+
+    def _best(self, similarities: Vectors, chosen: _Chosen, vector: Vectors) -> Resemblance | None:
+        """Return the best of the chosen rows, the same one in whatever order the rows stand."""
+        among = np.where(chosen, similarities, -np.inf)
+        if not len(among) or not np.isfinite(top := among.max()):
             return None
-        best = int(similarities.argmax())
-        return NearDuplicate(draft_id=self._ids[best], similarity=round(float(similarities[best]), 6))
+        near = [
+            (-round(float(self._matrix[place] @ vector), _DECIMALS), self._wordings[place])
+            for place in np.flatnonzero(among >= top - _ROUNDING)
+        ]
+        negative, found = min(near, key=lambda each: (each[0], each[1].key))
+        return Resemblance(found.draft_id, found.persona_id, -negative)

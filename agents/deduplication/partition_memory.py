@@ -1,55 +1,100 @@
-"""What is remembered of one partition: the newest decisions, and by persona the accepted drafts among them."""
+"""What is remembered of one partition: the newest decisions over all personas, and the accepted texts among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 
-from agents.deduplication.accepted_drafts import AcceptedDrafts
+from agents.deduplication.accepted_drafts import AcceptedDrafts, Nearest
 from agents.deduplication.decisions import Kept, decoded
+from agents.deduplication.embedding import Vectors
+from agents.deduplication.exact_texts import ExactTexts
+from agents.deduplication.verdict import Verdict
+from agents.deduplication.wording import Resemblance, Wording
 
 MAX_KEPT = 20_000
-"""Decisions remembered for each partition, about 1 kB each; a draft is compared with the accepted ones among them."""
+"""Decisions remembered for a partition; a draft is compared with the accepted ones among them."""
 
 Change = tuple[bytes, bytes | None]
 
 
 class PartitionMemory:
-    """The decisions on the drafts of one partition, the newest `limit` of them."""
+    """The decisions on the drafts of one partition, the newest `limit` of them.
 
-    def __init__(self, dimensions: int, restored: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_KEPT) -> None:
-        self._dimensions = dimensions
+    Vectors that another model made are of no use: `foreign_vectors` counts those that were left behind. Such a text is
+    compared by its hash until it comes again and is embedded anew.
+    """
+
+    def __init__(
+        self, model: str, dimensions: int, restored: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_KEPT
+    ) -> None:
+        self._model = model
         self._limit = limit
         self._kept: dict[str, Kept] = {}
-        self._accepted: dict[str, AcceptedDrafts] = {}
-        for kept in sorted((decoded(key, value) for key, value in restored), key=lambda each: each.offset):
+        self._exact = ExactTexts()
+        self._accepted = AcceptedDrafts(dimensions)
+        self._next_sequence = 0
+        self.foreign_vectors = 0
+        for kept in sorted((decoded(value) for _, value in restored), key=lambda each: each.sequence):
+            self._next_sequence = kept.sequence + 1
             self._put(kept)
 
-    def find(self, draft_id: str) -> Kept | None:
-        """Return the decision on a draft; None when it is unknown."""
-        return self._kept.get(draft_id)
+    def __len__(self) -> int:
+        """Return how many decisions there are."""
+        return len(self._kept)
 
-    def accepted_of(self, persona_id: str) -> AcceptedDrafts:
-        """Return the accepted drafts of a persona."""
-        return self._accepted.setdefault(persona_id, AcceptedDrafts(self._dimensions))
+    def find(self, wording: Wording) -> Kept | None:
+        """Return the decision on a wording, with its vector; None when it is unknown."""
+        kept = self._kept.get(wording.key)
+        return None if kept is None else replace(kept, vector=self._accepted.vector_of(wording))
 
-    def remember(self, kept: Kept) -> list[Change]:
-        """Remember a decision; return the changes of state, tombstones of the oldest included."""
+    def lacks_vector(self, wording: Wording) -> bool:
+        """Tell whether a wording is accepted and its vector is missing or unknown, so that it has to be embedded."""
+        kept = self._kept.get(wording.key)
+        if kept is None:
+            return True
+        return kept.verdict.decision == "accepted" and self._accepted.vector_of(wording) is None
+
+    def same_text(self, wording: Wording) -> Resemblance | None:
+        """Return an accepted draft with the same text."""
+        return self._exact.same_as(wording)
+
+    def nearest(self, wording: Wording, vector: Vectors, *, by_negations: bool) -> Nearest:
+        """Return the accepted drafts that a text is nearest to."""
+        return self._accepted.nearest(wording, vector, by_negations=by_negations)
+
+    def remember(
+        self, wording: Wording, verdict: Verdict, decided_at: datetime, vector: Vectors | None
+    ) -> tuple[Kept, list[Change]]:
+        """Remember a decision; return it and the changes of state, tombstones of the oldest included."""
+        kept = Kept(wording, self._next_sequence, decided_at, verdict, self._model, vector)
+        self._next_sequence += 1
         self._put(kept)
         changes: list[Change] = [(kept.key, kept.encode())]
         while len(self._kept) > self._limit:
             oldest = next(iter(self._kept.values()))
             self._remove(oldest)
             changes.append((oldest.key, None))
-        return changes
+        return kept, changes
+
+    def embed_again(self, kept: Kept, vector: Vectors) -> tuple[Kept, list[Change]]:
+        """Give an accepted wording the vector of the present model; the decision stays as it is."""
+        renewed = replace(kept, model=self._model, vector=vector)
+        self._put(renewed)
+        return renewed, [(renewed.key, renewed.encode())]
 
     def _put(self, kept: Kept) -> None:
-        before = self._kept.get(kept.draft_id)
-        if before is not None:
-            self._remove(before)
-        self._kept[kept.draft_id] = kept
-        if kept.vector is not None:
-            self.accepted_of(kept.persona_id).put(kept.draft_id, kept.text_hash, kept.vector)
+        self._kept[kept.wording.key] = replace(kept, vector=None)  # the matrix has it
+        if kept.verdict.decision != "accepted":
+            return
+        self._exact.put(kept.wording)
+        if kept.vector is None or kept.model != self._model:
+            self.foreign_vectors += 1
+        else:
+            self._accepted.put(kept.wording, kept.vector)
 
     def _remove(self, kept: Kept) -> None:
-        del self._kept[kept.draft_id]
-        self.accepted_of(kept.persona_id).remove(kept.draft_id)
+        del self._kept[kept.wording.key]
+        self._exact.remove(kept.wording)
+        self._accepted.remove(kept.wording)

@@ -1,33 +1,43 @@
-"""The deduplicate stage: drafts.scored -> judge -> drafts.accepted or drafts.rejected."""
+"""The deduplicate stage: drafts.scored -> judge -> drafts.accepted or drafts.rejected; embeddings -> cost.events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from agents.costs.prices import PriceList
+from agents.deduplication.accepted_drafts import Nearest
 from agents.deduplication.decisions import Kept
-from agents.deduplication.embedding import Embedder, Vectors, WordLlamaEmbedder
-from agents.deduplication.normalised_text import text_hash
+from agents.deduplication.draft_vectors import DraftVectors, Found
+from agents.deduplication.embedding import Embedder, Vectors
+from agents.deduplication.limits import Limits
 from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.verdict import judge
+from agents.deduplication.wording import Wording, wording_of
 from agents.pending_effects import PendingEffects
+from agents.scoring.quality import failures
 from schemas.records import DraftDecided, DraftScored
-from streams.engine.batch import Batch, RowBatch, TopicPartition
+from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
+from streams.errors import RecordFault
 from streams.identity import derived_id
 from streams.wall_clock import utc_now
+
+logger = logging.getLogger(__name__)
 
 
 class DeduplicateStage(Stage):
     """Decide on every draft, once.
 
-    State, by draft: the decision, and the vector of an accepted draft. A draft that comes again with the same text gets
-    the decision it has, whatever was accepted since; with another text it is decided anew and not compared with itself.
+    State, by draft and text: the decision, and the vector of an accepted draft. A draft that comes again with the same
+    text gets the decision it has, whatever was accepted since; with another text it is decided anew and not compared
+    with itself.
 
-    A draft is compared with the accepted drafts of its persona on the same partition. Drafts are keyed by persona and
-    written by our own producer, so that is all of them; those of a foreign producer that spreads a persona over
-    partitions are compared within each.
+    A draft is compared with the accepted drafts of all personas on the same partition. drafts.scored has one partition,
+    so that is all of them, in one order; where a foreign producer spreads drafts over the partitions of an older topic,
+    those of each are compared among themselves.
     """
 
     name: ClassVar[str] = "deduplicate"
@@ -37,58 +47,73 @@ class DeduplicateStage(Stage):
     def __init__(
         self,
         *,
-        similarity_limit: float,
-        load_embedder: Callable[[], Embedder] = WordLlamaEmbedder,
+        limits: Limits,
+        load_embedder: Callable[[], Embedder],
+        prices: PriceList,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._similarity_limit = similarity_limit
+        self._limits = limits
         self._load_embedder = load_embedder
+        self._prices = prices
         self._clock = clock
         self._memories: dict[TopicPartition, PartitionMemory] = {}
         self._pending = PendingEffects()
 
     async def open(self) -> None:
         self._embedder = self._load_embedder()
+        self._vectors = DraftVectors(self._embedder, self._prices, self._clock)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        self._memories[source] = PartitionMemory(self._embedder.dimensions, state)
+        memory = PartitionMemory(self._embedder.model, self._embedder.dimensions, state)
+        self._memories[source] = memory
+        if memory.foreign_vectors:
+            logger.warning(
+                "%d accepted drafts of %s-%d were not embedded by %s: until they come again they are compared by the "
+                "hash of their text only",
+                *(memory.foreign_vectors, *source, self._embedder.model),
+            )
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
-        vectors = self._embedder.embed([_scored(row.record).draft.text for row in batch.rows])
-        effects = self._pending.of(batch.source)
-        for row, vector in zip(batch.rows, vectors, strict=True):
-            scored = _scored(row.record)
-            kept = self._decide(batch.source, row.offset, scored, vector)
-            effects.outputs.append(Output(f"drafts.{kept.decision}", self._decided(scored, kept)))
-        return ()
+        memory, effects = self._memories[batch.source], self._pending.of(batch.source)
+        drafts = [(row, _scored(row), wording_of(_scored(row).draft)) for row in batch.rows]
+        found = await self._vectors.take(self._to_embed(memory, drafts))  # nothing is folded before this succeeds
+        rejections: list[Rejection] = []
+        for row, scored, wording in drafts:
+            vector = found.get(wording.key)
+            if isinstance(vector, RecordFault):
+                rejections.append(Rejection(row.offset, vector))
+                continue
+            kept, changes = self._decide(memory, scored, wording, vector.vector if vector else None)
+            effects.state += [StateChange(batch.source, key, value) for key, value in changes]
+            effects.outputs.append(Output(f"drafts.{kept.verdict.decision}", self._decided(scored, kept)))
+        effects.outputs += _bookings(found)
+        return rejections
 
-    def _decide(self, source: TopicPartition, offset: int, scored: DraftScored, vector: Vectors) -> Kept:
-        memory, draft, digest = self._memories[source], scored.draft, text_hash(scored.draft.text)
-        known = memory.find(draft.draft_id)
-        if known is not None and known.text_hash == digest:
-            return known
-        verdict = judge(
-            scored,
-            text_hash=digest,
-            vector=vector,
-            accepted=memory.accepted_of(draft.persona_id),
-            similarity_limit=self._similarity_limit,
-        )
-        kept = Kept(
-            draft_id=draft.draft_id,
-            persona_id=draft.persona_id,
-            text_hash=digest,
-            offset=offset,
-            decided_at=self._clock(),
-            decision=verdict.decision,
-            reasons=verdict.reasons,
-            near_duplicate=verdict.near_duplicate,
-            vector=vector if verdict.decision == "accepted" else None,
-        )
-        changes = memory.remember(kept)
-        self._pending.of(source).state += [StateChange(source, key, value) for key, value in changes]
-        return kept
+    def _to_embed(
+        self, memory: PartitionMemory, drafts: Sequence[tuple[Row, DraftScored, Wording]]
+    ) -> Mapping[str, DraftScored]:
+        """Return the drafts that can only be decided with a vector: neither known nor of poor quality."""
+        return {
+            wording.key: scored
+            for _, scored, wording in drafts
+            if memory.lacks_vector(wording) and (memory.find(wording) or not failures(scored.quality))
+        }
+
+    def _decide(
+        self, memory: PartitionMemory, scored: DraftScored, wording: Wording, vector: Vectors | None
+    ) -> tuple[Kept, Sequence[tuple[bytes, bytes | None]]]:
+        known = memory.find(wording)
+        if known is not None:
+            if vector is not None and memory.lacks_vector(wording):
+                return memory.embed_again(known, vector)
+            return known, ()
+        nearest = Nearest()
+        if vector is not None:
+            nearest = memory.nearest(wording, vector, by_negations=self._embedder.blind_to_negation)
+        verdict = judge(failures(scored.quality), memory.same_text(wording), nearest, self._limits)
+        accepted = verdict.decision == "accepted"
+        return memory.remember(wording, verdict, self._clock(), vector if accepted else None)
 
     def _decided(self, scored: DraftScored, kept: Kept) -> DraftDecided:
         return DraftDecided(
@@ -98,10 +123,10 @@ class DeduplicateStage(Stage):
             causation_id=scored.event_id,
             draft=scored.draft,
             quality=scored.quality,
-            decision=kept.decision,
-            reasons=kept.reasons,
-            near_duplicate=kept.near_duplicate,
-            embedding_model=self._embedder.model,
+            decision=kept.verdict.decision,
+            reasons=kept.verdict.reasons,
+            near_duplicate=kept.verdict.near_duplicate,
+            embedding_model=kept.model,
             embedding=() if kept.vector is None else tuple(kept.vector.tolist()),
         )
 
@@ -112,7 +137,18 @@ class DeduplicateStage(Stage):
         self._memories.pop(source, None)
         self._pending.drop(source)
 
+    async def close(self) -> None:
+        await self._embedder.close()
 
-def _scored(record: object) -> DraftScored:
-    assert isinstance(record, DraftScored)
-    return record
+
+def _scored(row: Row) -> DraftScored:
+    assert isinstance(row.record, DraftScored)
+    return row.record
+
+
+def _bookings(found: Mapping[str, Found]) -> list[Output]:
+    return [
+        Output("cost.events", each.cost)
+        for each in found.values()
+        if not isinstance(each, RecordFault) and each.cost is not None
+    ]

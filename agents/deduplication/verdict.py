@@ -1,13 +1,13 @@
-"""The verdict on a draft: first its quality, then whether its persona has said it before."""
+"""The verdict on a draft: first its quality, then whether its persona, or another one, has said it before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.deduplication.accepted_drafts import AcceptedDrafts
-from agents.deduplication.embedding import Vectors
-from agents.scoring.quality import failures
-from schemas.records import Decision, DraftScored, NearDuplicate
+from agents.deduplication.accepted_drafts import Nearest
+from agents.deduplication.limits import Limits
+from agents.deduplication.wording import Resemblance
+from schemas.records import Decision, NearDuplicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,19 @@ class Verdict:
 
 
 def judge(
-    scored: DraftScored, *, text_hash: str, vector: Vectors, accepted: AcceptedDrafts, similarity_limit: float
+    quality_failures: tuple[str, ...], same_text: Resemblance | None, nearest: Nearest, limits: Limits
 ) -> Verdict:
-    """Decide on a draft: rejected for its quality, or for an accepted draft at or above the similarity limit."""
-    reasons = failures(scored.quality)
-    if reasons:
-        return Verdict("rejected", reasons)
-    nearest = accepted.nearest(scored.draft.draft_id, text_hash, vector)
-    if nearest is None or nearest.similarity < similarity_limit:
-        return Verdict("accepted")
-    reason = (
-        f"duplicate: similarity {nearest.similarity:.3f} to draft {nearest.draft_id} "
-        f"reaches the limit of {similarity_limit:.2f}"
-    )
-    return Verdict("rejected", (reason,), nearest)
+    """Decide on a draft: rejected for its quality, for an accepted draft with its text, or for one too like it."""
+    if quality_failures:
+        return Verdict("rejected", quality_failures)
+    if same_text is not None:
+        return _duplicate(same_text, "the same text as")
+    for found, limit in ((nearest.own, limits.own), (nearest.other, limits.across)):
+        if found is not None and found.similarity >= limit:
+            return _duplicate(found, f"similarity {found.similarity:.3f} reaches the limit of {limit:.2f} to")
+    return Verdict("accepted")
+
+
+def _duplicate(found: Resemblance, how: str) -> Verdict:
+    reason = f"duplicate: {how} draft {found.draft_id} of persona {found.persona_id}"
+    return Verdict("rejected", (reason,), NearDuplicate(draft_id=found.draft_id, similarity=found.similarity))

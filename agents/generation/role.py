@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from agents.costs.budget import BudgetPolicy, Limits
 from agents.costs.price_file import read_prices
+from agents.deduplication.embedders import embedder_of
+from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
 from agents.generation.accepted_posts import AcceptedPosts
 from agents.generation.best_posts import BestPosts
@@ -33,7 +36,11 @@ def build(settings: Settings) -> Sequence[Stage]:
     return (
         GenerateStage(settings, directory, read_prices(settings.price_file), past, gate),
         ScoreStage(directory, threshold=settings.quality_threshold),
-        DeduplicateStage(similarity_limit=settings.duplicate_similarity),
+        DeduplicateStage(
+            limits=limits_of(settings),
+            load_embedder=partial(embedder_of, settings),
+            prices=read_prices(settings.price_file),
+        ),
     )
 
 

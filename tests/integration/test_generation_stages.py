@@ -11,6 +11,8 @@ import pytest
 
 from agents.costs.budget import Limits
 from agents.costs.price_file import read_prices
+from agents.deduplication.blended_embedder import BlendedEmbedder
+from agents.deduplication.limits import FITTED
 from agents.deduplication.stage import DeduplicateStage
 from agents.generation.stage import GenerateStage
 from agents.scoring.stage import ScoreStage
@@ -337,7 +339,7 @@ async def test_near_the_limit_of_a_persona_the_cheap_model_writes_alone() -> Non
 
 async def test_requests_go_all_the_way_to_a_decision() -> None:
     score = ScoreStage(sample_directory(), threshold=0.5)
-    deduplicate = DeduplicateStage(similarity_limit=0.84)
+    deduplicate = DeduplicateStage(limits=FITTED["blend"], load_embedder=BlendedEmbedder, prices=read_prices())
     generated, scored = TopicPartition("drafts.generated", 0), TopicPartition("drafts.scored", 0)
     await deduplicate.open()
     await deduplicate.restore(scored, [])

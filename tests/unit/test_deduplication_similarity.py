@@ -1,57 +1,37 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
+from numpy.typing import NDArray
 
 from agents.deduplication.accepted_drafts import AcceptedDrafts
-from agents.deduplication.embedding import WordLlamaEmbedder
+from agents.deduplication.embedders import OFFLINE
+from agents.deduplication.exact_texts import ExactTexts
+from agents.deduplication.negations import negations
 from agents.deduplication.normalised_text import normalised, text_hash
-from streams.settings import Settings
-
-PAIRS = yaml.safe_load(Path(__file__).with_name("duplicate_pairs.yaml").read_text(encoding="utf-8"))
-DUPLICATES = ("near-copy", "paraphrase")
-LIMIT = float(Settings.model_fields["duplicate_similarity"].default)
+from agents.deduplication.wording import Resemblance, Wording
 
 
-@pytest.fixture(scope="module")
-def similarities() -> dict[str, list[float]]:
-    embedder = WordLlamaEmbedder()
-    found: dict[str, list[float]] = {}
-    for label, pairs in PAIRS.items():
-        left, right = embedder.embed([pair[0] for pair in pairs]), embedder.embed([pair[1] for pair in pairs])
-        found[label] = [float(value) for value in (left * right).sum(axis=1)]
-    return found
-
-
-def test_there_are_at_least_60_labelled_pairs_of_every_kind() -> None:
-    assert sum(map(len, PAIRS.values())) >= 60
-    assert set(PAIRS) == {"near-copy", "paraphrase", "same-topic", "opposite", "unrelated"}
-
-
-def test_the_limit_finds_nine_in_ten_duplicates_and_errs_on_opposites_only(
-    similarities: dict[str, list[float]],
-) -> None:
-    """Measured at .84: precision .85, recall .93; all five false alarms are opposite statements in the same words."""
-    hits = {label: sum(value >= LIMIT for value in values) for label, values in similarities.items()}
-    true = sum(hits[label] for label in DUPLICATES)
-    wanted = sum(len(PAIRS[label]) for label in DUPLICATES)
-    assert true / wanted >= 0.9
-    assert true / sum(hits.values()) >= 0.8
-    assert hits["same-topic"] == hits["unrelated"] == 0
-    assert hits["near-copy"] == len(PAIRS["near-copy"])
-
-
-def test_embeddings_have_length_1_and_survive_float16() -> None:
-    embedder = WordLlamaEmbedder()
-    vectors = embedder.embed(["I sleep at noon.", "", "🙂"])
-    assert vectors.shape == (3, embedder.dimensions)
+@pytest.mark.parametrize("name", OFFLINE)
+async def test_embeddings_have_length_1_and_survive_float16(name: str) -> None:
+    embedder = OFFLINE[name]()
+    vectors = (await embedder.embed(["I sleep at noon.", "", "🙂", "Я сплю опівдні. \x00"])).vectors
+    assert vectors.shape == (4, embedder.dimensions)
+    assert vectors.dtype == np.float32
     assert np.array_equal(vectors, vectors.astype(np.float16).astype(np.float32))
     assert np.linalg.norm(vectors[0]) == pytest.approx(1.0, abs=2e-3)
     assert np.isfinite(vectors).all()
-    assert embedder.embed([]).shape == (0, embedder.dimensions)
+    assert (await embedder.embed([])).vectors.shape == (0, embedder.dimensions)
+    await embedder.close()
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+async def test_a_text_has_the_same_vector_whatever_is_embedded_with_it(name: str) -> None:
+    embedder = OFFLINE[name]()
+    texts = ["I sleep at noon.", "Borscht tastes better on the second day, and that is no legend.", "Ну й добре."]
+    together = (await embedder.embed(texts)).vectors
+    alone = np.concatenate([(await embedder.embed([text])).vectors for text in texts])
+    assert np.array_equal(together, alone)
 
 
 def test_case_signs_blanks_and_emoji_make_no_other_text() -> None:
@@ -61,34 +41,84 @@ def test_case_signs_blanks_and_emoji_make_no_other_text() -> None:
     assert text_hash("🙂") != text_hash("🚲")
 
 
-def unit(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("I never sleep, I don’t even lie down.", 2),
+        ("Nichts hilft, und keiner kommt.", 2),
+        ("No duermo nunca.", 2),
+        ("Я НЕ сплю, і ніхто не спить.", 3),
+        ("Knotted notes annoy everyone.", 0),
+    ],
+)
+def test_words_that_deny_are_counted_in_four_languages(text: str, count: int) -> None:
+    assert negations(text) == count
+
+
+def unit(*values: float) -> NDArray[np.float32]:
     vector = np.array(values, dtype=np.float32)
     return vector / np.linalg.norm(vector)
 
 
-def test_a_draft_is_not_compared_with_itself() -> None:
+def wording(draft_id: str, text: str = "h", persona_id: str = "p", denied: int = 0) -> Wording:
+    return Wording(draft_id, persona_id, text, denied)
+
+
+def test_a_draft_is_not_compared_with_another_wording_of_itself() -> None:
     accepted = AcceptedDrafts(2)
-    accepted.put("a", "ha", unit(1, 0))
-    assert accepted.nearest("a", "ha", unit(1, 0)) is None
-    accepted.put("b", "hb", unit(1, 1))
-    found = accepted.nearest("a", "ha", unit(1, 0))
+    accepted.put(wording("a", "first"), unit(1, 0))
+    accepted.put(wording("a", "second"), unit(1, 0.1))
+    assert accepted.nearest(wording("a", "third"), unit(1, 0), by_negations=True).own is None
+    accepted.put(wording("b"), unit(1, 1))
+    found = accepted.nearest(wording("a", "third"), unit(1, 0), by_negations=True).own
     assert found is not None
-    assert (found.draft_id, round(found.similarity, 3)) == ("b", 0.707)
+    assert found == Resemblance("b", "p", 0.707107)
 
 
-def test_a_draft_put_again_replaces_its_earlier_text_and_a_removed_one_is_gone() -> None:
+def test_own_and_other_personas_are_told_apart_and_texts_that_deny_differently_are_left_out() -> None:
     accepted = AcceptedDrafts(2)
+    accepted.put(wording("mine", persona_id="p"), unit(1, 1))
+    accepted.put(wording("theirs", persona_id="q"), unit(1, 0.5))
+    accepted.put(wording("denied", persona_id="q", denied=1), unit(1, 0))
+    found = accepted.nearest(wording("x"), unit(1, 0), by_negations=True)
+    assert (found.own and found.own.draft_id, found.other and found.other.draft_id) == ("mine", "theirs")
+    freely = accepted.nearest(wording("x"), unit(1, 0), by_negations=False)
+    assert freely.other == Resemblance("denied", "q", 1.0)
+    stranger = accepted.nearest(wording("x", persona_id="new"), unit(1, 0), by_negations=True)
+    assert stranger.own is None
+    assert AcceptedDrafts(2).nearest(wording("x"), unit(1, 0), by_negations=True).other is None
+
+
+def test_the_nearest_is_the_same_in_whatever_order_drafts_came_and_went() -> None:
+    there, back = AcceptedDrafts(2), AcceptedDrafts(2)
     for number in range(40):
-        accepted.put(f"d{number}", f"h{number}", unit(1, number))
-    accepted.put("d3", "new", unit(-1, 0))
-    accepted.remove("d39")
-    assert len(accepted) == 39
-    found = accepted.nearest("x", "hx", unit(-1, 0))
-    assert found is not None
-    assert found.draft_id == "d3"
-    exact = accepted.nearest("x", "h38", unit(-1, 0))
-    assert exact is not None
-    assert (exact.draft_id, exact.similarity) == ("d38", 1.0)
-    gone = accepted.nearest("x", "h39", unit(1, 39))
-    assert gone is not None
-    assert gone.draft_id == "d38"
+        there.put(wording(f"d{number:02}"), unit(1, number))
+    for number in reversed(range(60)):
+        back.put(wording(f"d{number:02}"), unit(1, number))
+    for number in (45, 40, 59, *range(46, 59), 41, 42, 43, 44):
+        back.remove(wording(f"d{number:02}"))
+    there.put(wording("twin"), unit(1, 7))
+    back.put(wording("twin"), unit(1, 7))
+    assert len(there) == len(back) == 41
+    for number in range(60):
+        asked = unit(1, number)
+        assert there.nearest(wording("x"), asked, by_negations=True) == back.nearest(
+            wording("x"), asked, by_negations=True
+        )
+    vector = back.vector_of(wording("d07"))
+    assert vector is not None
+    assert np.array_equal(vector, unit(1, 7))
+    assert back.vector_of(wording("d59")) is None
+
+
+def test_the_same_text_is_found_by_its_hash_in_the_own_persona_first() -> None:
+    texts = ExactTexts()
+    texts.put(wording("theirs", "h1", "q"))
+    texts.put(wording("mine", "h1", "p"))
+    assert texts.same_as(wording("x", "h1", "p")) == Resemblance("mine", "p", 1.0)
+    assert texts.same_as(wording("mine", "h1", "p")) == Resemblance("theirs", "q", 1.0)
+    texts.remove(wording("mine", "h1", "p"))
+    texts.remove(wording("never there", "h9"))
+    assert texts.same_as(wording("x", "h1", "p")) == Resemblance("theirs", "q", 1.0)
+    texts.remove(wording("theirs", "h1", "q"))
+    assert texts.same_as(wording("x", "h1", "p")) is None

@@ -1,0 +1,99 @@
+"""The command `threads-agent deduplication report`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from agents.deduplication.embedders import OFFLINE, embedder_of
+from agents.deduplication.labelled_pairs import SHIPPED, LabelledPair, read_pairs
+from agents.deduplication.measurement import GoalFigures, figures_of, similarities_of
+from agents.deduplication.tuning import Counts
+from streams.settings import Settings, current_settings
+
+Figures = dict[str, tuple[GoalFigures, GoalFigures]]
+
+
+@click.group(epilog="Example: threads-agent deduplication report --json")
+def deduplication() -> None:
+    """Measure how well duplicates are told from other drafts."""
+
+
+@deduplication.command(epilog="Example: threads-agent deduplication report --embedder blend --pairs my-pairs.yaml")
+@click.option(
+    "--embedder",
+    "embedders",
+    type=click.Choice([*OFFLINE, "openai"]),
+    multiple=True,
+    help="Only this one; openai calls the provider with the shipped pairs, 40,000 tokens. Default: all offline ones.",
+)
+@click.option("--pairs", type=click.Path(path_type=Path), multiple=True, help="Labelled pairs; default: those shipped.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], as_json: bool) -> None:
+    """Show precision, recall, F1 and the best limits of each embedder on labelled pairs."""
+    found = asyncio.run(_measured(current_settings(), embedders or tuple(OFFLINE), read_pairs(pairs or SHIPPED)))
+    if as_json:
+        click.echo(json.dumps(_as_object(found), indent=2))
+        return
+    console = Console()
+    console.print(_quality_table(found))
+    console.print(_kind_table(found))
+
+
+async def _measured(settings: Settings, names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
+    found: Figures = {}
+    for name in names:
+        embedder = embedder_of(settings.model_copy(update={"embedder": name}))
+        try:
+            found[name] = figures_of(await similarities_of(embedder, pairs))
+        finally:
+            await embedder.close()
+    return found
+
+
+def _as_object(found: Figures) -> dict[str, object]:
+    return {
+        name: {
+            key: {
+                "limit": figures.limit,
+                "fitted": _rates(figures.fitted),
+                "held_out": _rates(figures.held_out),
+                "caught": {kind: {"caught": some, "of": all_} for kind, (some, all_) in figures.caught.items()},
+            }
+            for key, figures in zip(("own", "across"), both, strict=True)
+        }
+        for name, both in found.items()
+    }
+
+
+def _rates(counts: Counts) -> dict[str, float]:
+    return {
+        "precision": round(counts.precision, 3),
+        "recall": round(counts.recall, 3),
+        "f1": round(counts.f1, 3),
+    }
+
+
+def _quality_table(found: Figures) -> Table:
+    table = Table("embedder", "against", "best limit", "precision", "recall", "F1", title="On pairs not fitted on")
+    for name, both in found.items():
+        for figures in both:
+            rates = [f"{value:.2f}" for value in _rates(figures.held_out).values()]
+            table.add_row(name, figures.goal.name, f"{figures.limit:.2f}", *rates)
+    return table
+
+
+def _kind_table(found: Figures) -> Table:
+    columns = [(name, each) for name, both in found.items() for each in both]
+    kinds = list(dict.fromkeys(kind for _, each in columns for kind in each.caught))
+    headings = [f"{name}\n{each.goal.name}" for name, each in columns]
+    table = Table("label", *headings, title="Taken for duplicates at the best limit")
+    for kind in kinds:
+        table.add_row(kind, *("{}/{}".format(*each.caught.get(kind, (0, 0))) for _, each in columns))
+    return table

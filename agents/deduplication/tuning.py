@@ -1,0 +1,107 @@
+"""The best limit for an embedder, from the similarities of labelled pairs, with precision and recall held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.deduplication.labelled_pairs import PairKind
+
+FOLDS = 5
+_STEPS = 100  # limits are tried in hundredths
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a limit is for: the kinds it shall catch, those it shall let pass, and the least precision.
+
+    A kind in neither is only counted. Among the limits of enough precision the best is that of the highest F1; where
+    none has it, that of the highest precision. Of equals the highest.
+    """
+
+    name: str
+    caught: frozenset[PairKind]
+    passed: frozenset[PairKind]
+    least_precision: float
+
+
+OWN = Goal(
+    "own",
+    frozenset({"near-copy", "paraphrase"}),
+    frozenset({"opposite", "same-form", "same-topic", "unrelated"}),
+    least_precision=0.75,
+)
+ACROSS = Goal(
+    "across",
+    frozenset({"near-copy"}),
+    frozenset({"paraphrase", "opposite", "same-form", "same-topic", "unrelated"}),
+    least_precision=0.95,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """The similarity of a labelled pair; -1 for texts that are not compared at all."""
+
+    kind: PairKind
+    group: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How a limit did: duplicates found, others taken for duplicates, and duplicates missed."""
+
+    found: int = 0
+    mistaken: int = 0
+    missed: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Return the counts of both."""
+        return Counts(self.found + other.found, self.mistaken + other.mistaken, self.missed + other.missed)
+
+    @property
+    def precision(self) -> float:
+        """Return found / (found + mistaken); 1 where nothing was taken for a duplicate."""
+        return self.found / (self.found + self.mistaken) if self.found + self.mistaken else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Return found / (found + missed); 1 where there was nothing to find."""
+        return self.found / (self.found + self.missed) if self.found + self.missed else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Return the harmonic mean of precision and recall."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+
+def counts_at(limit: float, similarities: Sequence[Similarity], goal: Goal) -> Counts:
+    """Return how a limit does on some pairs."""
+    found = sum(each.value >= limit for each in similarities if each.kind in goal.caught)
+    mistaken = sum(each.value >= limit for each in similarities if each.kind in goal.passed)
+    return Counts(found, mistaken, sum(each.kind in goal.caught for each in similarities) - found)
+
+
+def best_limit(similarities: Sequence[Similarity], goal: Goal) -> float:
+    """Return the limit that suits the goal best, in hundredths from .01 to 1."""
+
+    def merit(limit: float) -> tuple[bool, float, float]:
+        counts = counts_at(limit, similarities, goal)
+        enough = counts.found > 0 and counts.precision >= goal.least_precision
+        useful = counts.precision if counts.found else 0.0
+        return enough, counts.f1 if enough else useful, limit
+
+    return max((step / _STEPS for step in range(1, _STEPS + 1)), key=merit)
+
+
+def held_out(similarities: Sequence[Similarity], goal: Goal) -> Counts:
+    """Return how limits do on pairs they were not fitted on: cross-validation in 5 folds of whole groups."""
+    order = {group: number for number, group in enumerate(dict.fromkeys(each.group for each in similarities))}
+    total = Counts()
+    for fold in range(FOLDS):
+        fitted = [each for each in similarities if order[each.group] % FOLDS != fold]
+        tested = [each for each in similarities if order[each.group] % FOLDS == fold]
+        total += counts_at(best_limit(fitted, goal), tested, goal)
+    return total
