@@ -1,0 +1,180 @@
+"""The response cache in PostgreSQL: shared by all workers, in a schema of its own that is made where it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
+
+import psycopg
+from psycopg import AsyncConnection
+
+from agents.llm.reply import Reply, Usage
+from agents.llm.response_cache import Question, worth_keeping
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_S = 2.0
+LEFT_ALONE_S = 10.0  # for so long a server that failed is not asked: a cache must not cost more time than it saves
+SWEEP_PUTS = 500
+
+_LOCK = b"SELECT pg_advisory_xact_lock(hashtext('threads-agent-stack llm_cache'))"
+_CREATE = (
+    b"CREATE SCHEMA IF NOT EXISTS llm_cache",
+    b"""CREATE TABLE IF NOT EXISTS llm_cache.replies (
+        key text PRIMARY KEY,
+        reply bytea NOT NULL,
+        kept_at timestamptz NOT NULL DEFAULT now()
+    )""",
+    b"CREATE INDEX IF NOT EXISTS replies_kept_at ON llm_cache.replies (kept_at)",
+)
+_GET = b"SELECT reply FROM llm_cache.replies WHERE key = %s AND kept_at > now() - make_interval(secs => %s)"
+_PUT = b"""INSERT INTO llm_cache.replies (key, reply) VALUES (%s, %s)
+    ON CONFLICT (key) DO UPDATE SET reply = excluded.reply, kept_at = excluded.kept_at"""
+_SWEEP = b"""DELETE FROM llm_cache.replies WHERE kept_at <= now() - make_interval(secs => %s) OR key IN (
+    SELECT key FROM (
+        SELECT key, sum(octet_length(reply)) OVER (ORDER BY kept_at DESC, key) AS newer FROM llm_cache.replies
+    ) AS aged WHERE newer > %s
+)"""
+
+
+class PostgresCache:
+    """Keeps answers for `ttl_s` seconds; of more than about `max_bytes` the oldest go, with every 500th that comes.
+
+    A server that fails or is slow is told once in the log and left alone for a while; meanwhile nothing is found.
+    """
+
+    def __init__(self, dsn: str, max_bytes: int, ttl_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._dsn = dsn
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._connection: AsyncConnection | None = None
+        self._away_until: float | None = None
+        self._puts = 0
+
+    async def get(self, question: Question) -> Reply | None:
+        """Return the answer; None also while the server is away."""
+        row = None
+        async with self._session() as connection:
+            if connection is not None:
+                row = await (await connection.execute(_GET, (question.key, self._ttl_s))).fetchone()
+        return _reply(row[0]) if row is not None else None
+
+    async def put(self, question: Question, reply: Reply) -> None:
+        """Keep an answer; nothing while the server is away."""
+        if not worth_keeping(reply):
+            return
+        kept = json.dumps(asdict(reply)).encode()
+        async with self._session() as connection:
+            if connection is not None:
+                await connection.execute(_PUT, (question.key, kept))
+                self._puts += 1
+                if self._puts % SWEEP_PUTS == 0:
+                    await connection.execute(_SWEEP, (self._ttl_s, self._max_bytes))
+
+    async def sweep(self) -> None:
+        """Delete what is too old, and the oldest of what is too much."""
+        async with self._session() as connection:
+            if connection is not None:
+                await connection.execute(_SWEEP, (self._ttl_s, self._max_bytes))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        async with self._lock:
+            await self._disconnect()
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncConnection | None]:
+        """Lend the connection, to one at a time; None while the server is left alone. Its faults end here."""
+        async with self._lock:
+            if self._away_until is not None and self._clock() < self._away_until:
+                yield None
+                return
+            try:
+                connection = self._connection = self._connection or await self._connect()
+            except (psycopg.Error, OSError) as error:
+                self._leave_alone(error)
+                yield None
+                return
+            try:
+                with _cut_after(connection, STATEMENT_TIMEOUT_S):
+                    yield connection
+            except (psycopg.Error, OSError) as error:
+                await self._disconnect()
+                self._leave_alone(error)
+            except BaseException:  # cancelled within an exchange: what comes next on this connection is not known
+                await self._disconnect()
+                raise
+            else:
+                self._is_back()
+
+    async def _connect(self) -> AsyncConnection:
+        connection = await AsyncConnection.connect(
+            self._dsn,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name="threads-agent-stack llm cache",
+            autocommit=True,
+        )
+        try:
+            with _cut_after(connection, STATEMENT_TIMEOUT_S):
+                timeout_ms = str(int(STATEMENT_TIMEOUT_S * 1000))
+                await connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
+                async with connection.transaction():
+                    await connection.execute(_LOCK)
+                    for statement in _CREATE:
+                        await connection.execute(statement)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    def _leave_alone(self, error: Exception) -> None:
+        if self._away_until is None:
+            logger.warning(
+                "the response cache in PostgreSQL is away, calls are made without it (%s); see that the server runs "
+                "and that THREADS_POSTGRES_DSN, where it is set, names it",
+                type(error).__name__,
+            )
+        self._away_until = self._clock() + LEFT_ALONE_S
+
+    def _is_back(self) -> None:
+        if self._away_until is not None:
+            logger.warning("the response cache in PostgreSQL is there again")
+        self._away_until = None
+
+
+@contextmanager
+def _cut_after(connection: AsyncConnection, timeout_s: float) -> Iterator[None]:
+    """Cut a connection that is silent for too long: to cancel its query would wait for a server that hangs."""
+    watchdog = asyncio.get_running_loop().call_later(timeout_s, _cut, connection)
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _cut(connection: AsyncConnection) -> None:
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
+
+
+def _reply(kept: bytes) -> Reply | None:
+    try:
+        fields = json.loads(kept)
+        return Reply(**{**fields, "usage": Usage(**fields["usage"])})
+    except (ValueError, TypeError, KeyError):  # written by another version of the program: asked again
+        return None
