@@ -1,0 +1,136 @@
+"""Drafts embedded by a provider, against the loopback API: what is asked, booked, repeated and refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from agents.costs.price_file import read_prices
+from agents.deduplication.draft_vectors import TEXTS_A_CALL
+from agents.deduplication.embedders import embedder_of
+from agents.deduplication.limits import limits_of
+from agents.deduplication.stage import DeduplicateStage
+from schemas.records import CostEvent, DraftDecided, DraftScored
+from streams.engine.stage import Effects
+from streams.errors import SettingsError, Unavailable
+from streams.identity import derived_id
+from streams.settings import Settings
+from tests.drafting import NOW, SCORED, draft, outputs_to, passing_quality, rows
+from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.openai_vectors import DIMENSIONS
+from tests.single_outputs import single
+
+State = Sequence[tuple[bytes, bytes]]
+
+
+@asynccontextmanager
+async def deduplicating(
+    server: LoopbackOpenAI, *, state: State = (), dimensions: int = DIMENSIONS
+) -> AsyncIterator[DeduplicateStage]:
+    async with loopback_openai(server) as running:
+        settings = Settings(
+            OPENAI_BASE_URL=running.base_url,
+            OPENAI_API_KEY="sk-test",
+            llm_timeout_s=10.0,
+            embedder="openai",
+            embedding_dimensions=dimensions,
+            duplicate_similarity=0.9,
+            duplicate_similarity_across=0.95,
+        )
+        stage = DeduplicateStage(
+            limits=limits_of(settings),
+            load_embedder=partial(embedder_of, settings),
+            prices=read_prices(),
+            clock=lambda: NOW,
+        )
+        await stage.open()
+        await stage.restore(SCORED, state)
+        try:
+            yield stage
+        finally:
+            await stage.close()
+
+
+def scored(draft_id: str, hook: str, body: str = "It took me three years.", persona_id: str = "p") -> DraftScored:
+    return DraftScored(
+        event_id=derived_id(draft_id, "score"),
+        occurred_at=NOW,
+        persona_id=persona_id,
+        draft=draft(hook, body, draft_id=draft_id, persona_id=persona_id),
+        quality=passing_quality(),
+    )
+
+
+def costs_of(effects: Effects) -> list[CostEvent]:
+    return [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
+
+
+def decided_of(effects: Effects) -> list[DraftDecided]:
+    return [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]
+
+
+DRAFTS = (
+    scored("a", "Buy a bigger pot for your tomatoes."),
+    scored("b", "Ask twice for the money on an invoice.", persona_id="q"),
+    scored("c", "Buy a bigger pot for your tomato."),
+)
+
+
+async def test_each_draft_books_its_share_of_a_call_once_also_when_it_comes_again() -> None:
+    server = LoopbackOpenAI()
+    async with deduplicating(server) as stage:
+        assert await stage.add(rows(SCORED, DRAFTS)) == []
+        effects = await stage.flush()
+        booked = costs_of(effects)
+        assert [each.persona_id for each in booked] == ["p", "q", "p"]
+        assert len({each.event_id for each in booked}) == 3
+        assert all(each.step == "embedding" and each.cost_micros is not None for each in booked)
+        tokens = sum((len(each.draft.text) + 3) // 4 for each in DRAFTS)
+        assert sum(each.prompt_tokens for each in booked) == tokens
+        decided = decided_of(effects)
+        assert [each.decision for each in decided] == ["accepted", "accepted", "rejected"]
+        assert decided[0].embedding_model == f"text-embedding-3-small-{DIMENSIONS}"
+        assert len(decided[0].embedding) == DIMENSIONS
+    state = [(change.key, change.value) for change in effects.state if change.value is not None]
+    async with deduplicating(LoopbackOpenAI(faults_at={"embeddings": ["500"]}), state=state) as stage:
+        await stage.add(rows(SCORED, DRAFTS, 3))
+        again = await stage.flush()
+        assert decided_of(again) == decided
+        assert costs_of(again) == []
+
+
+async def test_a_provider_that_is_away_leaves_nothing_folded_and_pays_for_no_text_twice() -> None:
+    many = [scored(f"d{number}", f"Number {number} of my list.") for number in range(TEXTS_A_CALL + 5)]
+    server = LoopbackOpenAI(faults_at={"embeddings": [None, "429"]})
+    async with deduplicating(server) as stage:
+        with pytest.raises(Unavailable) as away:
+            await stage.add(rows(SCORED, many))
+        assert away.value.retry_after_s is not None
+        nothing = await stage.flush()
+        assert (nothing.state, nothing.outputs) == ([], [])
+        server.faults_at["embeddings"] = [None, "500"]  # the first call of this attempt is for the rest only
+        assert await stage.add(rows(SCORED, many)) == []
+        effects = await stage.flush()
+        assert len(costs_of(effects)) == len(decided_of(effects)) == len(many)
+        assert server.faults_at["embeddings"] == ["500"]
+
+
+async def test_a_text_that_the_provider_refuses_is_rejected_alone() -> None:
+    server = LoopbackOpenAI(faults_at={"embeddings": ["400", None, "400", None]})
+    async with deduplicating(server) as stage:
+        rejections = await stage.add(rows(SCORED, DRAFTS))
+        assert [each.offset for each in rejections] == [1]
+        effects = await stage.flush()
+        assert [each.draft.draft_id for each in decided_of(effects)] == ["a", "c"]
+        assert len(costs_of(effects)) == 2
+
+
+async def test_a_model_of_fewer_dimensions_and_a_missing_provider_are_told_with_the_setting() -> None:
+    async with deduplicating(LoopbackOpenAI(), dimensions=512) as stage:
+        with pytest.raises(SettingsError, match=f"set THREADS_EMBEDDING_DIMENSIONS={DIMENSIONS}"):
+            await stage.add(rows(SCORED, DRAFTS))
+    with pytest.raises(SettingsError, match="set OPENAI_API_KEY"):
+        embedder_of(Settings(embedder="openai"))
