@@ -1,4 +1,4 @@
-"""The vectors of accepted wordings of all personas, searchable by one matrix product."""
+"""The vectors of accepted wordings of all personas that may be compared, searchable by one matrix product."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Nearest:
 
 
 class AcceptedDrafts:
-    """Wordings with unit vectors, row by row, and beside them the number of the persona and of the negations.
+    """Wordings with unit vectors, row by row, and beside them the number of the persona.
 
     Search is exact. Adding and removing take the time of one row: the last one takes the place of a removed one.
     """
@@ -38,7 +38,6 @@ class AcceptedDrafts:
         self._persona_numbers: dict[str, int] = {}
         self._matrix: Vectors = np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32)
         self._personas = np.empty(_FIRST_CAPACITY, dtype=np.int32)
-        self._negations = np.empty(_FIRST_CAPACITY, dtype=np.int32)
 
     def __len__(self) -> int:
         """Return how many wordings there are."""
@@ -56,12 +55,10 @@ class AcceptedDrafts:
         if place == len(self._matrix):
             self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
             self._personas = np.concatenate([self._personas, np.empty_like(self._personas)])
-            self._negations = np.concatenate([self._negations, np.empty_like(self._negations)])
         self._wordings.append(wording)
         self._places[wording.key] = place
         self._of_draft.setdefault(wording.draft_id, []).append(wording.key)
         self._personas[place] = self._persona_numbers.setdefault(wording.persona_id, len(self._persona_numbers))
-        self._negations[place] = wording.negations
         return place
 
     def remove(self, wording: Wording) -> None:
@@ -77,8 +74,8 @@ class AcceptedDrafts:
         if place != last:
             self._wordings[place] = self._wordings[last]
             self._places[self._wordings[place].key] = place
-            for column in (self._matrix, self._personas, self._negations):
-                column[place] = column[last]
+            self._matrix[place] = self._matrix[last]
+            self._personas[place] = self._personas[last]
         self._wordings.pop()
 
     def vector_of(self, wording: Wording) -> Vectors | None:
@@ -86,15 +83,10 @@ class AcceptedDrafts:
         place = self._places.get(wording.key)
         return None if place is None else self._matrix[place].copy()
 
-    def nearest(self, wording: Wording, vector: Vectors, *, by_negations: bool) -> Nearest:
-        """Return what a text is nearest to, other wordings of its own draft apart.
-
-        `by_negations` leaves out the texts that deny more or less often: they claim something else.
-        """
+    def nearest(self, wording: Wording, vector: Vectors) -> Nearest:
+        """Return what a text is nearest to, other wordings of its own draft apart."""
         count = len(self._wordings)
         similarities = self._matrix[:count] @ vector
-        if by_negations:
-            similarities[self._negations[:count] != wording.negations] = -np.inf
         for key in self._of_draft.get(wording.draft_id, ()):
             similarities[self._places[key]] = -np.inf
         own = self._personas[:count] == self._persona_numbers.get(wording.persona_id, -1)

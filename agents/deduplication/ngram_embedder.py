@@ -34,7 +34,7 @@ class NgramEmbedder:
         """Return a row a text, shape (texts, dimensions)."""
         found = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
-            hashes, counts = np.unique(_hashed_runs(f" {normalised(text)} "), return_counts=True)
+            hashes, counts = np.unique(_hashed_runs(f" {normalised(text) or text} "), return_counts=True)
             signs = np.where(hashes & _SIGN, 1.0, -1.0)
             places = (hashes >> _HALF) % np.uint64(self.dimensions)
             weights = signs * np.sqrt(counts)

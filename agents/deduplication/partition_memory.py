@@ -24,16 +24,26 @@ class PartitionMemory:
 
     Vectors that another model made are of no use: `foreign_vectors` counts those that were left behind. Such a text is
     compared by its hash until it comes again and is embedded anew.
+
+    `by_negations` keeps texts that deny more or less often apart: they claim something else and are not compared.
     """
 
     def __init__(
-        self, model: str, dimensions: int, restored: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_KEPT
+        self,
+        model: str,
+        dimensions: int,
+        restored: Iterable[tuple[bytes, bytes]] = (),
+        *,
+        by_negations: bool,
+        limit: int = MAX_KEPT,
     ) -> None:
         self._model = model
+        self._dimensions = dimensions
+        self._by_negations = by_negations
         self._limit = limit
         self._kept: dict[str, Kept] = {}
         self._exact = ExactTexts()
-        self._accepted = AcceptedDrafts(dimensions)
+        self._accepted: dict[int, AcceptedDrafts] = {}
         self._next_sequence = 0
         self.foreign_vectors = 0
         for kept in sorted((decoded(value) for _, value in restored), key=lambda each: each.sequence):
@@ -47,22 +57,29 @@ class PartitionMemory:
     def find(self, wording: Wording) -> Kept | None:
         """Return the decision on a wording, with its vector; None when it is unknown."""
         kept = self._kept.get(wording.key)
-        return None if kept is None else replace(kept, vector=self._accepted.vector_of(wording))
+        return None if kept is None else replace(kept, vector=self._comparable(wording).vector_of(wording))
 
     def lacks_vector(self, wording: Wording) -> bool:
         """Tell whether a wording is accepted and its vector is missing or unknown, so that it has to be embedded."""
         kept = self._kept.get(wording.key)
         if kept is None:
             return True
-        return kept.verdict.decision == "accepted" and self._accepted.vector_of(wording) is None
+        return kept.verdict.decision == "accepted" and self._comparable(wording).vector_of(wording) is None
 
     def same_text(self, wording: Wording) -> Resemblance | None:
         """Return an accepted draft with the same text."""
         return self._exact.same_as(wording)
 
-    def nearest(self, wording: Wording, vector: Vectors, *, by_negations: bool) -> Nearest:
+    def nearest(self, wording: Wording, vector: Vectors) -> Nearest:
         """Return the accepted drafts that a text is nearest to."""
-        return self._accepted.nearest(wording, vector, by_negations=by_negations)
+        return self._comparable(wording).nearest(wording, vector)
+
+    def _comparable(self, wording: Wording) -> AcceptedDrafts:
+        """Return the accepted drafts that a wording may be compared with."""
+        group = wording.negations if self._by_negations else 0
+        if group not in self._accepted:
+            self._accepted[group] = AcceptedDrafts(self._dimensions)
+        return self._accepted[group]
 
     def remember(
         self, wording: Wording, verdict: Verdict, decided_at: datetime, vector: Vectors | None
@@ -92,9 +109,9 @@ class PartitionMemory:
         if kept.vector is None or kept.model != self._model:
             self.foreign_vectors += 1
         else:
-            self._accepted.put(kept.wording, kept.vector)
+            self._comparable(kept.wording).put(kept.wording, kept.vector)
 
     def _remove(self, kept: Kept) -> None:
         del self._kept[kept.wording.key]
         self._exact.remove(kept.wording)
-        self._accepted.remove(kept.wording)
+        self._comparable(kept.wording).remove(kept.wording)

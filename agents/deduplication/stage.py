@@ -64,7 +64,12 @@ class DeduplicateStage(Stage):
         self._vectors = DraftVectors(self._embedder, self._prices, self._clock)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        memory = PartitionMemory(self._embedder.model, self._embedder.dimensions, state)
+        memory = PartitionMemory(
+            self._embedder.model,
+            self._embedder.dimensions,
+            state,
+            by_negations=self._embedder.blind_to_negation,
+        )
         self._memories[source] = memory
         if memory.foreign_vectors:
             logger.warning(
@@ -110,7 +115,7 @@ class DeduplicateStage(Stage):
             return known, ()
         nearest = Nearest()
         if vector is not None:
-            nearest = memory.nearest(wording, vector, by_negations=self._embedder.blind_to_negation)
+            nearest = memory.nearest(wording, vector)
         verdict = judge(failures(scored.quality), memory.same_text(wording), nearest, self._limits)
         accepted = verdict.decision == "accepted"
         return memory.remember(wording, verdict, self._clock(), vector if accepted else None)

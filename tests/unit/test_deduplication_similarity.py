@@ -9,7 +9,10 @@ from agents.deduplication.embedders import OFFLINE
 from agents.deduplication.exact_texts import ExactTexts
 from agents.deduplication.negations import negations
 from agents.deduplication.normalised_text import normalised, text_hash
+from agents.deduplication.partition_memory import PartitionMemory
+from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Resemblance, Wording
+from tests.drafting import NOW
 
 
 @pytest.mark.parametrize("name", OFFLINE)
@@ -68,25 +71,33 @@ def test_a_draft_is_not_compared_with_another_wording_of_itself() -> None:
     accepted = AcceptedDrafts(2)
     accepted.put(wording("a", "first"), unit(1, 0))
     accepted.put(wording("a", "second"), unit(1, 0.1))
-    assert accepted.nearest(wording("a", "third"), unit(1, 0), by_negations=True).own is None
+    assert accepted.nearest(wording("a", "third"), unit(1, 0)).own is None
     accepted.put(wording("b"), unit(1, 1))
-    found = accepted.nearest(wording("a", "third"), unit(1, 0), by_negations=True).own
+    found = accepted.nearest(wording("a", "third"), unit(1, 0)).own
     assert found is not None
     assert found == Resemblance("b", "p", 0.707107)
 
 
-def test_own_and_other_personas_are_told_apart_and_texts_that_deny_differently_are_left_out() -> None:
+def test_own_and_other_personas_are_told_apart() -> None:
     accepted = AcceptedDrafts(2)
     accepted.put(wording("mine", persona_id="p"), unit(1, 1))
     accepted.put(wording("theirs", persona_id="q"), unit(1, 0.5))
-    accepted.put(wording("denied", persona_id="q", denied=1), unit(1, 0))
-    found = accepted.nearest(wording("x"), unit(1, 0), by_negations=True)
+    found = accepted.nearest(wording("x"), unit(1, 0))
     assert (found.own and found.own.draft_id, found.other and found.other.draft_id) == ("mine", "theirs")
-    freely = accepted.nearest(wording("x"), unit(1, 0), by_negations=False)
-    assert freely.other == Resemblance("denied", "q", 1.0)
-    stranger = accepted.nearest(wording("x", persona_id="new"), unit(1, 0), by_negations=True)
-    assert stranger.own is None
-    assert AcceptedDrafts(2).nearest(wording("x"), unit(1, 0), by_negations=True).other is None
+    assert accepted.nearest(wording("x", persona_id="new"), unit(1, 0)).own is None
+    assert AcceptedDrafts(2).nearest(wording("x"), unit(1, 0)).other is None
+
+
+@pytest.mark.parametrize(("by_negations", "nearest"), [(True, "affirmed"), (False, "denied")])
+def test_texts_that_deny_differently_are_compared_only_where_vectors_tell_them_apart(
+    by_negations: bool, nearest: str
+) -> None:
+    memory = PartitionMemory("m", 2, by_negations=by_negations)
+    memory.remember(wording("affirmed", "h1"), Verdict("accepted"), NOW, unit(1, 1))
+    memory.remember(wording("denied", "h2", denied=1), Verdict("accepted"), NOW, unit(1, 0))
+    found = memory.nearest(wording("x"), unit(1, 0)).own
+    assert found is not None
+    assert found.draft_id == nearest
 
 
 def test_the_nearest_is_the_same_in_whatever_order_drafts_came_and_went() -> None:
@@ -102,9 +113,7 @@ def test_the_nearest_is_the_same_in_whatever_order_drafts_came_and_went() -> Non
     assert len(there) == len(back) == 41
     for number in range(60):
         asked = unit(1, number)
-        assert there.nearest(wording("x"), asked, by_negations=True) == back.nearest(
-            wording("x"), asked, by_negations=True
-        )
+        assert there.nearest(wording("x"), asked) == back.nearest(wording("x"), asked)
     vector = back.vector_of(wording("d07"))
     assert vector is not None
     assert np.array_equal(vector, unit(1, 7))

@@ -157,7 +157,7 @@ async def test_old_decisions_are_forgotten_with_a_tombstone() -> None:
     _, effects = await decide(await opened(), scored("a", POST), scored("b", OTHER))
     state = [(change.key, change.value) for change in effects.state if change.value is not None]
     model = BlendedEmbedder()
-    memory = PartitionMemory(model.model, model.dimensions, state, limit=2)
+    memory = PartitionMemory(model.model, model.dimensions, state, by_negations=True, limit=2)
     old = [
         Wording(each.draft.draft_id, "balcony-bea", key.decode().split("#")[1], 0) for each, (key, _) in _zipped(state)
     ]
