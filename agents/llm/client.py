@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from openai.types import Completion
 
 from agents.llm.answer import Answer, chat_answer, completion_answer, streamed_answer
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
-from agents.llm.faults import fault_of, timed_out
+from agents.llm.guarded_call import guarded
 from agents.llm.moderation import Moderation, moderations_of
 from agents.llm.provider import Provider
 from agents.llm.reply import Reply, usage_of
-from streams.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -149,18 +147,7 @@ class LanguageModelClient:
         )
 
     async def _guarded(self, model: str | None, call: Awaitable[T]) -> T:
-        """Await a call; whatever goes wrong, bytes that trickle in for ever included, comes out as a fault of ours."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await call
-        except TimeoutError as error:
-            raise timed_out(str(self.provider)) from error
-        except openai.OpenAIError as error:
-            raise fault_of(error, str(self.provider), model) from error
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            # the client hands through what the server said, whatever its form: a server that does that is broken
-            kind = type(error).__name__
-            raise Unavailable(f"{self.provider} answered what is no answer of its API ({kind})") from error
+        return await guarded(call, self.provider, self._timeout_s, model)
 
 
 def chat_body(*, model: str, system: str, user: str, answer: JsonSchema, sampling: Sampling) -> dict[str, Any]:

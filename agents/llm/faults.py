@@ -41,7 +41,7 @@ def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -
     if isinstance(error, openai.APIResponseValidationError):
         return Unavailable(f"{server} answered what is no answer of its API (expected JSON); is the base URL right?")
     if isinstance(error, openai.APIStatusError):
-        return _status_fault(error, server, model)
+        return status_fault(error.status_code, error.code, server, model, headers=error.response.headers)
     if isinstance(error, openai.APIConnectionError):
         return Unavailable(f"{server} can't be reached ({_cause(error)})")
     return Unavailable(f"{server} failed with {type(error).__name__}")
@@ -52,8 +52,10 @@ def timed_out(server: str) -> Unavailable:
     return Unavailable(f"{server} did not answer in time; raise THREADS_LLM_TIMEOUT_S if it is only slow")
 
 
-def _status_fault(error: openai.APIStatusError, server: str, model: str | None) -> ThreadsError:
-    status, code = error.status_code, error.code
+def status_fault(
+    status: int, code: str | None, server: str, model: str | None = None, *, headers: Mapping[str, str] | None = None
+) -> ThreadsError:
+    """Return our fault for a status of the API and the code of its error; see `fault_of`."""
     if model is not None and (status == _NOT_FOUND_STATUS or (status in _SETUP_STATUS and code == _MISSING_CODE)):
         return ModelMissing(
             f"{server} refused the call with status {status}: it has no model {model} for this account; "
@@ -68,7 +70,7 @@ def _status_fault(error: openai.APIStatusError, server: str, model: str | None) 
         }[status]
         return SettingsError(f"{server} refused the call with status {status}: {advice}")
     if status in _LATER_STATUS or status >= _SERVER_STATUS:
-        wait = retry_after_s(error.response.headers, datetime.now(UTC))
+        wait = retry_after_s(headers or {}, datetime.now(UTC))
         if code in _SETUP_CODES:
             wait = wait or QUOTA_RETRY_S
             return Unavailable(f"{server}: the account's quota is used up; add credit", retry_after_s=wait)

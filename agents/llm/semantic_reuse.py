@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.deduplication.embedding import Embedder
+from agents.deduplication.negations import negations
 from agents.llm.reply import Reply
 from agents.llm.response_cache import Question, ResponseCache, worth_keeping
 
@@ -17,8 +18,9 @@ MAX_QUESTIONS = 20_000
 class SemanticReuse:
     """Wraps a cache: where it has no answer, look for that of a question whose text is at least `similarity` alike.
 
-    The two must agree in all else: model, parameters, persona version, variation and the messages before the last.
-    Questions are known to the process that asked them, the last 20,000.
+    The two must agree in all else: model, parameters, persona version, variation and the messages before the last; and
+    deny as often, for embeddings hardly tell a text from its opposite. Questions are known to the process that asked
+    them, the last 20,000.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class SemanticReuse:
         self._similarity = similarity
         self._max_questions = max_questions
         self._order: OrderedDict[str, Question] = OrderedDict()
-        self._vectors: dict[str, dict[str, NDArray[np.float32]]] = {}
+        self._vectors: dict[tuple[str, int], dict[str, NDArray[np.float32]]] = {}
 
     async def get(self, question: Question) -> Reply | None:
         """Return the answer to the question, else to the nearest one that is near enough and still has one."""
@@ -47,13 +49,13 @@ class SemanticReuse:
         vector = await self._vector(question)
         self._order[question.key] = question
         self._order.move_to_end(question.key)
-        self._vectors.setdefault(question.context, {})[question.key] = vector
+        self._vectors.setdefault(_company(question), {})[question.key] = vector
         while len(self._order) > self._max_questions:
             key, oldest = self._order.popitem(last=False)
-            known = self._vectors[oldest.context]
-            del known[key]
-            if not known:
-                del self._vectors[oldest.context]
+            company = _company(oldest)
+            del self._vectors[company][key]
+            if not self._vectors[company]:
+                del self._vectors[company]
 
     async def close(self) -> None:
         """Close the cache and the embedder."""
@@ -61,7 +63,7 @@ class SemanticReuse:
         await self._cache.close()
 
     async def _nearest(self, question: Question) -> Question | None:
-        known = self._vectors.get(question.context)
+        known = self._vectors.get(_company(question))
         if not known:
             return None
         wanted = await self._vector(question)
@@ -73,3 +75,7 @@ class SemanticReuse:
     async def _vector(self, question: Question) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = (await self._embedder.embed([question.text])).vectors[0]
         return vector
+
+
+def _company(question: Question) -> tuple[str, int]:
+    return question.context, negations(question.text)

@@ -128,6 +128,13 @@ async def test_a_similar_question_is_answered_only_where_all_else_is_the_same() 
         assert await cache.get(other) is None
 
 
+async def test_a_question_that_denies_what_the_other_says_is_not_answered_alike() -> None:
+    cache = reusing()
+    await cache.put(question("why you should bake good bread at home every day"), reply("bread"))
+    assert await cache.get(question("why you should really bake good bread at home every day")) is not None
+    assert await cache.get(question("why you should not bake good bread at home every day")) is None
+
+
 async def test_the_very_same_question_is_answered_before_a_similar_one() -> None:
     cache = reusing()
     await cache.put(question("tips to bake good bread at home"), reply("home"))
