@@ -27,6 +27,8 @@ class Sink(Stage):
     `Unavailable` when the store is away; the batches are kept and come again.
     """
 
+    settled_by_add = True
+
     def __init__(self) -> None:
         self._kept: list[Batch] = []
         self.written_records = 0  # since the start; repeats count

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         64 * 2**20, ge=2**10, description="Bytes after which a checkpoint is taken at once."
     )
     inflight_max_bytes: int = Field(
-        128 * 2**20, ge=2**20, description="Fetched and not yet durable bytes of a role, above which fetching pauses."
+        64 * 2**20, ge=2**20, description="Fetched bytes that a role still holds, above which fetching pauses."
     )
     compression: Literal["none", "lz4", "zstd", "gzip"] = Field(
         "none", description="Compression of what is produced; lz4 saves network and disk for some CPU."

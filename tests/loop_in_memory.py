@@ -162,6 +162,7 @@ class CountingStage(Stage):
     topics = (TOPIC.name,)
     stateful = True
     once_per_event = True
+    settled_by_add = True
 
     def __init__(self) -> None:
         self.counts: dict[TopicPartition, dict[str, tuple[int, int]]] = {}  # stamp and count of each persona

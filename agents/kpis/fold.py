@@ -39,6 +39,7 @@ class FoldStage(Stage):
     topics = SOURCE_TOPICS
     stateful = True
     once_per_event = True
+    settled_by_add = True
 
     def __init__(self, partial_partitions: int, clock_ms: ClockMs = now_ms) -> None:
         self._writer = PartialWriter(partial_partitions)

@@ -1,4 +1,4 @@
-"""The fetch budget: back-pressure by the bytes that are fetched and not yet durable."""
+"""The fetch budget: back-pressure by the bytes that are fetched and still held."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FetchBudget:
         self._total += size_bytes
 
     def give_back(self, source: TopicPartition, size_bytes: int) -> None:
-        """Return bytes that are durable; what was forgotten in between is not counted twice."""
+        """Return bytes that are let go; what was forgotten in between is not counted twice."""
         given = min(size_bytes, self._held[source])
         self._held[source] -= given
         self._total -= given

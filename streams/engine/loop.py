@@ -147,8 +147,11 @@ class CheckpointedLoop:
             refused += await self.breaker.until_available(lambda: self._add(kept))
         self._set_aside(part, refused)
         self._position[part.source] = part.last_offset
-        self._folded.append(part)
         self._clock.folded(part, self._acknowledger.behind(part))
+        if self.stage.settled_by_add:
+            self._acknowledger.discard(part)
+            part = part.bounds()
+        self._folded.append(part)
         self.progress_at = self._monotonic()
 
     async def _decode(self, part: Slice) -> Decoded:

@@ -75,9 +75,10 @@ class RecentIds:
         self._segments.append(segment)
 
     def _merge(self, older: _Segment, newer: _Segment, newest: int) -> _Segment:
-        hashes = np.concatenate((older.hashes, newer.hashes))
-        last_seen = np.concatenate((older.last_seen, newer.last_seen))
+        recent = older.last_seen >= newest - self._horizon
+        hashes = np.concatenate((older.hashes[recent], newer.hashes))
         order = np.argsort(hashes, kind="stable")  # stable: of equal hashes the newer stands last
-        hashes, last_seen = hashes[order], last_seen[order]
-        keep = np.append(hashes[1:] != hashes[:-1], True) & (last_seen >= newest - self._horizon)
-        return _Segment(hashes[keep], last_seen[keep])
+        hashes = hashes[order]
+        last_of_run = np.append(hashes[1:] != hashes[:-1], True)
+        hashes, order = hashes[last_of_run], order[last_of_run]
+        return _Segment(hashes, np.concatenate((older.last_seen[recent], newer.last_seen))[order])

@@ -50,6 +50,10 @@ class Slice:
     def last_offset(self) -> int:
         return self.records[-1].offset
 
+    def bounds(self) -> Slice:
+        """Return it with its first and last record alone, and no bytes to give back: enough to acknowledge it by."""
+        return replace(self, records=[self.records[0], self.records[-1]], size_bytes=0)
+
     def beyond(self, offset: int) -> Slice | None:
         """Return the part after `offset`, None when nothing is left."""
         if self.first_offset > offset:

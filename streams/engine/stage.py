@@ -82,6 +82,7 @@ class Stage(ABC):
     topics: ClassVar[tuple[str, ...]]
     stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `restore` is fed from it
     once_per_event: ClassVar[bool] = False  # column batches come without events whose event_id repeats a recent one
+    settled_by_add: ClassVar[bool] = False  # `add` is the last to refuse or work on records: their bytes go after it
 
     async def open(self) -> None:  # noqa: B027 - optional hook
         """Connect to what the stage needs; called once, before any partition is assigned."""

@@ -12,6 +12,7 @@ from rocksdict import Options, Rdict, WriteBatch
 
 logger = logging.getLogger(__name__)
 
+WRITE_BUFFER_BYTES = 4 * 2**20  # a partition of a stage holds it up to twice; RocksDB's own 64 MB outgrow the rest
 _STATE = b"s"  # prefix of the keys of the state
 _POSITION = b"t"  # key of the next changelog offset, behind all of the state: who reads on to it has read all
 
@@ -88,6 +89,7 @@ class RocksStore:
     def _open(self) -> Rdict:
         options = Options(raw_mode=True)
         options.create_if_missing(True)  # noqa: FBT003 - RocksDB's own signature
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
         return Rdict(str(self._folder), options=options)
 
     def position(self) -> int | None:

@@ -47,6 +47,16 @@ def test_beyond_drops_what_was_folded_already() -> None:
     assert part.beyond(6) is None
 
 
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=6))
+def test_the_bounds_of_a_slice_acknowledge_all_of_it(sizes: list[int | None]) -> None:
+    records = fetched(sizes)
+    part = Slice(SOURCE, records, 1, weigh(records))
+    bounds = part.bounds()
+    assert (len(bounds.records), bounds.size_bytes) == (2, 0)
+    assert (bounds.first_offset, bounds.last_offset) == (part.first_offset, part.last_offset)
+    assert bounds.split(part.last_offset + 1) == (bounds, None)
+
+
 def test_a_full_budget_stops_fetching_until_bytes_are_given_back() -> None:
     budget = FetchBudget(1_000)
     budget.take(SOURCE, 1_000)
