@@ -12,6 +12,7 @@ from agents.kpis.counters import COUNTERS
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_panes, read_posts
 from agents.kpis.persona_counters import PersonaCounters
+from agents.kpis.telling_pace import TellingPace
 from agents.kpis.told_windows import ToldWindow
 from agents.kpis.updates import kpi_updates, projections
 from agents.kpis.windows import MINUTE_MS, WINDOWS
@@ -49,7 +50,9 @@ class MergeStage(Stage):
     """Read partials, add each range of a source partition once, and tell each persona's windows.
 
     Reads kpi.partials, writes kpi.updates; agents/kpis/persona_counters.py decides. A window is told when its counts
-    have changed, be it by events or because the clock moved panes out of it, which is looked at once a minute.
+    have changed, be it by events or because the clock moved panes out of it, which is looked at once a minute; when
+    many personas change, a little later (agents/kpis/telling_pace.py). What was not told before a stop or a crash is
+    told after it, by whoever restores the partition.
     """
 
     name = "merge"
@@ -60,6 +63,7 @@ class MergeStage(Stage):
         self._clock_ms = clock_ms
         self._partitions: dict[TopicPartition, _Partition] = {}
         self._swept_minute = 0
+        self._pace = TellingPace()
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         partition = self._partitions[source] = _Partition()
@@ -77,8 +81,11 @@ class MergeStage(Stage):
         return rejections
 
     def idle_flush_due(self) -> bool:
-        restored = any(partition.counters.changed() for partition in self._partitions.values())
-        return restored or self._clock_ms() // MINUTE_MS != self._swept_minute
+        now = self._clock_ms()
+        return now // MINUTE_MS != self._swept_minute or (self._changed() > 0 and self._pace.due(now))
+
+    def _changed(self) -> int:
+        return sum(partition.counters.changed() for partition in self._partitions.values())
 
     async def flush(self) -> Effects:
         effects = Effects()
@@ -88,10 +95,13 @@ class MergeStage(Stage):
         for source, partition in self._partitions.items():
             effects.state += _changed_state(source, partition)
             partition.counters.move_to(now)
-            effects.outputs += _updates(partition, now)
             if sweep:
                 expired = partition.counters.expire(now)
                 effects.state += [StateChange(source, key, None) for key in expired]
+        if self._pace.due(now):
+            self._pace.told(self._changed(), now)
+            for partition in self._partitions.values():
+                effects.outputs += _updates(partition, now)
         return effects
 
     def counters(self) -> list[PersonaCounters]:

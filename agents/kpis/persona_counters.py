@@ -132,9 +132,9 @@ class PersonaCounters:
         first = self.lifetimes.of(np.arange(len(self._personas)))[:, FIRST_REVENUE]
         return np.flatnonzero(first > now_ms - MONTH_MS - HOUR_MS)
 
-    def changed(self) -> bool:
-        """Tell whether a persona's counts may have changed since the last `take_changed`."""
-        return bool(self._changed)
+    def changed(self) -> int:
+        """Return how many personas' counts may have changed since the last `take_changed`."""
+        return len(self._changed)
 
     def take_changed(self) -> Iterator[WindowCounts]:
         """Yield every window of the personas whose counts may have changed, as they were at the last `move_to`."""

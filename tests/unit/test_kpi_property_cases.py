@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agents.kpis import fold
+from agents.kpis.telling_pace import AT_ONCE, LONGEST_WAIT_MS
 from schemas.records import EngagementKind, KpiUpdate
 from tests.unit.kpi_histories import (
     Checkpoint,
@@ -116,6 +117,21 @@ async def test_windows_slide_on_without_events_and_are_told_again() -> None:
     ):
         await life.live([SetClock(step_ms), Settle(1)])
         assert [told(life, window).views for window in WINDOWS] == expected
+
+
+@pytest.mark.parametrize(
+    "then",
+    [[SetClock(LONGEST_WAIT_MS)], [Crash(0, store_lost=False), Crash(1, store_lost=True)]],
+    ids=["the_wait_is_over", "the_workers_die"],
+)
+async def test_what_many_personas_were_not_told_yet_is_told_when(then: list[Happening]) -> None:
+    life = Life(targets=1, horizon=0)
+    views = Produce([Send(Engagement(f"persona {number}", "view", 1)) for number in range(3 * AT_ONCE)])
+    await life.live([views])
+    assert len(life.group.told()) == 3 * AT_ONCE * len(WINDOWS)
+    await life.go_through([views, Deliver(3 * AT_ONCE, due=True), Deliver(3 * AT_ONCE, due=True)])
+    assert len(life.group.told()) == 3 * AT_ONCE * len(WINDOWS)
+    await life.live(then)
 
 
 async def test_the_figures_of_a_worked_example_are_those_of_the_readme() -> None:
