@@ -17,32 +17,30 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import REPOSITORY, Stack
-from tests.faults.fault_report import RUNS, BeginFault, FaultRun, table
+from tests.faults.fault_report import PROPERTY, BeginFault, FaultRun, fault_lines, table
 from tests.faults.shifted_clock import ShiftedClock
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[RUNS] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the fault tests of this session did and found."""
-    if runs := config.stash[RUNS]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the fault tests of this session did and found, in whatever process they ran."""
+    reports = [report for of_outcome in terminalreporter.stats.values() for report in of_outcome]
+    if lines := [line for report in reports for line in fault_lines(report)]:
         terminalreporter.section("fault report")
-        for line in table(runs):
-            terminalreporter.write_line(line)
+        for text in table(lines):
+            terminalreporter.write_line(text)
 
 
 @pytest.fixture
-def begin_fault(request: pytest.FixtureRequest, seed: int) -> BeginFault:
+def begin_fault(request: pytest.FixtureRequest, seed: int) -> Iterator[BeginFault]:
     """Name the fault that a test inflicts: begin_fault("kill -9 of a worker"); the run gets a line in the report."""
+    runs: list[FaultRun] = []
 
     def begin(fault: str) -> FaultRun:
-        run = FaultRun(fault, seed)
-        request.config.stash[RUNS].append(run)
-        return run
+        runs.append(FaultRun(fault, seed))
+        return runs[-1]
 
-    return begin
+    yield begin
+    request.node.user_properties += [(PROPERTY, run.cells()) for run in runs]
 
 
 class Surroundings(Protocol):

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
@@ -58,13 +59,23 @@ class FaultRun:
         return (self.fault, str(self.seed), f"{self.events:,}", inflicted or "-", settled, wrong)
 
 
-RUNS = pytest.StashKey[list[FaultRun]]()
+PROPERTY = "fault"
+"""Name of the user property that carries a run's line with the report of its test: also from another process."""
+
 BeginFault = Callable[[str], FaultRun]
+Line = Sequence[str]
 
 
-def table(runs: Sequence[FaultRun]) -> Iterator[str]:
+def fault_lines(report: object) -> list[Line]:
+    """Return the lines that the report of a test's last phase carries."""
+    if not isinstance(report, pytest.TestReport) or report.when != "teardown":
+        return []
+    return [cast("Line", line) for name, line in report.user_properties if name == PROPERTY]
+
+
+def table(found: Sequence[Line]) -> Iterator[str]:
     """Yield the lines of the report, the numbers flush right."""
-    lines = [HEADINGS, *(run.cells() for run in runs)]
+    lines = [HEADINGS, *found]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = zip(HEADINGS, line, widths, strict=True)

@@ -23,6 +23,7 @@ from streams.kafka.reader import read_range
 from tests.conftest import Stack
 from tests.drafting import samples
 from tests.faults.conftest import SpawnWorker
+from tests.faults.fault_report import BeginFault
 from tests.openai_loopback import LoopbackOpenAI, loopback_openai
 
 REQUESTS = 60
@@ -73,8 +74,9 @@ async def settled(stack: Stack, seed: int) -> dict[str, set[str]]:
 
 @pytest.mark.timeout(240)
 async def test_every_request_is_decided_once_and_its_calls_booked_once(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    stack: Stack, spawn_worker: SpawnWorker, seed: int, begin_fault: BeginFault
 ) -> None:
+    run = begin_fault("kill -9 of a generation worker")
     random_ = random.Random(seed)
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
     async with contextlib.AsyncExitStack() as cleanup:
@@ -88,28 +90,35 @@ async def test_every_request_is_decided_once_and_its_calls_booked_once(
             if number % (REQUESTS // KILLS) == REQUESTS // KILLS - 1:
                 await asyncio.sleep(random_.uniform(0.0, 3.0))  # a random moment of the work, not a wait for anything
                 worker.restart()
+                run.inflict("kill -9")
+        produced_at = time.monotonic()
         decided = await settled(stack, seed)
+        settled_s = time.monotonic() - produced_at
         assert worker.stop() == 0, worker.log()[-2_000:]
-    assert {request: len(drafts) for request, drafts in decided.items()} == {
-        f"kill-{seed}-{number}": 1 for number in range(REQUESTS)
-    }, worker.log()[-2_000:]
-    await _books_agree(stack, seed)
+    run.events = REQUESTS
+    drafts = Counter({request: len(drafts) for request, drafts in decided.items()})
+    once = Counter(f"kill-{seed}-{number}" for number in range(REQUESTS))
+    booked, written = await tokens(stack, seed)
+    run.found((drafts - once).total() + (once - drafts).total(), settled_s)
+    run.found((booked - written).total() + (written - booked).total(), settled_s)
+    assert drafts == once, worker.log()[-2_000:]
+    assert booked == written
 
 
-async def _books_agree(stack: Stack, seed: int) -> None:
-    """The tokens booked under distinct event ids are those that the drafts say they took."""
+async def tokens(stack: Stack, seed: int) -> tuple[Counter[str], Counter[str]]:
+    """Return the tokens of each request as booked under distinct event ids, and as its draft says it took."""
     ours = f"kill-{seed}-"
     booked: dict[str, CostEvent] = {}
     for event in await read(stack, "cost.events"):
         assert isinstance(event, CostEvent)
         if (event.request_id or "").startswith(ours):
             booked[event.event_id] = event
-    tokens: Counter[str] = Counter()
+    of_request: Counter[str] = Counter()
     for event in booked.values():
-        tokens[str(event.request_id)] += event.prompt_tokens + event.completion_tokens
+        of_request[str(event.request_id)] += event.prompt_tokens + event.completion_tokens
     written = {
         draft.request_id: draft.prompt_tokens + draft.completion_tokens
         for draft in await read(stack, "drafts.generated")
         if isinstance(draft, DraftGenerated) and draft.request_id.startswith(ours)
     }
-    assert dict(tokens) == written
+    return of_request, Counter(written)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from streams.embedded.server import run_server
 from tests.faults.conftest import WorkerProcess
 from tests.faults.consumer_group import ConsumerGroup
 from tests.faults.engagement_load import Load, load, produced
+from tests.faults.fault_report import BeginFault
 from tests.faults.own_broker import OwnBroker, own_broker
 
 TOPIC = "engagement.events"
@@ -61,9 +64,9 @@ def database() -> Iterator[Database]:
         made.kill()
 
 
-def expected_rows(load_: Load) -> list[tuple[object, ...]]:
+def expected_rows(load_: Load) -> Counter[tuple[object, ...]]:
     once: dict[str, EngagementEvent] = {event.event_id: event for event in load_.events}
-    return sorted((each.event_id, each.persona_id, each.kind, each.count) for each in once.values())
+    return Counter((each.event_id, each.persona_id, each.kind, each.count) for each in once.values())
 
 
 async def until_waiting(worker: WorkerProcess) -> None:
@@ -77,8 +80,9 @@ async def until_waiting(worker: WorkerProcess) -> None:
 
 @pytest.mark.timeout(150)
 async def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
-    broker: OwnBroker, database: Database, tmp_path: Path, seed: int
+    broker: OwnBroker, database: Database, tmp_path: Path, seed: int, begin_fault: BeginFault
 ) -> None:
+    run = begin_fault("kill -9 of PostgreSQL, started again")
     load_ = load(seed, 20_000)
     group = ConsumerGroup(broker.settings, broker.bootstrap, ROLE)
     environment = {"THREADS_POSTGRES_DSN": database.server.dsn, "THREADS_IO_TIMEOUT_S": "5"}
@@ -89,14 +93,20 @@ async def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
         async for sent in produced(broker, load_):
             if half - 1_000 < sent <= half:
                 database.kill()
+                run.inflict("kill -9 of PostgreSQL")
         await until_waiting(worker)
         committed, ends = await group.committed(), await group.ends(TOPIC)
         assert any(committed.get(source, 0) < end for source, end in ends.items()), "expected lag while it is away"
         database.start()
+        back_at = time.monotonic()
         await group.until_done((TOPIC,), worker.log)
+        settled_s = time.monotonic() - back_at
         assert worker.process.poll() is None
         assert await group.ends("dead.letters") == {}
-        rows = database.rows("SELECT event_id, persona_id, kind, count FROM engagement ORDER BY event_id")
-        assert rows == expected_rows(load_)
+        rows = Counter(database.rows("SELECT event_id, persona_id, kind, count FROM engagement"))
+        expected = expected_rows(load_)
+        run.events = len(load_.events)
+        run.found((rows - expected).total() + (expected - rows).total(), settled_s)
+        assert rows == expected
     finally:
         worker.stop()

@@ -20,6 +20,7 @@ import pytest
 from streams.endpoints import read_endpoints
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
+from tests.faults.fault_report import BeginFault
 
 IMPRESSIONS, CLICKS, ROWS = 45_735_453, 597_536, 13_067  # of the file itself: data/README.md beside it
 KILLS = 5
@@ -32,6 +33,9 @@ class Sums:
 
     views: int
     clicks: int
+
+    def difference(self, other: Sums) -> int:
+        return abs(self.views - other.views) + abs(self.clicks - other.clicks)
 
 
 WHOLE_FILE = Sums(IMPRESSIONS, CLICKS)
@@ -84,8 +88,9 @@ class Reader:
 
 @pytest.mark.timeout(400)
 async def test_every_row_counts_once_everywhere_while_workers_are_killed(
-    stack: Stack, upworthy_csv: Path, spawn_worker: SpawnWorker, seed: int
+    stack: Stack, upworthy_csv: Path, spawn_worker: SpawnWorker, seed: int, begin_fault: BeginFault
 ) -> None:
+    run = begin_fault("kill -9 while the real archive is imported")
     random_ = random.Random(seed)
     persona = f"upworthy-{seed}"
     reader = Reader(stack, persona)
@@ -96,12 +101,18 @@ async def test_every_row_counts_once_everywhere_while_workers_are_killed(
     for _ in range(KILLS):
         await asyncio.sleep(random_.uniform(0.2, 3.0))  # a random moment of the import, not a wait for anything
         kpis.restart()
+        run.inflict("kill -9 of kpis")
         await asyncio.sleep(random_.uniform(0.0, 1.0))
         sink.restart()
+        run.inflict("kill -9 of sink-postgres")
     done = await importing
     assert done.returncode == 0, done.stderr
+    run.events = ROWS
+    imported_at = time.monotonic()
     for read in (reader.postgres, reader.kpis, reader.prometheus):
-        assert await asyncio.to_thread(reader.settled, read) == WHOLE_FILE, kpis.log()[-2_000:] + sink.log()[-2_000:]
+        sums = await asyncio.to_thread(reader.settled, read)
+        run.found(sums.difference(WHOLE_FILE), time.monotonic() - imported_at)
+        assert sums == WHOLE_FILE, kpis.log()[-2_000:] + sink.log()[-2_000:]
     again = reader.command(*arguments)
     assert again.returncode == 0, again.stderr
     assert "already imported" in again.stdout + again.stderr
