@@ -18,6 +18,7 @@ from streams.engine.batch import TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
+from streams.engine.free_memory import keep_returning_free_memory
 from streams.engine.garbage import tune_garbage_collection
 from streams.engine.loop import TICK_S, CheckpointedLoop
 from streams.engine.slices import FetchedRecord, Slice
@@ -83,6 +84,8 @@ class Worker:
             for role in self._roles:
                 await stack.enter_async_context(self._running(role))
             tune_garbage_collection()
+            returning = asyncio.create_task(keep_returning_free_memory())
+            stack.callback(returning.cancel)
             logger.info("Running %s", ", ".join(role.name for role in self._roles))
             await self._ended.wait()
         return 1 if self._fault else 0

@@ -18,6 +18,7 @@ from tests.faults.fault_report import BeginFault, FaultRun
 
 SLOT = "local state"
 STORED_BYTES = 2**20
+PARTITIONS = 4
 RESTORED = r"Restored TopicPartition\(topic='kpi.partials'"
 Damage = Callable[[Path, random.Random], None]
 """Damages one store in its folder."""
@@ -67,6 +68,17 @@ async def until_stored(home: Path, pattern: str, size: int) -> None:
             await asyncio.sleep(0.1)
 
 
+async def until_in_data_files(home: Path) -> None:
+    """Wait until each store of the merged counters has a data file to lose."""
+    async with asyncio.timeout(120):
+        while not all(files(store, "*.sst") for store in merged(home)):
+            await asyncio.sleep(0.1)
+
+
+def merged(home: Path) -> list[Path]:
+    return [home / "state" / "kpis" / "merge" / SLOT / f"kpi.partials-{number}" for number in range(PARTITIONS)]
+
+
 def size_of(path: Path) -> int:
     """Return the size of a file; 0 where RocksDB has just put another in its place."""
     try:
@@ -94,8 +106,8 @@ async def lose_and_restart(
 ) -> None:
     await until_stored(home, "*.log", STORED_BYTES)
     worker.restart()  # RocksDB moves what is in its write-ahead log to data files when it is opened again
-    await until_stored(home, "*.sst", STORED_BYTES // 10)
     await worker.until_said(RESTORED)
+    await until_in_data_files(home)
     worker.kill()
     for store in stores(home):
         damage(store, random_)

@@ -1,0 +1,30 @@
+"""Free memory: what the C library keeps of memory that was freed goes back to the system now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections.abc import Callable
+
+RETURN_INTERVAL_S = 2.0
+
+
+def memory_returner() -> Callable[[int], int] | None:
+    """Return glibc's malloc_trim, None where the C library has none: others return memory by themselves."""
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, TypeError):
+        return None
+    return trim
+
+
+async def keep_returning_free_memory() -> None:
+    """Return free memory to the system every RETURN_INTERVAL_S, until cancelled.
+
+    Arrays that come and go leave holes between those that stay, which glibc keeps: after 10,000,000 events as much as
+    150 MB. Returning them takes about 7 ms, in a thread and without the interpreter's lock.
+    """
+    trim = memory_returner()
+    while trim is not None:
+        await asyncio.sleep(RETURN_INTERVAL_S)
+        await asyncio.to_thread(trim, 0)
