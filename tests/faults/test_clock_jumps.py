@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.kpis.windows import RETENTION_MS
+from agents.kpis.windows import PANES_PER_BLOCK, RETENTION_MS
 from schemas.records import EngagementEvent
 from schemas.registry import open_registry
 from streams.engine.stage import Output
@@ -116,9 +116,9 @@ async def test_a_jump_beyond_the_margin_costs_the_panes_that_expired_by_the_wron
 
 
 def is_near_the_cut(event: EngagementEvent) -> bool:
-    """Tell whether it depends on the very moment of the sweep if the event's pane expires."""
+    """Tell whether it depends on the moment of the sweep, or on its block of panes, if the event's pane expires."""
     cut = now_ms() + FAR_DAYS * DAY_MS - RETENTION_MS["hour"]
-    return abs(occurred_ms(event) - cut) < 2 * HOUR_MS
+    return abs(occurred_ms(event) - cut) < (2 + PANES_PER_BLOCK["hour"]) * HOUR_MS
 
 
 def both(some: CountsByWindow, others: CountsByWindow) -> CountsByWindow:
