@@ -22,12 +22,7 @@ class PendingEffects:
         return Effects(
             state=[change for effects in taken.values() for change in effects.state],
             outputs=[output for effects in taken.values() for output in effects.outputs],
-            rejections={source: effects.rejections[source] for source, effects in taken.items() if effects.rejections},
         )
-
-    def __bool__(self) -> bool:
-        """Tell whether there are any."""
-        return bool(self._by_source)
 
     def drop(self, source: TopicPartition) -> None:
         """Forget the effects of a partition."""

@@ -147,6 +147,13 @@ class Settings(BaseSettings):
     instruction_tokens: int = Field(
         700, ge=100, description="Tokens of a persona's instructions (estimated), above which examples are left out."
     )
+    batch_size: int = Field(
+        200, ge=1, le=50_000, description="Requests with deadline tomorrow that make a batch of the batch API."
+    )
+    batch_wait_s: float = Field(
+        600.0, gt=0, le=86_400, description="Time after which a batch is made of fewer requests."
+    )
+    batch_poll_s: float = Field(30.0, gt=0, le=3_600, description="Time between two looks at the batches under way.")
     moderation: Literal["provider", "words"] = Field(
         "words", description="Who moderates drafts: the provider's moderation endpoint, or the word lists."
     )

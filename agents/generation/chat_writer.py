@@ -15,6 +15,7 @@ from agents.llm.caller import ModelCaller
 from agents.llm.client import JsonSchema, LanguageModelClient, Sampling
 from agents.llm.faults import ModelMissing
 from agents.llm.reply import Reply
+from agents.llm.response_cache import Question, ResponseCache, worth_keeping
 from streams.errors import RecordFault
 
 HOOK_CANDIDATES = 3
@@ -46,6 +47,7 @@ class ChatWriter:
         self,
         client: LanguageModelClient,
         caller: ModelCaller,
+        cache: ResponseCache,
         tiers: ModelTiers,
         *,
         at_once: asyncio.Semaphore,
@@ -55,6 +57,7 @@ class ChatWriter:
         self.most_at_once = most_at_once
         self._client = client
         self._caller = caller
+        self._cache = cache
         self._tiers = tiers
         self._at_once = at_once
         self._instruction_tokens = instruction_tokens
@@ -91,10 +94,16 @@ class ChatWriter:
         first = question.assignments[0]
         system = instructions(first.persona, first.language, self._instruction_tokens)
         models = self._tiers.models_for(question.step, first)
-        reply = await self._call(question, models, system.text)
+        cached = self._cached(question, models[0], system.text)
+        reply = await self._cache.get(cached)
+        from_cache = reply is not None
+        if reply is None:
+            reply = await self._call(question, models, system.text)
+            if worth_keeping(reply):
+                await self._cache.put(cached, reply)
         count = len(question.assignments)
         texts = answers_in(reply.text, question.field, count)
-        return Answers(reply, texts, thrift=self._thrift(question, models, system))
+        return Answers(reply, texts, from_cache, thrift=self._thrift(question, models, system))
 
     async def _call(self, question: _Question, models: Sequence[str], system: str) -> Reply:
         first, count = question.assignments[0], len(question.assignments)
@@ -115,6 +124,18 @@ class ChatWriter:
             raise RecordFault(
                 f"persona {first.persona.persona_id!r} names a model that is not there: {error}"
             ) from error
+
+    def _cached(self, question: _Question, model: str, system: str) -> Question:
+        """Return what the answer depends on: the same brief in the same context, for the same draft and attempt."""
+        first = question.assignments[0]
+        numbers = ",".join(str(each.number) for each in question.assignments)
+        return Question(
+            model=model,
+            messages=({"role": "system", "content": system}, {"role": "user", "content": question.user}),
+            parameters={"max_tokens": question.max_tokens, "temperature": first.persona.temperature},
+            persona_version=first.persona_version,
+            variation=f"{question.step} {question.attempt} {numbers}",
+        )
 
     def _thrift(self, question: _Question, models: Sequence[str], system: Instructions) -> Thrift:
         dearer = self._tiers.strong

@@ -1,4 +1,4 @@
-"""Parked requests: what has to wait for its budget, kept in the state so that no offset waits with it."""
+"""Parked requests: what has to wait for its budget or a batch, kept in the state so that no offset waits with it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from schemas.records import PersonaRequest
 
 @dataclass(frozen=True, slots=True)
 class ParkedRequest:
-    """A request that may go on at `until`, and why it waits; `offset` is where it stood in its partition."""
+    """A request that may go on at `until`, and why it waits; `offset` is where it stood in its partition.
+
+    `for_batch` says that it waits for the provider's batch API: it goes on when its batch has ended.
+    """
 
     request: PersonaRequest
     offset: int
     until: datetime
     reason: str
+    for_batch: bool = False
 
     def encode(self) -> bytes:
         """Return it as bytes of the state's changelog."""

@@ -6,11 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agents.generation.assignment import Assignment
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.token_estimate import estimated_tokens
 from agents.personas.persona import Example, Persona
 
 HOOK_TASK = "Write {count} different hooks for each entry of `briefs`, in its order: the first line of a post each."
+DRAFT_TASK = (
+    "Write a post for each entry of `briefs`, in its order: a hook, which is the first line, and the body, two to four "
+    "sentences that follow it and do not repeat it."
+)
 BODY_TASK = (
     "Write the body for each entry of `briefs`, in its order: two to four sentences that follow its hook. "
     "Do not repeat the hook."
@@ -71,7 +76,8 @@ def _example(example: Example) -> str:
 
 def hook_prompt(tasks: Sequence[HookTask], count: int) -> str:
     """Return what is asked for `count` hooks a task, as JSON."""
-    asked: dict[str, object] = {"task": HOOK_TASK.format(count=count), "briefs": [_brief(task) for task in tasks]}
+    briefs = [_brief(task.assignment) for task in tasks]
+    asked: dict[str, object] = {"task": HOOK_TASK.format(count=count), "briefs": briefs}
     past = tasks[0].past
     if past.lately:
         asked["posted_lately_do_not_repeat"] = past.lately
@@ -80,10 +86,15 @@ def hook_prompt(tasks: Sequence[HookTask], count: int) -> str:
     return json.dumps(asked, ensure_ascii=False)
 
 
-def _brief(task: HookTask) -> dict[str, str]:
-    found = {"brief": task.assignment.brief}
-    if task.assignment.trend:
-        found["trend"] = task.assignment.trend
+def draft_prompt(assignments: Sequence[Assignment]) -> str:
+    """Return what is asked for whole drafts, as JSON."""
+    return json.dumps({"task": DRAFT_TASK, "briefs": [_brief(each) for each in assignments]}, ensure_ascii=False)
+
+
+def _brief(assignment: Assignment) -> dict[str, str]:
+    found = {"brief": assignment.brief}
+    if assignment.trend:
+        found["trend"] = assignment.trend
     return found
 
 

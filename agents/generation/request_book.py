@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.generation import batch_job as batch_jobs
 from agents.generation import parked as parked_requests
 from agents.generation import under_way as requests_under_way
+from agents.generation.batch_job import BatchJob
 from agents.generation.calls import Call, CallMemory
 from agents.generation.finished import FinishedRequest, FinishedRequests
 from agents.generation.graph import DraftOutcome
@@ -15,7 +17,7 @@ from agents.generation.parked import ParkedRequest
 from agents.generation.under_way import UnderWay
 from agents.personas.directory import AppliedPersona
 
-FINISHED, UNDER_WAY, PARKED = b"f", b"c", b"p"  # first byte of a state key
+FINISHED, UNDER_WAY, PARKED, BATCH = b"f", b"c", b"p", b"b"  # first byte of a state key
 Change = tuple[bytes, bytes | None]
 
 
@@ -63,12 +65,15 @@ class RequestBook:
         self._open: dict[int, str] = {}  # offset to request, in ascending order
         self._begun: dict[str, UnderWay] = {}  # kept in the state
         self._parked: dict[str, ParkedRequest] = {}
+        self._jobs: dict[str, BatchJob] = {}
         for key, value in state:
             kind, rest = key[:1], key[1:]
             if kind == FINISHED:
                 finished.append((rest, value))
             elif kind == UNDER_WAY:
                 self._take_over(rest.decode(), requests_under_way.decoded(value))
+            elif kind == BATCH:
+                self._jobs[rest.decode()] = batch_jobs.decoded(value)
             else:
                 self._parked[rest.decode()] = parked_requests.decoded(value)
         self._finished = FinishedRequests(finished)
@@ -152,8 +157,40 @@ class RequestBook:
         return request_id in self._parked
 
     def parked(self) -> list[ParkedRequest]:
-        """Return the parked requests that are not under way."""
+        """Return the requests that wait for their budget."""
+        return [each for each in self._waiting() if not each.for_batch]
+
+    def _waiting(self) -> list[ParkedRequest]:
         return [each for request_id, each in self._parked.items() if request_id not in self._work]
+
+    def without_batch(self) -> list[ParkedRequest]:
+        """Return the requests that wait for a batch and are in none yet, in the order in which they came."""
+        in_jobs = {request_id for job in self._jobs.values() for request_id in job.request_ids}
+        return [each for each in self._waiting() if each.for_batch and each.request.event_id not in in_jobs]
+
+    def in_batch(self, job: BatchJob) -> list[ParkedRequest]:
+        """Return the requests of a job that still wait for it."""
+        waiting = {each.request.event_id: each for each in self._waiting()}
+        return [waiting[request_id] for request_id in job.request_ids if request_id in waiting]
+
+    @property
+    def has_batches(self) -> bool:
+        """Tell whether a request waits for a batch, or a batch has not ended."""
+        return bool(self._jobs) or any(each.for_batch for each in self._parked.values())
+
+    def jobs(self) -> list[BatchJob]:
+        """Return the batch jobs that have not ended."""
+        return list(self._jobs.values())
+
+    def keep_job(self, job: BatchJob) -> list[Change]:
+        """Keep a batch job, or what became known of it."""
+        self._jobs[job.key] = job
+        return [(BATCH + job.key.encode(), job.encode())]
+
+    def end_job(self, job: BatchJob) -> list[Change]:
+        """Forget a batch job: its requests are under way, or wait for another."""
+        del self._jobs[job.key]
+        return [(BATCH + job.key.encode(), None)]
 
     def forget(self) -> None:
         """Forget the calls of all requests under way: the partition goes."""

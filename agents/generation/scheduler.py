@@ -77,6 +77,11 @@ class Scheduler:
         if self._error is not None:
             raise self._error
 
+    def fail(self, error: BaseException) -> None:
+        """Let `check` raise an error; the first one counts."""
+        if self._error is None:
+            self._error = error
+
     @property
     def is_broken(self) -> bool:
         """Tell whether `check` would raise."""
@@ -116,6 +121,7 @@ class Scheduler:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
-        if not task.cancelled() and task.exception() is not None and self._error is None:
-            self._error = task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.fail(error)
         self._go_on()

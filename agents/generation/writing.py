@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from agents.generation.batch_desk import BatchDesk, BatchTerms
 from agents.generation.chat_writer import ChatWriter
 from agents.generation.few_shot_writer import FewShotWriter
 from agents.generation.guard import DraftGuard
 from agents.generation.model_tiers import ModelTiers
 from agents.generation.writer import Writer
+from agents.llm.batches import BatchClient
+from agents.llm.cache_choice import response_cache
 from agents.llm.caller import ModelCaller
 from agents.llm.client import LanguageModelClient
 from agents.llm.provider import provider_of
@@ -18,39 +23,45 @@ from streams.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An open writer and guard. `languages` are those that the model writes, None any."""
+    """An open writer and guard. `languages` are those that the model writes, None any; `desk` None: no batches."""
 
     writer: Writer
     guard: DraftGuard
     caller: ModelCaller
     calls_at_once: int
     languages: tuple[str, ...] | None
-    _client: LanguageModelClient
+    desk: BatchDesk | None
+    _closing: tuple[Callable[[], Awaitable[None]], ...]
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        for close in self._closing:
+            await close()
 
 
-async def open_writing(settings: Settings) -> Writing:
+async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Writing:
     """Return what suits the provider: examples to continue for the embedded model, else instructions.
 
     Raises:
         SettingsError: there is no provider.
     """
     client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
-    provider = client.provider
+    provider, caller = client.provider, ModelCaller()
     at_once = asyncio.Semaphore(provider.concurrency)
-    caller = ModelCaller()
-    writer: Writer = FewShotWriter(client, at_once=at_once)
-    if not provider.embedded:
-        tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
-        writer = ChatWriter(
-            client,
-            caller,
-            tiers,
-            at_once=at_once,
-            most_at_once=settings.burst_size,
-            instruction_tokens=settings.instruction_tokens,
-        )
-    return Writing(writer, DraftGuard(), caller, provider.concurrency, provider.languages, client)
+    if provider.embedded:
+        few_shot = FewShotWriter(client, at_once=at_once)
+        return Writing(few_shot, DraftGuard(), caller, provider.concurrency, provider.languages, None, (client.close,))
+    tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
+    cache, batches = response_cache(settings), BatchClient(provider, timeout_s=settings.llm_timeout_s)
+    chat = ChatWriter(
+        client,
+        caller,
+        cache,
+        tiers,
+        at_once=at_once,
+        most_at_once=settings.burst_size,
+        instruction_tokens=settings.instruction_tokens,
+    )
+    desk = BatchDesk(batches, tiers, BatchTerms(settings.batch_size, settings.instruction_tokens), clock)
+    closing = (cache.close, batches.close, client.close)
+    return Writing(chat, DraftGuard(), caller, provider.concurrency, provider.languages, desk, closing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,8 @@ async def generating(
             llm_timeout_s=timeout_s,
             llm_concurrency=concurrency,
             burst_size=burst_size,
+            batch_size=2,
+            batch_poll_s=0.05,
         )
         stage = GenerateStage(
             settings,
@@ -335,6 +338,31 @@ async def test_near_the_limit_of_a_persona_the_cheap_model_writes_alone() -> Non
         await stage.add(rows(REQUESTS, [request()]))
         assert len(drafts_of(await finished_effects(stage))) == 1
     assert {body["model"] for body in server.requests} == {CHEAP}
+
+
+async def test_requests_for_tomorrow_go_through_one_batch_at_its_price_and_a_crash_submits_it_once() -> None:
+    server, clock = LoopbackOpenAI(), SettableClock(NOW)
+    wanted = [replace(each, deadline="tomorrow") for each in some_requests(2)]
+    async with generating(server, clock=clock) as stage:
+        assert await stage.add(rows(REQUESTS, wanted)) == []
+        assert stage.unfinished(REQUESTS) is None
+        state = dict(state_of(await stage.flush()))
+        async with asyncio.timeout(20):
+            while len(server.batches.batches) < 1:
+                state.update(state_of(await stage.flush()))  # what follows is lost in the crash
+                await asyncio.sleep(0.01)
+    async with generating(server, state=list(state.items()), clock=clock) as stage:
+        effects = await parked_effects(stage, 2)
+    assert len(server.batches.batches) == 1
+    assert server.requests == []
+    assert {draft.request_id for draft in drafts_of(effects)} == {"r0", "r1"}
+    costs = costs_of(effects)
+    assert [cost.step for cost in costs] == ["hooks", "body"] * 2
+    savings = [each for each in outputs_to(effects, "cost.savings") if isinstance(each, CostSaving)]
+    booked = sum(cost.cost_micros or 0 for cost in costs)
+    spared = sum(saving.saved_micros or 0 for saving in savings if saving.measure == "batch")
+    assert abs(booked - spared) <= len(costs)  # half the price, each share rounded
+    assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
 
 
 async def test_requests_go_all_the_way_to_a_decision() -> None:
