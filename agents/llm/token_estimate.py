@@ -32,7 +32,7 @@ def estimated_tokens(text: str) -> int:
 
     Measured against that tokenizer, 2026-11: posts of 60 to 80 characters in English, German, Spanish and Ukrainian are
     off by 0 to 9 % in the median and at most 28 %, those of a language together by 1 to 8 %, persona files by at most
-    11 %. Polish comes out a quarter too low, Russian a quarter too high. The usage of a call, once it is made, is exact.
+    11 %. Polish comes out a quarter too low, Russian a quarter too high. The usage that a call reports is exact.
     """
     return math.ceil(sum(_weight(piece.lastgroup or "", piece.group()) for piece in _PIECES.finditer(text)))
 

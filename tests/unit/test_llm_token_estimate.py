@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 
 from agents.llm.token_estimate import MESSAGE_TOKENS, REPLY_TOKENS, estimated_prompt_tokens, estimated_tokens
 
+PROMPT = (
+    "You write posts for Threads as Nora. Voice: dry, warm, precise. Readers: nurses on night shifts.\n"
+    "Language: en (ISO 639-1). Topics: sleep, shifts, food at 3 a.m.\n"
+    "The body has short, concrete sentences, at most 330 characters. No links, no hashtags, no template slots."
+)
 # texts written for this project with their tokens in o200k_base, counted with the package bpe-openai 0.1.4
 COUNTED = [
     ("Nobody told me that the first winter in an old house is spent under a blanket.", 17),
@@ -31,12 +36,7 @@ COUNTED = [
     ("Чому коротка нарада завжди триває годину?", 14),
     ("Кіт спить саме там, де я хотіла працювати.", 14),
     ('{"task": "Write the hook: the first line of the post.", "brief": "naps at work", "count": 5}', 30),
-    (
-        "You write posts for Threads as Nora. Voice: dry, warm, precise. Readers: nurses on night shifts.\nLanguage: en "
-        "(ISO 639-1). Topics: sleep, shifts, food at 3 a.m.\nThe body has short, concrete sentences, at most 330 characters. "
-        "No links, no hashtags, no template slots.",
-        70,
-    ),
+    (PROMPT, 70),
 ]
 
 
