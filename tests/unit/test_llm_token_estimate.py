@@ -45,6 +45,22 @@ def test_the_estimate_of_a_short_text_is_near_the_count(text: str, tokens: int) 
     assert abs(estimated_tokens(text) - tokens) <= max(2, 0.28 * tokens)
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "tokens"),
+    [
+        ("Wczoraj zepsuł się czajnik i teraz piję zimną wodę.", "pl", 20),
+        ("Nikt nie podlewa kwiatów na schodach, ale wszyscy narzekają.", "pl", 20),
+        ("Вчера чайник сломался, и теперь я пью холодную воду.", "ru", 17),
+        ("Никто не поливает цветы на лестнице, но все грустят, когда они вянут.", "ru", 23),
+    ],
+)
+def test_a_language_that_is_cut_unlike_its_script_is_estimated_better_by_its_name(
+    text: str, language: str, tokens: int
+) -> None:
+    assert abs(estimated_tokens(text, language) - tokens) <= 0.28 * tokens
+    assert abs(estimated_tokens(text, language) - tokens) < abs(estimated_tokens(text) - tokens)
+
+
 def test_errors_of_many_texts_even_out() -> None:
     counted = sum(tokens for _, tokens in COUNTED)
     assert sum(estimated_tokens(text) for text, _ in COUNTED) == pytest.approx(counted, rel=0.08)
