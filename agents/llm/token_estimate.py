@@ -34,8 +34,8 @@ def estimated_tokens(text: str, language: str | None = None) -> int:
 
     Measured against that tokenizer, 2026-11: posts of 60 to 80 characters in English, German, Spanish and Ukrainian are
     off by 0 to 9 % in the median and at most 28 %, those of a language together by 1 to 8 %, persona files by at most
-    11 %. `language` (ISO 639-1) helps where words are cut finer or coarser than their script suggests: without it Polish
-    comes out a quarter too low, Russian a quarter too high. The usage that a call reports is exact.
+    11 %. `language` (ISO 639-1) helps where words are cut finer or coarser than their script suggests: without it
+    Polish comes out a quarter too low, Russian a quarter too high. The usage that a call reports is exact.
     """
     factor = _WORD_FACTORS.get(language or "", 1.0)
     total = 0.0
