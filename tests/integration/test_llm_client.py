@@ -216,3 +216,14 @@ async def test_calls_go_on_with_the_next_tier_when_a_model_is_down_or_gone() -> 
         reply = await caller.call(["gpt-3.5-turbo", "gpt-4.1", "gpt-4.1-mini"], lambda model: ask(client, model=model))
     assert reply.model == "gpt-4.1-mini-2025-04-14"
     assert [each["model"] for each in server.requests] == ["gpt-3.5-turbo", *["gpt-4.1"] * 3, "gpt-4.1-mini"]
+
+
+async def test_every_call_is_answered_while_a_tenth_of_the_requests_fail() -> None:
+    server = LoopbackOpenAI(fault_rate=0.1, fault_seed=11, fault_kinds=("429", "500", "malformed", "reset"))
+    caller = ModelCaller(CallLimits(backoff=Backoff(first_s=0.01, max_s=0.05)))
+    async with client_of(server) as client:
+        replies = await asyncio.gather(
+            *[caller.call(["gpt-4.1", "gpt-4.1-mini"], lambda model: ask(client, model=model)) for _ in range(80)]
+        )
+    assert len(server.injected) >= 4
+    assert len(replies) == 80 == len(server.requests) - len(server.injected)
