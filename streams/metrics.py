@@ -72,7 +72,7 @@ GENERATION_LATENCY = Metric(
     "content_generation_latency_seconds",
     "histogram",
     ("persona_id", "phase"),
-    "Wall time of generation by phase: hook and body (one model call each), total (a draft).",
+    "Wall time of generation by phase: hook, body and revise (one model call each), total (a draft).",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0),
 )
 ENGAGEMENTS = Metric(

@@ -89,7 +89,7 @@ class BatchDesk:
             except RecordFault:  # it can't be written any more, and is told so as it goes on
                 part.go_on(parked)
             else:
-                found.setdefault(self._tiers.models_for("hooks", first)[0], []).append(parked)
+                found.setdefault(self._tiers.models_for("hook", first)[0], []).append(parked)
         return found
 
     async def _submit(self, part: PartitionWork, job: BatchJob) -> None:

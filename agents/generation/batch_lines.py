@@ -18,7 +18,7 @@ from agents.llm.client import JsonSchema, Sampling
 from agents.llm.reply import Reply
 
 DRAFT_TOKENS = 340  # of one draft: hook and body
-_PARTS: tuple[tuple[Step, str], ...] = (("hooks", "hook"), ("body", "body"))
+_PARTS: tuple[tuple[Step, str], ...] = (("hook", "hook"), ("body", "body"))
 
 
 def line_of(assignments: Sequence[Assignment], model: str, instruction_tokens: int) -> BatchLine:
@@ -32,7 +32,7 @@ def line_of(assignments: Sequence[Assignment], model: str, instruction_tokens: i
         user=draft_prompt(assignments),
         answer=JsonSchema("drafts", _schema(len(assignments))),
         sampling=Sampling(
-            DRAFT_TOKENS * len(assignments), first.persona.temperature, seed_of(call_id(first, "hooks", 0))
+            DRAFT_TOKENS * len(assignments), first.persona.temperature, seed_of(call_id(first, "hook", 0))
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from agents.generation.answers import Answers
 from agents.generation.asking import calls_or_faults
@@ -12,7 +13,6 @@ from agents.generation.calls import Call, CallMemory
 from agents.generation.cleaning import cleaned_body
 from agents.generation.draft_work import DraftWork, Node, Version
 from agents.generation.guard import DraftGuard
-from agents.generation.model_tiers import Step
 from agents.generation.threads_length import threads_length
 from agents.generation.writer import BodyTask, Writer
 from streams.errors import RecordFault
@@ -33,7 +33,7 @@ async def asked_for_bodies(
 ) -> list[DraftWork]:
     """Return the works with a body for those that wait for one; at an attempt over 0 it is a revision."""
     waiting = [work for work in works if wants_body(work)]
-    step: Step = "revise" if attempt else "body"
+    step: Literal["body", "revise"] = "revise" if attempt else "body"
 
     async def ask(places: Sequence[int], seed: int) -> Answers:
         return await writer.bodies([_task(waiting[at]) for at in places], attempt, seed)

@@ -37,7 +37,7 @@ class _Question:
 
     @property
     def field(self) -> str:
-        return "hooks" if self.step == "hooks" else "body"
+        return "hooks" if self.step == "hook" else "body"
 
 
 class ChatWriter:
@@ -66,7 +66,7 @@ class ChatWriter:
         """Ask for three hooks a task."""
         return await self._ask(
             _Question(
-                step="hooks",
+                step="hook",
                 attempt=attempt,
                 assignments=tuple(task.assignment for task in tasks),
                 user=hook_prompt(tasks, HOOK_CANDIDATES),

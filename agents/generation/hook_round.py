@@ -41,7 +41,7 @@ async def asked_for_hooks(
         return await writer.hooks([HookTask(waiting[at].assignment, waiting[at].past) for at in places], attempt, seed)
 
     assignments = [work.assignment for work in waiting]
-    found = iter(await calls_or_faults(memory, assignments, "hooks", attempt, ask))
+    found = iter(await calls_or_faults(memory, assignments, "hook", attempt, ask))
     return [_with_candidates(work, next(found)) if wants_hook(work) else work for work in works]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from agents.generation.assignment import Assignment
 
-Step = Literal["hooks", "body", "revise"]
+Step = Literal["hook", "body", "revise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class ModelTiers:
         if assignment.downgraded:
             return _distinct(self.cheap, self.fallback)
         models = assignment.persona.models
-        own = {"hooks": models.hooks, "body": models.body, "revise": models.revise or models.body}[step]
-        tier = (self.strong, self.cheap) if step == "hooks" else (self.cheap, self.strong)
+        own = {"hook": models.hooks, "body": models.body, "revise": models.revise or models.body}[step]
+        tier = (self.strong, self.cheap) if step == "hook" else (self.cheap, self.strong)
         return _distinct(own, *tier, self.fallback)
 
     def all(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from agents.costs.prices import PriceList
 from agents.generation.batch_desk import BatchDesk
 from agents.generation.calls import CallMemory
 from agents.generation.graph import DraftGraph, DraftOutcome
+from agents.generation.model_report import report_models
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past_posts import PastPosts
 from agents.generation.request_book import RequestBook
@@ -79,8 +80,20 @@ class GenerateStage(Stage):
             batch_wait_s=self._settings.batch_wait_s if self._writing.desk else None,
             clock=self._clock,
         )
+        await self._report_models()
         if self._writing.desk is not None:
             self._rounds = asyncio.create_task(self._batch_rounds(self._writing.desk))
+
+    async def _report_models(self) -> None:
+        tiers = self._writing.tiers
+        if tiers is None:
+            return
+        try:
+            await self._directory.refresh()
+        except Unavailable as error:
+            logger.warning("The models of personas are not looked at: %s", error)
+        personas = [each.persona for each in self._directory.known()]
+        await report_models(self._writing.client, tiers, personas, self._prices, self._clock().date())
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         self._partitions[source] = PartitionWork(source, RequestBook(state, self._memory), self._context)

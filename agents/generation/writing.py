@@ -23,7 +23,10 @@ from streams.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An open writer and guard. `languages` are those that the model writes, None any; `desk` None: no batches."""
+    """An open writer and guard. `languages` are those that the model writes, None any; `desk` None: no batches.
+
+    `tiers` None: the embedded model writes alone.
+    """
 
     writer: Writer
     guard: DraftGuard
@@ -31,6 +34,8 @@ class Writing:
     calls_at_once: int
     languages: tuple[str, ...] | None
     desk: BatchDesk | None
+    client: LanguageModelClient
+    tiers: ModelTiers | None
     _closing: tuple[Callable[[], Awaitable[None]], ...]
 
     async def close(self) -> None:
@@ -50,7 +55,17 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     at_once = asyncio.Semaphore(provider.concurrency)
     if provider.embedded:
         few_shot = FewShotWriter(client, at_once=at_once)
-        return Writing(few_shot, DraftGuard(), caller, provider.concurrency, provider.languages, None, (client.close,))
+        return Writing(
+            few_shot,
+            DraftGuard(),
+            caller,
+            provider.concurrency,
+            provider.languages,
+            desk=None,
+            client=client,
+            tiers=None,
+            _closing=(client.close,),
+        )
     tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
     cache, batches = response_cache(settings), BatchClient(provider, timeout_s=settings.llm_timeout_s)
     chat = ChatWriter(
@@ -63,5 +78,14 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         instruction_tokens=settings.instruction_tokens,
     )
     desk = BatchDesk(batches, tiers, BatchTerms(settings.batch_size, settings.instruction_tokens), clock)
-    closing = (cache.close, batches.close, client.close)
-    return Writing(chat, DraftGuard(), caller, provider.concurrency, provider.languages, desk, closing)
+    return Writing(
+        chat,
+        DraftGuard(),
+        caller,
+        provider.concurrency,
+        provider.languages,
+        desk=desk,
+        client=client,
+        tiers=tiers,
+        _closing=(cache.close, batches.close, client.close),
+    )

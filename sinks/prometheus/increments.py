@@ -17,7 +17,7 @@ Increment = tuple[CounterKey, int]
 
 BUCKET, SUM_MS = "bucket", "sum_ms"
 INFINITE = "+Inf"
-MODEL_PHASES = frozenset({"hook", "body"})  # steps of cost.events that are phases of writing a draft
+MODEL_PHASES = frozenset({"hook", "body", "revise"})  # steps of cost.events that are phases of writing a draft
 TOTAL_PHASE = "total"
 
 COST_COLUMNS = (

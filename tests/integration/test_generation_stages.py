@@ -114,7 +114,7 @@ async def test_a_request_becomes_drafts_whose_hook_stands_first_and_every_call_i
         assert draft.text.startswith(f"{draft.hook}\n\n{draft.body}")
         assert draft.model.startswith(CHEAP)
         assert draft.causation_id == draft.request_id == "request-1"
-    assert [cost.step for cost in costs] == ["hooks", "body"] * 2
+    assert [cost.step for cost in costs] == ["hook", "body"] * 2
     assert len({cost.event_id for cost in costs}) == len(server.requests) == 4
     assert sum(draft.cost_micros or 0 for draft in drafts) == sum(cost.cost_micros or 0 for cost in costs) > 0
     assert {body["model"] for body in server.requests} == {STRONG, CHEAP}
@@ -204,7 +204,7 @@ async def test_a_worker_that_goes_on_after_a_crash_repeats_only_the_unfinished_s
         await stage.add(rows(REQUESTS, [request()]))
         effects = await finished_effects(stage)
     assert len(after.requests) == 1
-    assert [cost.step for cost in costs_of(effects)] == ["hooks", "body"]
+    assert [cost.step for cost in costs_of(effects)] == ["hook", "body"]
     assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
 
 
@@ -357,12 +357,21 @@ async def test_requests_for_tomorrow_go_through_one_batch_at_its_price_and_a_cra
     assert server.requests == []
     assert {draft.request_id for draft in drafts_of(effects)} == {"r0", "r1"}
     costs = costs_of(effects)
-    assert [cost.step for cost in costs] == ["hooks", "body"] * 2
+    assert [cost.step for cost in costs] == ["hook", "body"] * 2
     savings = [each for each in outputs_to(effects, "cost.savings") if isinstance(each, CostSaving)]
     booked = sum(cost.cost_micros or 0 for cost in costs)
     spared = sum(saving.saved_micros or 0 for saving in savings if saving.measure == "batch")
     assert abs(booked - spared) <= len(costs)  # half the price, each share rounded
     assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
+
+
+async def test_models_that_will_fail_or_have_no_price_are_reported_at_the_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with generating(LoopbackOpenAI(models=(STRONG,))):
+        said = [record.getMessage() for record in caplog.records]
+    assert any(f"{CHEAP} is not among the 1 models that the provider offers" in each for each in said)
+    assert not any(STRONG in each for each in said)
 
 
 async def test_requests_go_all_the_way_to_a_decision() -> None:

@@ -182,10 +182,10 @@ async def test_finished_calls_are_not_made_again_and_a_missing_one_is_asked_alon
 
 def test_another_attempt_has_another_id_and_seed_and_the_same_one_the_same() -> None:
     (first,) = burst()
-    ids = {call_id(first, "hooks", attempt) for attempt in range(3)} | {call_id(first, "body", 0)}
+    ids = {call_id(first, "hook", attempt) for attempt in range(3)} | {call_id(first, "body", 0)}
     assert len(ids) == 4
     assert len({seed_of(each) for each in ids}) == 4
-    assert call_id(first, "hooks", 0) == call_id(first, "hooks", 0)
+    assert call_id(first, "hook", 0) == call_id(first, "hook", 0)
     assert all(0 <= seed_of(each) < 2**31 for each in ids)
 
 

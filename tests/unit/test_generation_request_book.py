@@ -52,9 +52,9 @@ def came_to(book: RequestBook, request_id: str) -> None:
 def with_a_call(memory: CallMemory) -> str:
     (assignment,) = assignments_of(request("r"), APPLIED, None)
     answers = Answers(Reply("", "gpt-4.1", Usage(10, 0, 5), 3), (("A hook.",),))
-    (call,) = calls_of(answers, "hooks", 0, NOW, read_prices())
-    memory.remember(assignment, call_id(assignment, "hooks", 0), call)
-    return call_id(assignment, "hooks", 0)
+    (call,) = calls_of(answers, "hook", 0, NOW, read_prices())
+    memory.remember(assignment, call_id(assignment, "hook", 0), call)
+    return call_id(assignment, "hook", 0)
 
 
 def test_the_oldest_open_offset_is_told_until_its_request_is_finished() -> None:
