@@ -95,4 +95,47 @@ BUSINESS_METRICS = (
     ENGAGEMENTS,
 )
 
+# What a worker tells of itself, as it is now.
+GENERATION_BOUND = Metric("generation_bound", "gauge", (), "Bursts of drafts that may be under way in the worker.")
+GENERATION_UNDER_WAY = Metric("generation_under_way", "gauge", (), "Bursts of drafts that are under way.")
+GENERATION_WAITING = Metric("generation_waiting", "gauge", (), "Bursts of drafts that wait for their turn.")
+GENERATION_OLDEST = Metric(
+    "generation_oldest_seconds",
+    "gauge",
+    (),
+    "Age of the request that has been under way longest, seconds; 0 where none is.",
+)
+GENERATION_PARKED = Metric(
+    "generation_parked_requests", "gauge", (), "Requests over budget that wait for their period to end."
+)
+LLM_BREAKER_STATE = Metric(
+    "llm_breaker_state",
+    "gauge",
+    ("model", "state"),
+    "1 for the state that a model's circuit breaker is in: closed, open, half-open; 0 for the others.",
+)
+WORKER_BREAKER_STATE = Metric(
+    "worker_breaker_state",
+    "gauge",
+    ("stage", "state"),
+    "1 for the state of the breaker around what a stage needs: closed, open, half-open; 0 for the others.",
+)
+WORKER_CHECKPOINT_AGE = Metric(
+    "worker_checkpoint_age_seconds",
+    "gauge",
+    ("stage",),
+    "Time since a stage last folded a slice or took a checkpoint, seconds; an idle stage ages too.",
+)
+
+WORKER_METRICS = (
+    GENERATION_BOUND,
+    GENERATION_UNDER_WAY,
+    GENERATION_WAITING,
+    GENERATION_OLDEST,
+    GENERATION_PARKED,
+    LLM_BREAKER_STATE,
+    WORKER_BREAKER_STATE,
+    WORKER_CHECKPOINT_AGE,
+)
+
 METRICS: tuple[Metric, ...] = (*BUSINESS_METRICS,)

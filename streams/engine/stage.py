@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 from schemas.column_encoder import Column
 from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
+from streams.engine.readings import Reading
 from streams.errors import RecordFault
 
 
@@ -115,6 +116,10 @@ class Stage(ABC):
     def idle_flush_due(self) -> bool:
         """Tell whether a flush is due although no batch came (windows slide with time)."""
         return False
+
+    def readings(self) -> Iterable[Reading]:
+        """Return what the stage can tell of itself now; called at any time on the event loop, must not block."""
+        return ()
 
     async def close(self) -> None:  # noqa: B027 - optional hook
         """Release what `open` took."""
