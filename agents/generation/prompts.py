@@ -42,11 +42,11 @@ def instructions(persona: Persona, language: str, max_tokens: int) -> Instructio
     """
     rules = "\n".join([*_rules(persona, language), "Posts as they should sound:"])
     lines = [rules]
-    spent = estimated_tokens(rules)
+    spent = estimated_tokens(rules, language)
     left_out = 0
     for place, example in enumerate(persona.examples_in(language)):
         line = _example(example)
-        tokens = estimated_tokens(line)
+        tokens = estimated_tokens(line, language)
         if place == 0 or (not left_out and spent + tokens <= max_tokens):
             lines.append(line)
             spent += tokens
