@@ -163,6 +163,11 @@ class RequestBook:
     def _waiting(self) -> list[ParkedRequest]:
         return [each for request_id, each in self._parked.items() if request_id not in self._work]
 
+    @property
+    def parked_count(self) -> int:
+        """Return how many requests are parked, for their budget or for a batch."""
+        return len(self._waiting())
+
     def without_batch(self) -> list[ParkedRequest]:
         """Return the requests that wait for a batch and are in none yet, in the order in which they came."""
         in_jobs = {request_id for job in self._jobs.values() for request_id in job.request_ids}

@@ -17,11 +17,13 @@ from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past_posts import PastPosts
 from agents.generation.request_book import RequestBook
 from agents.generation.scheduler import Job, Scheduler
+from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
+from streams.engine.readings import Reading
 from streams.engine.stage import Effects, Rejection, Stage
 from streams.errors import Unavailable
 from streams.settings import Settings
@@ -170,6 +172,11 @@ class GenerateStage(Stage):
             effects.outputs += taken.outputs
             effects.rejections |= taken.rejections
         return effects
+
+    def readings(self) -> Iterable[Reading]:
+        """Return what is under way, waiting and parked, and the state of every model's breaker."""
+        books = [part.book for part in self._partitions.values()]
+        return generation_readings(self._scheduler.load, books, self._writing.caller.readings(), self._clock())
 
     async def drop(self, source: TopicPartition) -> None:
         await self._scheduler.drop(source)

@@ -208,6 +208,23 @@ async def test_a_worker_that_goes_on_after_a_crash_repeats_only_the_unfinished_s
     assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
 
 
+async def test_what_is_under_way_and_a_model_that_is_left_alone_are_told_as_readings() -> None:
+    server, clock = LoopbackOpenAI(down={STRONG}, latency_s=0.02), SettableClock(NOW)
+    async with generating(server, concurrency=1, clock=clock) as stage:
+        await stage.add(rows(REQUESTS, some_requests(4)))
+        clock.now = NOW + timedelta(seconds=7)
+        values = {(each.metric.name, *each.labels): each.value for each in stage.readings()}
+        assert values["generation_bound",] == 2
+        assert values["generation_under_way",] + values["generation_waiting",] == 4
+        assert values["generation_oldest_seconds",] == 7.0
+        effects = await finished_effects(stage)
+        told = {(each.metric.name, *each.labels): each.value for each in stage.readings()}
+    assert len(drafts_of(effects)) == 4
+    assert told["llm_breaker_state", STRONG, "closed"] == 0
+    assert told["llm_breaker_state", CHEAP, "closed"] == 1
+    assert told["generation_oldest_seconds",] == 0.0
+
+
 async def test_calls_run_at_once_up_to_the_bound() -> None:
     server = LoopbackOpenAI(latency_s=0.05)
     async with generating(server, concurrency=3) as stage:

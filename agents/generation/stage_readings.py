@@ -1,0 +1,32 @@
+"""What the generate stage tells of itself: how much is under way, how long it has been, and the models' breakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from agents.generation.request_book import RequestBook
+from agents.generation.scheduler import Load
+from agents.llm.model_breaker import BreakerReading
+from streams import metrics
+from streams.engine.readings import Reading, breaker_readings
+
+
+def generation_readings(
+    load: Load, books: Iterable[RequestBook], breakers: Iterable[BreakerReading], now: datetime
+) -> Iterator[Reading]:
+    """Yield the readings; the oldest age is that of the request which has been under way longest, 0 where none is."""
+    begun, parked = [], 0
+    for book in books:
+        parked += book.parked_count
+        oldest = book.oldest()
+        if oldest is not None:
+            begun.append(oldest)
+    age_s = max((now - min(begun)).total_seconds(), 0.0) if begun else 0.0
+    yield Reading(metrics.GENERATION_BOUND, (), load.bound)
+    yield Reading(metrics.GENERATION_UNDER_WAY, (), load.under_way)
+    yield Reading(metrics.GENERATION_WAITING, (), load.waiting)
+    yield Reading(metrics.GENERATION_OLDEST, (), age_s)
+    yield Reading(metrics.GENERATION_PARKED, (), parked)
+    for breaker in breakers:
+        yield from breaker_readings(metrics.LLM_BREAKER_STATE, (breaker.model,), breaker.state)
