@@ -13,8 +13,8 @@ from agents.generation.calls import Call, CallMemory
 from agents.generation.cleaning import cleaned_body
 from agents.generation.draft_work import DraftWork, Node, Version
 from agents.generation.guard import DraftGuard
-from agents.generation.threads_length import threads_length
 from agents.generation.writer import BodyTask, Writer
+from agents.guard.threads_length import threads_length
 from streams.errors import RecordFault
 
 MAX_REVISIONS = 2

@@ -23,8 +23,8 @@ from agents.generation.draft_work import DraftWork, Version
 from agents.generation.guard import DraftGuard
 from agents.generation.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
 from agents.generation.past_posts import PastPosts
-from agents.generation.threads_length import MAX_LENGTH
 from agents.generation.writer import Writer
+from agents.guard.threads_length import MAX_LENGTH
 from schemas.records import CostEvent, CostSaving, DraftGenerated
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from agents.generation.assignment import Assignment
-from agents.generation.threads_length import MAX_LENGTH, threads_length
+from agents.guard.findings import GuardPolicy, text_findings
 from agents.scoring.features import language_match
 from agents.scoring.quality import GATES
 from agents.scoring.repetition import coherence
-from agents.scoring.safety import dangers
 from agents.scoring.words import words_of
 
 LEAST_LANGUAGE_MATCH = GATES["language_match"]
@@ -30,7 +29,7 @@ def hook_problems(hook: str, assignment: Assignment) -> list[str]:
     """Return why a hook can't be used; empty when it can."""
     if not hook:
         return ["no whole sentence came"]
-    problems = dangers(hook, assignment.persona.banned_phrases)
+    problems = _forbidden(hook, assignment)
     if len(words_of(hook)) < MIN_HOOK_WORDS:
         problems.append(f"only {len(words_of(hook))} words")
     if any(words_of(hook) == words_of(example.hook) for example in assignment.persona.examples):
@@ -42,17 +41,20 @@ def body_problems(body: str, text: str, assignment: Assignment) -> list[str]:
     """Return why a body, or the text that it makes with its hook, can't be used; empty when it can."""
     if not body:
         return ["no whole sentence came"]
-    problems = dangers(text, assignment.persona.banned_phrases)
+    problems = _forbidden(text, assignment)
     if len(words_of(body)) < MIN_BODY_WORDS:
         problems.append(f"only {len(words_of(body))} words")
     if any(words_of(body) == words_of(example.body) for example in assignment.persona.examples):
         problems.append("the body of an example")
-    if threads_length(text) > MAX_LENGTH:
-        problems.append(f"{threads_length(text)} characters of {MAX_LENGTH}")
     match, reason = language_match(text, assignment.language)
     if match < LEAST_LANGUAGE_MATCH:
         problems.append(f"language: {reason}")
     return problems
+
+
+def _forbidden(text: str, assignment: Assignment) -> list[str]:
+    policy = GuardPolicy(banned_phrases=assignment.persona.banned_phrases)
+    return [f"{each.rule} {each.detail}" for each in text_findings(text, policy)]
 
 
 def text_doubts(text: str, assignment: Assignment) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agents.guard.findings import GuardPolicy, text_findings
 from agents.scoring.lexicon import Lexicon, lexicons
-from agents.scoring.safety import dangers
 from agents.scoring.words import sentences_of, words_of
 
 Scored = tuple[float, str]
@@ -101,6 +101,6 @@ def language_match(text: str, language: str) -> Scored:
 
 
 def safety(text: str, banned_phrases: Sequence[str]) -> Scored:
-    """Score 1 when nothing forbids publishing, else 0 with every reason."""
-    found = dangers(text, banned_phrases)
-    return (0.0, "; ".join(found)) if found else (1.0, "nothing found")
+    """Score 1 when the guard finds nothing that forbids publishing, else 0 with every finding."""
+    found = text_findings(text, GuardPolicy(banned_phrases=banned_phrases))
+    return (0.0, "; ".join(map(str, found))) if found else (1.0, "nothing found")

@@ -14,8 +14,8 @@ from agents.generation.cleaning import cleaned_body, cleaned_hook
 from agents.generation.few_shot_writer import opening
 from agents.generation.guard import body_problems, hook_problems, on_topic, text_doubts
 from agents.generation.prompts import body_prompt, hook_prompt, instructions
-from agents.generation.threads_length import MAX_LENGTH, threads_length, without_emoji
 from agents.generation.writer import BodyTask, HookTask, Past
+from agents.guard.threads_length import MAX_LENGTH, threads_length, without_emoji
 from agents.personas.directory import AppliedPersona
 from streams.errors import RecordFault
 from tests.drafting import request, samples

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from agents.demo.requests import demo_requests
+from agents.guard.findings import GuardPolicy, text_findings
 from agents.personas.persona import Persona
 from agents.personas.sample_files import FOLDER, SAMPLES
 from agents.scoring.features import language_match
-from agents.scoring.safety import dangers
 from tests.drafting import samples
 
 LANGUAGES = ("en", "es", "de", "uk")
@@ -41,7 +41,7 @@ def test_what_a_sample_says_is_in_its_language_and_keeps_its_own_bans(persona: P
     texts = [(f"{each.hook} {each.body}", each.language or first) for each in persona.examples] + [(calls, first)]
     for text, language in texts:
         assert language_match(text, language)[0] >= 0.4, text
-        assert dangers(text, persona.banned_phrases) == [], text
+        assert text_findings(text, GuardPolicy(persona.banned_phrases)) == (), text
 
 
 def test_the_demo_asks_only_personas_that_write_what_the_offline_model_writes() -> None:

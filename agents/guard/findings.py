@@ -1,0 +1,120 @@
+"""Findings: what forbids a post or a reply to go out; a part that can't be checked is refused, never let through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.guard.banned_phrases import banned_in
+from agents.guard.hidden_text import hidden_in, without_hidden
+from agents.guard.links import MAX_LINKS, links_in
+from agents.guard.personal_data import personal_data
+from agents.guard.prompt_echo import prompt_echo
+from agents.guard.template_slots import open_slots
+from agents.guard.threads_length import MAX_LENGTH, threads_length
+
+MAX_REPLY_LENGTH = 280
+MAX_CHECKED_LENGTH = 10_000  # longer texts are refused for their length without a look at them
+_SEPARATOR = "\n\n"
+
+Part = Literal["hook", "body", "call_to_action", "disclosure", "reply", "post"]
+Rule = Literal[
+    "length", "empty", "links", "hidden text", "unfilled slot", "banned phrase", "prompt echo", "personal data"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PostParts:
+    """The parts of a post as they go out, and a reply that goes out apart from it; a part that is None has none."""
+
+    hook: str
+    body: str
+    call_to_action: str | None = None
+    reply: str | None = None
+    disclosure: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Return the post: its parts but the reply, with blank lines between."""
+        parts = (self.hook, self.body, self.call_to_action, self.disclosure)
+        return _SEPARATOR.join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPolicy:
+    """What is allowed: lengths as Threads counts them, links of a post or a reply, and phrases that are not."""
+
+    banned_phrases: Sequence[str] = ()
+    max_links: int = MAX_LINKS
+    links_allowed: bool = True
+    max_length: int = MAX_LENGTH
+    max_reply_length: int = MAX_REPLY_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason for which a part must not go out; as text it is a reason that a person understands."""
+
+    part: Part
+    rule: Rule
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.rule} {self.detail}"
+
+
+def findings(parts: PostParts, policy: GuardPolicy) -> tuple[Finding, ...]:
+    """Return everything that forbids the parts, in the order of parts and rules; empty when they may go out."""
+    named: tuple[tuple[Part, str | None], ...] = (
+        ("hook", parts.hook),
+        ("body", parts.body),
+        ("call_to_action", parts.call_to_action),
+        ("disclosure", parts.disclosure),
+        ("reply", parts.reply),
+    )
+    found = [finding for part, text in named if text is not None for finding in _of_part(part, text, policy)]
+    found += _of_whole("post", parts.text, policy.max_length, policy)
+    if parts.reply is not None:
+        found += _of_whole("reply", parts.reply, policy.max_reply_length, policy)
+    if not parts.text.strip() and not (parts.reply or "").strip():
+        found.append(Finding("post", "empty", "of any text to check"))
+    return tuple(found)
+
+
+def text_findings(text: str, policy: GuardPolicy) -> tuple[Finding, ...]:
+    """Return everything that forbids a post that is known as a whole only."""
+    return (*_of_part("post", text, policy), *_of_whole("post", text, policy.max_length, policy))
+
+
+def _of_part(part: Part, text: str, policy: GuardPolicy) -> Iterator[Finding]:
+    """Yield what is wrong within one part; phrases are looked for as a reader sees them."""
+    if len(text) > MAX_CHECKED_LENGTH:
+        return
+    hidden = hidden_in(text)
+    if hidden:
+        yield Finding(part, "hidden text", ", ".join(hidden))
+    seen = without_hidden(text)
+    for slot in open_slots(seen):
+        yield Finding(part, "unfilled slot", repr(slot))
+    for phrase in banned_in(seen, policy.banned_phrases):
+        yield Finding(part, "banned phrase", repr(phrase))
+    echo = prompt_echo(seen)
+    if echo:
+        yield Finding(part, "prompt echo", repr(echo[:80]))
+    for kind in personal_data(seen):
+        yield Finding(part, "personal data", kind)
+
+
+def _of_whole(part: Part, text: str, limit: int, policy: GuardPolicy) -> Iterator[Finding]:
+    """Yield what is wrong with a whole text: it is too long, or it has too many links."""
+    if len(text) > MAX_CHECKED_LENGTH:
+        yield Finding(part, "length", f"over {MAX_CHECKED_LENGTH} characters of {limit}")
+        return
+    length = threads_length(text)
+    if length > limit:
+        yield Finding(part, "length", f"{length} characters of {limit}")
+    links = len(links_in(text))
+    allowed = policy.max_links if policy.links_allowed else 0
+    if links > allowed:
+        yield Finding(part, "links", f"{links} of {allowed}")

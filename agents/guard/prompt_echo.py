@@ -1,0 +1,38 @@
+"""Prompt echo: a text that repeats what the model was asked, or in which the model speaks of itself."""
+
+from __future__ import annotations
+
+import re
+
+_SMALL_TALK = (
+    r"^\s*(?:sure|certainly|of course|absolutely|okay|got it)\b[^.\n]{0,12}\bhere(?:'s| is| are)\b",
+    r"^\s*(?:sure|certainly|of course|absolutely|okay|here(?:'s| is| are))\b[^.\n]{0,60}:\s*$",
+    r"^\s*here(?:'s| is| are) (?:an?|your|the|\d+|some|two)\b(?: \S+){0,3} (?:post|hook|draft)s? (?:about|for)\b",
+    r"^\s*¡?(?:claro|por supuesto)\b[^.\n]{0,12}\baquí (?:tienes|está|va|van)\b",
+    r"^\s*¡?(?:claro|por supuesto|aquí (?:tienes|está|va|van))\b[^.\n]{0,60}:\s*$",
+    r"^\s*(?:klar|natürlich|gerne?)\b[^.\n]{0,12}\bhier (?:ist|sind|kommt|kommen)\b",
+    r"^\s*(?:klar|natürlich|gerne?|hier (?:ist|sind|kommt|kommen))\b[^.\n]{0,60}:\s*$",
+    r"^\s*(?:звісно|звичайно|авжеж)\b[^.\n]{0,12}\bось\b",
+    r"^\s*(?:звісно|звичайно|авжеж|ось)\b[^.\n]{0,60}(?:допис|пост\b|чернетк|гачок)[^.\n]{0,30}:\s*$",
+    r"\blet me know if you(?:'d| would)? (?:like|want|need)\b[^.\n]{0,40}(?:change|another|version|adjust|edit)",
+)
+_THE_MODEL_ITSELF = (
+    r"\bas an? (?:ai|artificial intelligence|language model)\b|\bi(?:'m| am) (?:just )?an? (?:ai|language model)\b",
+    r"\bi (?:can't|cannot|am unable to) (?:help|assist|write|create)\b",
+    r"\bcomo (?:una? )?(?:ia|inteligencia artificial|modelo de lenguaje)\b",
+    r"\bals (?:eine? )?(?:ki|künstliche intelligenz|sprachmodell|ki-sprachmodell)\b",
+    r"\bяк (?:мовна модель|штучний інтелект|модель штучного інтелекту)\b",
+)
+_LABELS = (
+    r"^\s*(?:a post about|write a post|write \d+ (?:different )?hooks)\b[^.!?\n]{0,80}:",
+    r"^\s*(?:brief|topic|hook|body|first line|rest|user|assistant|system)\s?:",
+    r"^\s*(?:tema|gancho|cuerpo|usuario|asistente|thema|aufhänger|тема|гачок|користувач)\s?:",
+    r"<\|?(?:im_start|im_end|endoftext)\|?>|\bwrites short posts for\b",
+)
+_ECHO = re.compile("|".join((*_SMALL_TALK, *_THE_MODEL_ITSELF, *_LABELS)), re.IGNORECASE | re.MULTILINE)
+
+
+def prompt_echo(text: str) -> str | None:
+    """Return the first place where the text repeats a prompt or speaks as a model; None where it does not."""
+    found = _ECHO.search(text.replace("’", "'"))
+    return found.group(0).strip() if found else None
