@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of the Prometheus sink's /metrics; 0 takes a free one."
     )
+    worker_metrics_host: str = Field(
+        "127.0.0.1", description="Address that a worker's /metrics listens on; 0.0.0.0 in a container."
+    )
+    worker_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's /metrics; 0 takes a free one, as workers of `up` always do."
+    )
     metrics_window: Literal["1h", "24h", "7d", "30d", "lifetime"] = Field(
         "24h", description="Window of the business gauges."
     )

@@ -12,10 +12,10 @@ from sinks.prometheus.increments import cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from sinks.prometheus.partition_counters import PartitionCounters
 from sinks.prometheus.seen_drafts import SeenDrafts
-from sinks.prometheus.server import MetricsServer
 from streams.engine.batch import Batch, ColumnBatch, Row, TopicPartition
 from streams.engine.stage import Effects, Rejection, Stage, StateChange
 from streams.errors import RecordFault
+from streams.metrics_server import MetricsServer
 
 _COUNTER, _READING, _DRAFT = b"c", b"k", b"d"  # first byte of a state key
 
@@ -63,7 +63,7 @@ class PrometheusStage(Stage):
         Raises:
             SettingsError: the port is taken.
         """
-        self._server = MetricsServer(self._collector, self._host, self._port)
+        self._server = MetricsServer(self._collector, self._host, self._port, port_setting="THREADS_METRICS_PORT")
         self._announce(self._server.url)
 
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from streams.embedded.process import Launch, spawn
 from streams.embedded.server import Server
-from streams.embedded.state_file import ChildState, ChildStatus, Kind, ProcessMark, mark
+from streams.embedded.state_file import ChildState, ChildStatus, Kind
 from streams.engine.retry import Backoff
+from streams.process_mark import ProcessMark, mark
 
 RESTART_BACKOFF = Backoff(first_s=0.5, max_s=30.0)
 STABLE_S = 60.0  # a child that ran this long starts over with the shortest delay

@@ -14,8 +14,9 @@ import psutil
 from streams.embedded.leftovers import end_leftovers
 from streams.embedded.preconditions import require_home
 from streams.embedded.server import ServerFailed, log_tail
-from streams.embedded.state_file import ChildStatus, ProcessMark, StackState, read_state
+from streams.embedded.state_file import ChildStatus, StackState, read_state
 from streams.errors import ThreadsError
+from streams.process_mark import ProcessMark
 from streams.settings import Settings
 
 START_TIMEOUT_S = 420.0  # the first start downloads Kafka

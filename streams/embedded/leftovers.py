@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 
-from streams.embedded.state_file import ProcessMark
+from streams.process_mark import ProcessMark
 
 GRACE_S = 10.0
 

@@ -1,9 +1,11 @@
-"""Embedded Prometheus: the one on PATH, or the one fetched into the cache; it scrapes the Prometheus sink."""
+"""Embedded Prometheus: the one on PATH, or the one fetched into the cache; it scrapes the sink and all workers."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -38,13 +40,25 @@ def render_configuration() -> str:
     return yaml.safe_dump({"global": times, "scrape_configs": [job]})
 
 
-def render_targets(metrics_url: str | None) -> str:
-    """Render the file of targets from the URL of /metrics; an empty list where there is none yet."""
-    if metrics_url is None:
-        return "[]"
-    url = urlsplit(metrics_url)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL of metrics; its series get the label `role` where one is given."""
+
+    url: str
+    role: str | None = None
+
+
+def render_targets(targets: Sequence[Target]) -> str:
+    """Render the file of targets; an empty list where there is none yet."""
+    return json.dumps([_group(target) for target in targets])
+
+
+def _group(target: Target) -> dict[str, object]:
+    url = urlsplit(target.url)
     labels = {"__metrics_path__": url.path if len(url.path) > 1 else "/metrics"}
-    return json.dumps([{"targets": [url.netloc], "labels": labels}])
+    if target.role is not None:
+        labels["role"] = target.role
+    return {"targets": [url.netloc], "labels": labels}
 
 
 class PrometheusServer(Server):
@@ -72,16 +86,16 @@ class PrometheusServer(Server):
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / CONFIGURATION).write_text(render_configuration(), encoding="utf-8")
         if not (self.folder / TARGETS).exists():
-            self.scrape(None)
+            self.scrape(())
 
-    def scrape(self, metrics_url: str | None) -> None:
-        """Scrape this URL from now on (None: nothing); Prometheus notices within seconds."""
-        wanted, targets = render_targets(metrics_url), self.folder / TARGETS
-        if targets.exists() and targets.read_text(encoding="utf-8") == wanted:
+    def scrape(self, targets: Sequence[Target]) -> None:
+        """Scrape these from now on; Prometheus notices within seconds."""
+        wanted, file = render_targets(targets), self.folder / TARGETS
+        if file.exists() and file.read_text(encoding="utf-8") == wanted:
             return
-        fresh = targets.with_suffix(".new")
+        fresh = file.with_suffix(".new")
         fresh.write_text(wanted, encoding="utf-8")
-        fresh.replace(targets)
+        fresh.replace(file)
 
     def launch(self) -> Launch:
         """Return Prometheus's command line."""

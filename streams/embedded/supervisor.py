@@ -20,12 +20,14 @@ from streams.embedded.child import Child
 from streams.embedded.leftovers import end_leftovers
 from streams.embedded.preconditions import require_configured_servers, require_home
 from streams.embedded.process import Launch
-from streams.embedded.prometheus import PrometheusServer
+from streams.embedded.prometheus import SCRAPE_INTERVAL_S, PrometheusServer, Target
 from streams.embedded.server import ServerFailed, log_tail
-from streams.embedded.state_file import Phase, StackState, mark, read_state, write_state
+from streams.embedded.state_file import Phase, StackState, read_state, write_state
 from streams.endpoints import Endpoints, read_endpoints, require_kafka, resolve, update_endpoints, write_endpoints
 from streams.errors import ThreadsError
 from streams.kafka.topics import create_topics
+from streams.process_mark import mark
+from streams.running_workers import running_workers
 from streams.settings import Settings
 
 LOCK_NAME = "supervisor.lock"
@@ -42,7 +44,8 @@ class AlreadyRunning(ThreadsError):
 def worker_launch(role: str, home: Path) -> Launch:
     """Return how a worker of a role is started; its group membership is static, so that it resumes at once."""
     command = (sys.executable, "-P", "-m", "streams.cli.main", "worker", role, "--instance-id", f"embedded-{role}")
-    return Launch(command, Path.cwd(), environment={"THREADS_HOME": str(home)}, inherit=True)
+    environment = {"THREADS_HOME": str(home), "THREADS_WORKER_METRICS_PORT": "0"}  # one port can't serve all
+    return Launch(command, Path.cwd(), environment=environment, inherit=True)
 
 
 def _at_once() -> bool:
@@ -64,6 +67,7 @@ class Supervisor:
         self._servers: list[Child] = []
         self._workers: list[Child] = []
         self._prometheus: PrometheusServer | None = None
+        self._targets_due = 0.0
         self._phase: Phase = "starting"
         self._message = ""
         self._remarks: tuple[str, ...] = ()
@@ -191,7 +195,15 @@ class Supervisor:
         if changed:
             self._write_state()
         if self._prometheus is not None:
-            self._prometheus.scrape(read_endpoints(self.home).metrics)
+            self._name_targets(self._prometheus, now)
+
+    def _name_targets(self, prometheus: PrometheusServer, now: float) -> None:
+        if now < self._targets_due:
+            return
+        self._targets_due = now + SCRAPE_INTERVAL_S
+        sink = read_endpoints(self.home).metrics
+        workers = [Target(each.metrics_url, role=",".join(each.roles)) for each in running_workers(self.home)]
+        prometheus.scrape([*([Target(sink)] if sink else []), *workers])
 
     def _stop_children(self) -> None:
         if self._phase != "failed":

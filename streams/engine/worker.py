@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 
 from schemas.codec_columns import ColumnCodec
@@ -23,6 +23,7 @@ from streams.engine.garbage import tune_garbage_collection
 from streams.engine.loop import TICK_S, CheckpointedLoop
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Stage
+from streams.engine.worker_metrics import WorkerCollector
 from streams.errors import ThreadsError
 from streams.home import make_home
 from streams.kafka.connection import check_broker
@@ -30,7 +31,9 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_offsets
 from streams.kafka.record_size import letter_room
 from streams.kafka.topics import partition_counts
+from streams.metrics_server import MetricsServer
 from streams.role import Role, load_role
+from streams.running_workers import announced
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState
 from streams.state.kafka_changelog import KafkaChangelog
@@ -79,16 +82,29 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             await check_broker(self._bootstrap, self._settings)
             configure_logging(self._settings.log_level)  # not before: the client logs a broker that is away, too
+            collector = WorkerCollector(running)
+            url = stack.enter_context(self._served(collector))
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             for role in self._roles:
-                await stack.enter_async_context(self._running(role))
+                app = await stack.enter_async_context(self._running(role))
+                stack.enter_context(collector.watching(app.loops))
+            stack.enter_context(announced(self._settings.home, [role.name for role in self._roles], url))
             tune_garbage_collection()
             returning = asyncio.create_task(keep_returning_free_memory())
             stack.callback(returning.cancel)
-            logger.info("Running %s", ", ".join(role.name for role in self._roles))
+            logger.info("Running %s; its metrics are at %s", ", ".join(role.name for role in self._roles), url)
             await self._ended.wait()
         return 1 if self._fault else 0
+
+    @contextlib.contextmanager
+    def _served(self, collector: WorkerCollector) -> Iterator[str]:
+        host, port = self._settings.worker_metrics_host, self._settings.worker_metrics_port
+        server = MetricsServer(collector, host, port, port_setting="THREADS_WORKER_METRICS_PORT")
+        try:
+            yield server.url
+        finally:
+            server.close()
 
     @contextlib.asynccontextmanager
     async def _running(self, role: Role) -> AsyncIterator[RoleApp]:

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from streams.embedded.ports import free_port
 from streams.embedded.postgres import PostgresServer
 from streams.embedded.process import stop
-from streams.embedded.prometheus import PrometheusServer
+from streams.embedded.prometheus import PrometheusServer, Target
 from streams.embedded.server import run_server
 from tests.conftest import Stack
 
@@ -69,7 +69,7 @@ def test_prometheus_follows_a_metrics_endpoint_that_moves(stack: Stack, promethe
         registry = CollectorRegistry()
         Gauge("embedded_probe", "Which endpoint is scraped.", ["job_name"], registry=registry).labels(job).set(1)
         exporter, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
-        server.scrape(f"http://127.0.0.1:{exporter.server_port}/metrics")
+        server.scrape([Target(f"http://127.0.0.1:{exporter.server_port}/metrics")])
         assert has_series(server.address, f'embedded_probe{{job_name="{job}"}}')
         exporter.shutdown()
         exporter.server_close()

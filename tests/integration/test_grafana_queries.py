@@ -34,7 +34,7 @@ from schemas.records import Record
 from sinks.postgres.sink import PostgresSink
 from sinks.prometheus.stage import PrometheusStage
 from streams.embedded.ports import free_port
-from streams.embedded.prometheus import PrometheusServer
+from streams.embedded.prometheus import PrometheusServer, Target
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Stage
 from streams.json_records import parse_record
@@ -163,7 +163,7 @@ def prometheus(stack: Servers, prometheus_program: Path) -> Iterator[Prometheus]
     stage = asyncio.run(opened(urls.append))
     server = PrometheusServer(prometheus_program, stack.home / "grafana queries", free_port())
     stack.start(server)
-    server.scrape(urls[0])
+    server.scrape([Target(urls[0])])
     client = Prometheus(server.address)
     asyncio.run(feed(stage, 1))
     client.awaited("engagements_total", bool)

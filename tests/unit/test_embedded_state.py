@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from streams.embedded.leftovers import end_leftovers
-from streams.embedded.state_file import FILE_NAME, ChildStatus, StackState, mark, read_state, write_state
+from streams.embedded.state_file import FILE_NAME, ChildStatus, StackState, read_state, write_state
+from streams.process_mark import mark
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.registry import Collector
 
-from streams.errors import SettingsError
+from streams.errors import SettingsError, Unavailable
 
 PATH = "/metrics"
 REQUEST_TIMEOUT_S = 10
@@ -33,11 +33,18 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
     allow_reuse_address = True
 
 
+def _refused(status: HTTPStatus, reason: str, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{reason}\n".encode()]
+
+
 class MetricsServer:
     """Serve what a collector yields, on a thread of its own, until `close`."""
 
-    def __init__(self, collector: Collector, host: str, port: int) -> None:
-        """Listen at once; port 0 takes a free one.
+    def __init__(self, collector: Collector, host: str, port: int, *, port_setting: str) -> None:
+        """Listen at once; port 0 takes a free one, `port_setting` is the variable that it comes from.
+
+        A collector that raises `Unavailable` is a 503, which Prometheus shows as a target that is down.
 
         Raises:
             SettingsError: another program has the port.
@@ -48,11 +55,12 @@ class MetricsServer:
         metrics = make_wsgi_app(registry)
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if environ["PATH_INFO"] == PATH:
+            if environ["PATH_INFO"] != PATH:
+                return _refused(HTTPStatus.NOT_FOUND, f"the metrics are at {PATH}", start_response)
+            try:
                 return cast("Iterable[bytes]", metrics(environ, start_response))
-            status = HTTPStatus.NOT_FOUND
-            start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"the metrics are at {PATH}\n".encode()]
+            except Unavailable as error:
+                return _refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error), start_response)
 
         try:
             self._server = make_server(host, port, app, _ThreadingServer, _QuietHandler)
@@ -61,7 +69,7 @@ class MetricsServer:
                 raise
             raise SettingsError(
                 f"port {port} can't be taken for {PATH} ({error.strerror}): "
-                "set THREADS_METRICS_PORT to another port, or to 0 for a free one"
+                f"set {port_setting} to another port, or to 0 for a free one"
             ) from error
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": STOP_POLL_S}, name="metrics", daemon=True
