@@ -157,9 +157,10 @@ async def test_a_lost_connection_is_made_anew(stack: Stack, caplog: pytest.LogCa
 
 
 async def test_a_server_that_accepts_and_says_nothing_holds_up_one_question_only() -> None:
+    held: list[asyncio.StreamWriter] = []
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        held.append(writer)
 
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -169,3 +170,6 @@ async def test_a_server_that_accepts_and_says_nothing_holds_up_one_question_only
     assert time.monotonic() - started < 15
     await cache.close()
     server.close()
+    for writer in held:
+        writer.close()
+        await writer.wait_closed()
