@@ -221,7 +221,7 @@ async def test_calls_go_on_with_the_next_tier_when_a_model_is_down_or_gone() -> 
 async def test_every_call_is_answered_while_a_tenth_of_the_requests_fail() -> None:
     server = LoopbackOpenAI(fault_rate=0.1, fault_seed=11, fault_kinds=("429", "500", "malformed", "reset"))
     caller = ModelCaller(CallLimits(backoff=Backoff(first_s=0.01, max_s=0.05)))
-    async with client_of(server) as client:
+    async with client_of(server, timeout_s=60.0) as client:
         replies = await asyncio.gather(
             *[caller.call(["gpt-4.1", "gpt-4.1-mini"], lambda model: ask(client, model=model)) for _ in range(80)]
         )
