@@ -151,7 +151,7 @@ class Settings(BaseSettings):
         4, ge=1, le=20, description="Greatest number of drafts of one persona that one structured call writes."
     )
     instruction_tokens: int = Field(
-        700, ge=100, description="Tokens of a persona's instructions (estimated), above which examples are left out."
+        300, ge=100, description="Tokens of a persona's instructions (estimated), above which examples are left out."
     )
     batch_size: int = Field(
         200, ge=1, le=50_000, description="Requests with deadline tomorrow that make a batch of the batch API."

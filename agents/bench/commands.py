@@ -8,6 +8,7 @@ from agents.bench.curve_command import curve
 from agents.bench.kpis_command import kpis
 from agents.bench.latency_command import latency
 from agents.bench.recovery_command import recovery
+from agents.bench.savings.command import savings
 from agents.bench.scale_command import scale
 
 
@@ -16,5 +17,5 @@ def bench() -> None:
     """Measure the platform on this machine, with a broker of its own: nothing else must run for figures that last."""
 
 
-for command in (kpis, latency, curve, recovery, scale):
+for command in (kpis, latency, curve, recovery, scale, savings):
     bench.add_command(command)

@@ -1,0 +1,49 @@
+"""The savings benchmark: the same requests, a bill of what is really sent, and each measure apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agents.bench.savings.measures import MEASURES, settings_with
+from agents.bench.savings.metered_model import completion
+from agents.bench.savings.workload import assignments, requests
+from agents.generation.answers import answers_in, answers_schema
+from agents.generation.prompts import hook_prompt
+from agents.generation.writer import HookTask, Past
+from streams.settings import Settings
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def test_the_stated_share_of_requests_comes_again_under_ids_of_their_own() -> None:
+    wanted = requests(200, 0.6, 7, AT)
+    assert len(wanted) == len({request.event_id for request in wanted}) == 200
+    assert len({(request.persona_id, request.brief) for request in wanted}) == 80
+    assert requests(200, 0.6, 7, AT) == wanted
+
+
+def test_the_metered_model_answers_every_brief_and_bills_a_longer_prompt_with_more_tokens() -> None:
+    tasks = [HookTask(each, Past()) for each in assignments(requests(10, 0.0, 1, AT))[:3]]
+    bills = []
+    for count in (1, 3):
+        schema = {"schema": answers_schema("hooks", count, 3)}
+        user = hook_prompt(tasks[:count], 3)
+        said = completion(
+            {
+                "model": "m",
+                "messages": [{"role": "system", "content": "You write."}, {"role": "user", "content": user}],
+                "response_format": {"json_schema": schema},
+            }
+        )
+        texts = answers_in(said["choices"][0]["message"]["content"], "hooks", count)
+        assert [len(each) for each in texts] == [3] * count
+        bills.append(said["usage"]["total_tokens"])
+    assert bills[0] < bills[1]
+
+
+def test_a_measure_that_is_left_out_is_switched_off_and_the_others_stay_as_they_are_set() -> None:
+    settings = Settings(hook_model="strong", body_model="cheap", burst_size=5)
+    off = settings_with(settings, ())
+    assert (off.body_model, off.llm_cache, off.burst_size) == ("strong", "off", 1)
+    assert settings_with(settings, MEASURES) == settings
+    assert settings_with(settings, ("burst",)).burst_size == 5
