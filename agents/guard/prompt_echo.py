@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 _SMALL_TALK = (
-    r"^\s*(?:sure|certainly|of course|absolutely|okay|got it)\b[^.\n]{0,12}\bhere(?:'s| is| are)\b",
-    r"^\s*(?:sure|certainly|of course|absolutely|okay|here(?:'s| is| are))\b[^.\n]{0,60}:\s*$",
-    r"^\s*here(?:'s| is| are) (?:an?|your|the|\d+|some|two)\b(?: \S+){0,3} (?:post|hook|draft)s? (?:about|for)\b",
-    r"^\s*¡?(?:claro|por supuesto)\b[^.\n]{0,12}\baquí (?:tienes|está|va|van)\b",
-    r"^\s*¡?(?:claro|por supuesto|aquí (?:tienes|está|va|van))\b[^.\n]{0,60}:\s*$",
-    r"^\s*(?:klar|natürlich|gerne?)\b[^.\n]{0,12}\bhier (?:ist|sind|kommt|kommen)\b",
-    r"^\s*(?:klar|natürlich|gerne?|hier (?:ist|sind|kommt|kommen))\b[^.\n]{0,60}:\s*$",
-    r"^\s*(?:звісно|звичайно|авжеж)\b[^.\n]{0,12}\bось\b",
-    r"^\s*(?:звісно|звичайно|авжеж|ось)\b[^.\n]{0,60}(?:допис|пост\b|чернетк|гачок)[^.\n]{0,30}:\s*$",
+    r"^[ \t]*(?:sure|certainly|of course|absolutely|okay|got it)\b[^.\n]{0,12}\bhere(?:'s| is| are)\b",
+    r"^[ \t]*(?:sure|certainly|of course|absolutely|okay|here(?:'s| is| are))\b[^.\n]{0,60}:\s*$",
+    r"^[ \t]*here(?:'s| is| are) (?:an?|your|the|\d+|some|two)\b(?: \S+){0,3} (?:post|hook|draft)s? (?:about|for)\b",
+    r"^[ \t]*¡?(?:claro|por supuesto)\b[^.\n]{0,12}\baquí (?:tienes|está|va|van)\b",
+    r"^[ \t]*¡?(?:claro|por supuesto|aquí (?:tienes|está|va|van))\b[^.\n]{0,60}:\s*$",
+    r"^[ \t]*(?:klar|natürlich|gerne?)\b[^.\n]{0,12}\bhier (?:ist|sind|kommt|kommen)\b",
+    r"^[ \t]*(?:klar|natürlich|gerne?|hier (?:ist|sind|kommt|kommen))\b[^.\n]{0,60}:\s*$",
+    r"^[ \t]*(?:звісно|звичайно|авжеж)\b[^.\n]{0,12}\bось\b",
+    r"^[ \t]*(?:звісно|звичайно|авжеж|ось)\b[^.\n]{0,60}(?:допис|пост\b|чернетк|гачок)[^.\n]{0,30}:\s*$",
     r"\blet me know if you(?:'d| would)? (?:like|want|need)\b[^.\n]{0,40}(?:change|another|version|adjust|edit)",
 )
 _THE_MODEL_ITSELF = (
@@ -24,9 +24,9 @@ _THE_MODEL_ITSELF = (
     r"\bяк (?:мовна модель|штучний інтелект|модель штучного інтелекту)\b",
 )
 _LABELS = (
-    r"^\s*(?:a post about|write a post|write \d+ (?:different )?hooks)\b[^.!?\n]{0,80}:",
-    r"^\s*(?:brief|topic|hook|body|first line|rest|user|assistant|system)\s?:",
-    r"^\s*(?:tema|gancho|cuerpo|usuario|asistente|thema|aufhänger|тема|гачок|користувач)\s?:",
+    r"^[ \t]*(?:a post about|write a post|write \d+ (?:different )?hooks)\b[^.!?\n]{0,80}:",
+    r"^[ \t]*(?:brief|topic|hook|body|first line|rest|user|assistant|system)\s?:",
+    r"^[ \t]*(?:tema|gancho|cuerpo|usuario|asistente|thema|aufhänger|тема|гачок|користувач)\s?:",
     r"<\|?(?:im_start|im_end|endoftext)\|?>|\bwrites short posts for\b",
 )
 _ECHO = re.compile("|".join((*_SMALL_TALK, *_THE_MODEL_ITSELF, *_LABELS)), re.IGNORECASE | re.MULTILINE)

@@ -166,7 +166,8 @@ def test_what_can_not_be_checked_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "A", "1", "1 ", "{", "[", "+1", "a.", "a@", "A ", "Calle A", "-", "<a", "0 0", "ґ ", "$%"]
+    "unit",
+    ["a", "A", "1", "1 ", "{", "[", "+1", "a.", "a@", "A ", "Calle A", "-", "<a", "0 0", "ґ ", "$%", "\n", "\t", "\r"],
 )
 def test_the_longest_text_that_is_checked_takes_less_than_a_second(unit: str) -> None:
     text = (unit * MAX_CHECKED_LENGTH)[:MAX_CHECKED_LENGTH]

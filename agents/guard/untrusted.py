@@ -1,0 +1,75 @@
+"""Untrusted texts, such as trends and replies: reduced to harmless data, and searched for instructions to a model."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from agents.guard.hidden_text import without_hidden
+
+PATTERN_FILE = Path(__file__).with_name("instruction_patterns.yaml")
+MAX_SEARCHED = 20_000  # characters of a text that are searched; as_data leaves far fewer for a model to read
+_SLACK = 8  # what is left out of a text's beginning may be this many times what stays
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_PILED_MARKS = re.compile(f"({_MARK}{{2}}){_MARK}+")
+_BLANKS, _BREAKS = re.compile(r"[^\S\n]+"), re.compile(r" ?(?:\n ?)+")
+_CONTROL_TOKEN = re.compile(
+    r"<\|[^<>|]{0,40}\|>|<[｜|][^<>]{0,40}[｜|]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>", re.IGNORECASE
+)
+_SPELT = re.compile(r"(?<!\w)(?:\w[ .*_-]){4,40}\w(?!\w)")
+_LOOK_ALIKE = str.maketrans("аеорсухівкмнтАЕОРСУХІВКМНТ", "aeopcyxibkmhtAEOPCYXIBKMHT")
+_LATIN, _CYRILLIC = re.compile(r"[a-z]", re.IGNORECASE), re.compile(r"[а-яєіїґ]", re.IGNORECASE)
+
+
+def as_data(text: str, limit: int) -> str:
+    """Return an untrusted text as one line of at most `limit` characters, cut between words.
+
+    Control, zero-width, bidirectional and private characters, piles of accents and the control tokens of chat templates
+    are gone; the rest is in NFC. Takes time linear in the text, 1 MB in some milliseconds. A text without any blank is
+    cut within its word.
+    """
+    if limit <= 0:
+        return ""
+    visible = without_hidden(text).lstrip()[: limit * _SLACK * _SLACK]
+    start = " ".join(visible.split())[: limit * _SLACK]
+    plain = _CONTROL_TOKEN.sub(" ", _PILED_MARKS.sub(r"\1", start))
+    line = unicodedata.normalize("NFC", " ".join(plain.split()))
+    if len(line) <= limit:
+        return line
+    whole, blank, _ = line[: limit + 1].rpartition(" ")
+    return whole if blank else line[:limit]
+
+
+def instructions_in(text: str) -> tuple[str, ...]:
+    """Return the names of the patterns by which a text instructs a model instead of telling something; empty for none.
+
+    Searched are the first 20,000 characters, whatever their case, width, hidden characters, spaced-out letters and
+    look-alikes of another script. A finding is a reason to distrust a text, an empty result is no proof of its
+    innocence: whatever it says, it is given to a model as data only.
+    """
+    searched = _folded(text[:MAX_SEARCHED])
+    return tuple(name for name, pattern in _patterns().items() if pattern.search(searched))
+
+
+def _folded(text: str) -> str:
+    """Return the text as a reader sees it: letters of one width, one script a word, none spaced out."""
+    plain = unicodedata.normalize("NFKC", _PILED_MARKS.sub(r"\1", without_hidden(text)))
+    lines = _BREAKS.sub("\n", _BLANKS.sub(" ", plain.replace("’", "'").replace("ʼ", "'")))
+    one_script = re.sub(r"\w+", _of_one_script, lines)
+    return _SPELT.sub(lambda found: re.sub(r"[ .*_-]", "", found.group(0)), one_script)
+
+
+def _of_one_script(found: re.Match[str]) -> str:
+    word = found.group(0)
+    mixed = _LATIN.search(word) and _CYRILLIC.search(word)
+    return word.translate(_LOOK_ALIKE) if mixed else word
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    content: dict[str, list[str]] = yaml.safe_load(PATTERN_FILE.read_text(encoding="utf-8"))
+    return {name: re.compile("|".join(lines), re.IGNORECASE | re.MULTILINE) for name, lines in content.items()}
