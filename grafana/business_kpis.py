@@ -11,6 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
 from grafana.activity_panels import activity_panels
+from grafana.generation_panels import generation_panels
 from grafana.kpi_panels import history_panels, number_panels
 from grafana.promql import PERSONA_LABEL, PERSONA_VARIABLE
 from grafana.sources import PROMETHEUS
@@ -44,6 +45,7 @@ def business_kpis() -> Any:  # noqa: ANN401 - the SDK is untyped here, see pypro
         "KPIs over time": history_panels(),
         "What the agents do": activity_panels(),
         "What model calls cost": spend_panels(),
+        "Generation": generation_panels(),
         "From PostgreSQL": table_panels(),
     }
     for title, panels in sections.items():

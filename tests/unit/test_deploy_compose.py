@@ -212,6 +212,19 @@ def test_prometheus_scrapes_where_the_sink_listens() -> None:
     assert not sink.ports
 
 
+def test_prometheus_scrapes_every_worker_and_names_its_role() -> None:
+    jobs = yaml.safe_load((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    [job] = [job for job in jobs if job["job_name"] == "workers"]
+    workers = {role: service for service in OURS.values() if (role := role_of(service))}
+    ports = {role: service.environment["THREADS_WORKER_METRICS_PORT"] for role, service in workers.items()}
+    assert job["static_configs"] == [{"targets": sorted(f"{role}:{port}" for role, port in ports.items())}]
+    assert {service.environment["THREADS_WORKER_METRICS_HOST"] for service in workers.values()} == {"0.0.0.0"}
+    [rule] = job["relabel_configs"]
+    named = [re.fullmatch(rule["regex"], target) for target in job["static_configs"][0]["targets"]]
+    assert {found[1] for found in named if found} == ROLES
+    assert rule["target_label"] == "role"
+
+
 def test_the_scrape_interval_is_the_one_grafana_was_told() -> None:
     scraping = yaml.safe_load((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"))["global"]["scrape_interval"]
     sources = (REPOSITORY / "grafana/provisioning/datasources/datasources.yaml").read_text(encoding="utf-8")

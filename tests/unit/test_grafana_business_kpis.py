@@ -19,7 +19,7 @@ from streams.metrics import LLM_TOKENS, METRICS, Metric
 GRAFANA = Path(__file__).resolve().parents[2] / "grafana"
 BOARD: dict[str, Any] = json.loads(DASHBOARD_FILE.read_text(encoding="utf-8"))
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
-PROMQL_WORDS = {"sum", "by", "rate", "histogram_quantile"}
+PROMQL_WORDS = {"sum", "max", "by", "rate", "histogram_quantile"}
 
 
 def targets(source: str) -> list[dict[str, Any]]:
