@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.embedded.prometheus import TARGETS, PrometheusServer
+from streams.embedded.supervisor import Supervisor
+from streams.endpoints import update_endpoints
 from streams.running_workers import FOLDER, RunningWorker, announced, running_workers
+from streams.settings import Settings
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
 
@@ -79,6 +83,24 @@ async def test_a_taken_port_is_told_with_the_setting_to_change(stack: Stack, spa
         assert await asyncio.to_thread(worker.process.wait, 60) == 2
     assert f"port {port} can't be taken" in worker.log()
     assert "set THREADS_WORKER_METRICS_PORT to another port" in worker.log()
+
+
+def test_the_supervisor_has_the_sink_and_all_running_workers_scraped(tmp_path: Path) -> None:
+    prometheus = PrometheusServer(Path("prometheus"), tmp_path / "prometheus", 9090)
+    prometheus.prepare()
+    supervisor = Supervisor(Settings(home=tmp_path), (), print)
+    update_endpoints(tmp_path, metrics="http://127.0.0.1:1/metrics")
+
+    def scraped() -> list[tuple[list[str], str | None]]:
+        groups = json.loads((prometheus.folder / TARGETS).read_text(encoding="utf-8"))
+        return [(group["targets"], group["labels"].get("role")) for group in groups]
+
+    sink = (["127.0.0.1:1"], None)
+    with announced(tmp_path, ["generation", "spend"], "http://127.0.0.1:2/metrics"):
+        supervisor._name_targets(prometheus, now=100.0)
+        assert scraped() == [sink, (["127.0.0.1:2"], "generation,spend")]
+    supervisor._name_targets(prometheus, now=200.0)
+    assert scraped() == [sink]
 
 
 def test_the_announcement_of_a_killed_worker_is_passed_over_and_removed_by_the_next(tmp_path: Path) -> None:
