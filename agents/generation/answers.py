@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,18 +21,37 @@ class Thrift:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """The reply to one call, and of it the texts for each assignment, in order; none where the model gave none.
+class Answer:
+    """What one assignment got: texts, none where the model gave none.
 
-    `from_cache` says that the reply is a remembered one: nobody was called, its usage was spared. `batch` says that it
-    came by the provider's batch API.
+    `cached` is the remembered reply that they were taken from: nobody was asked, and what it once used was spared.
     """
 
-    reply: Reply
-    texts: tuple[tuple[str, ...], ...]
-    from_cache: bool = False
+    texts: tuple[str, ...]
+    cached: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers to the assignments of a burst, in order, and the reply to the call for those that were not cached.
+
+    `reply` is None where all were. `batch` says that it came by the provider's batch API.
+    """
+
+    of: tuple[Answer, ...]
+    reply: Reply | None
     batch: bool = False
     thrift: Thrift = Thrift()
+
+
+def answered(reply: Reply, texts: Sequence[tuple[str, ...]], *, batch: bool = False) -> Answers:
+    """Return the answers that one call gave to all assignments."""
+    return Answers(tuple(Answer(each) for each in texts), reply, batch)
+
+
+def answer_text(field: str, texts: Sequence[str]) -> str:
+    """Return an answer to one assignment as a model would give it: what `answers_in` reads."""
+    return json.dumps({"answers": [{field: list(texts)}]}, ensure_ascii=False)
 
 
 def answers_in(content: str, field: str, count: int) -> tuple[tuple[str, ...], ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agents.costs.prices import PriceList
-from agents.generation.answers import Answers, answers_in
+from agents.generation.answers import answered, answers_in
 from agents.generation.assignment import Assignment
 from agents.generation.calls import Call, call_id, calls_of, seed_of
 from agents.generation.model_tiers import Step
@@ -44,7 +44,7 @@ def calls_in(
     found = []
     for (step, field), usage in zip(_PARTS, usage_shares(reply.usage, len(_PARTS)), strict=True):
         texts = answers_in(reply.text, field, len(assignments))
-        answers = Answers(replace(reply, usage=usage), texts, batch=True)
+        answers = answered(replace(reply, usage=usage), texts, batch=True)
         calls = calls_of(answers, step, 0, occurred_at, prices)
         found += list(zip(assignments, calls, strict=True))
     return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 from agents.costs.cost import cost_micros
@@ -12,9 +12,9 @@ from agents.costs.prices import PriceList
 from agents.generation.answers import Answers
 from agents.generation.assignment import Assignment
 from agents.generation.model_tiers import Step
-from agents.generation.savings import Saving, savings_of
+from agents.generation.savings import Saving, saving_of_cached, savings_of
 from agents.generation.shares import shares, usage_shares
-from agents.llm.reply import Usage
+from agents.llm.reply import Reply, Usage
 from schemas.records import CostEvent, CostSaving
 from streams.identity import derived_id
 
@@ -54,28 +54,48 @@ def seed_of(call: str) -> int:
 
 
 def calls_of(answers: Answers, step: Step, attempt: int, occurred_at: datetime, prices: PriceList) -> list[Call]:
-    """Return the call as its drafts share it, in their order; usage and costs of all shares add up to its own."""
-    reply, count, on = answers.reply, len(answers.texts), occurred_at.date()
-    usage = Usage() if answers.from_cache else reply.usage
-    cost = 0 if answers.from_cache else cost_micros(usage, reply.model, prices, on=on, batch=answers.batch)
-    costs: Sequence[int | None] = [None] * count if cost is None else shares(cost, count)
-    parts = [
-        Call(
+    """Return the calls of the drafts that the answers are for, in their order.
+
+    What was really called is divided among those that it answered: usage and costs of their shares add up to its own.
+    """
+    fresh = iter(() if answers.reply is None else _shares(answers, answers.reply, occurred_at.date(), prices))
+    calls = []
+    for answer in answers.of:
+        reply = answer.cached or answers.reply
+        assert reply is not None, "an answer that was neither given nor remembered"
+        if answer.cached is None:
+            usage, cost, savings = next(fresh)
+        else:
+            usage, cost, savings = Usage(), 0, (saving_of_cached(reply, prices, occurred_at.date()),)
+        call = Call(
             step=step,
             attempt=attempt,
-            texts=texts,
+            texts=answer.texts,
             model=reply.model,
-            usage=part,
-            cost_micros=part_cost,
-            latency_ms=reply.latency_ms,
+            usage=usage,
+            cost_micros=cost,
+            latency_ms=0 if answer.cached else reply.latency_ms,
             occurred_at=occurred_at,
             cut_off=reply.cut_off,
             refusal=reply.refusal,
-            from_cache=answers.from_cache,
+            from_cache=answer.cached is not None,
+            savings=savings,
         )
-        for texts, part, part_cost in zip(answers.texts, usage_shares(usage, count), costs, strict=True)
-    ]
-    return [replace(parts[0], savings=savings_of(answers, prices, on)), *parts[1:]]
+        calls.append(call)
+    return calls
+
+
+def _shares(
+    answers: Answers, reply: Reply, on: date, prices: PriceList
+) -> Iterator[tuple[Usage, int | None, tuple[Saving, ...]]]:
+    """Yield usage, cost and savings of each draft that was asked for; the first has all that the call spared."""
+    count = sum(answer.cached is None for answer in answers.of)
+    cost = cost_micros(reply.usage, reply.model, prices, on=on, batch=answers.batch)
+    costs: Sequence[int | None] = [None] * count if cost is None else shares(cost, count)
+    savings = savings_of(answers, reply, prices, on)
+    for usage, part in zip(usage_shares(reply.usage, count), costs, strict=True):
+        yield usage, part, savings
+        savings = ()
 
 
 class CallMemory:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from agents.generation.answers import Answers, Thrift, answers_in, answers_schema
+from agents.generation.answers import Answer, Answers, Thrift, answer_text, answers_in, answers_schema
 from agents.generation.assignment import Assignment
 from agents.generation.model_tiers import ModelTiers, Step
 from agents.generation.prompts import Instructions, body_prompt, hook_prompt, instructions
+from agents.generation.shares import usage_shares
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.caller import ModelCaller
 from agents.llm.client import JsonSchema, LanguageModelClient, Sampling
@@ -25,14 +26,14 @@ BODY_TOKENS = 260
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One call as it will be made: what is asked, of which model in which order, and how the answers look."""
+    """What is asked for the drafts of a burst: `prompt` writes it for those at some places, `tokens` is for each."""
 
     step: Step
     attempt: int
     assignments: tuple[Assignment, ...]
-    user: str
+    prompt: Callable[[Sequence[int]], str]
     texts: int
-    max_tokens: int
+    tokens: int
     seed: int
 
     @property
@@ -69,9 +70,9 @@ class ChatWriter:
                 step="hook",
                 attempt=attempt,
                 assignments=tuple(task.assignment for task in tasks),
-                user=hook_prompt(tasks, HOOK_CANDIDATES),
+                prompt=lambda places: hook_prompt([tasks[place] for place in places], HOOK_CANDIDATES),
                 texts=HOOK_CANDIDATES,
-                max_tokens=HOOK_TOKENS * HOOK_CANDIDATES * len(tasks),
+                tokens=HOOK_TOKENS * HOOK_CANDIDATES,
                 seed=seed,
             )
         )
@@ -83,38 +84,46 @@ class ChatWriter:
                 step="revise" if attempt else "body",
                 attempt=attempt,
                 assignments=tuple(task.assignment for task in tasks),
-                user=body_prompt(tasks),
+                prompt=lambda places: body_prompt([tasks[place] for place in places]),
                 texts=1,
-                max_tokens=BODY_TOKENS * len(tasks),
+                tokens=BODY_TOKENS,
                 seed=seed,
             )
         )
 
     async def _ask(self, question: _Question) -> Answers:
+        """Take from the cache what it has of each draft alone; ask for the others in one call."""
         first = question.assignments[0]
         system = instructions(first.persona, first.language, self._instruction_tokens)
         models = self._tiers.models_for(question.step, first)
-        cached = self._cached(question, models[0], system.text)
-        reply = await self._cache.get(cached)
-        from_cache = reply is not None
-        if reply is None:
-            reply = await self._call(question, models, system.text)
-            if worth_keeping(reply):
-                await self._cache.put(cached, reply)
-        count = len(question.assignments)
-        texts = answers_in(reply.text, question.field, count)
-        return Answers(reply, texts, from_cache, thrift=self._thrift(question, models, system))
+        alone = [self._alone(question, place, models[0], system.text) for place in range(len(question.assignments))]
+        cached = [await self._cache.get(each) for each in alone]
+        missing = [place for place, reply in enumerate(cached) if reply is None]
+        answers = [Answer(_first(reply, question.field), reply) if reply else Answer(()) for reply in cached]
+        if not missing:
+            return Answers(tuple(answers), None)
+        model, reply = await self._call(question, missing, models, system.text)
+        for place, texts in zip(missing, answers_in(reply.text, question.field, len(missing)), strict=True):
+            answers[place] = Answer(texts)
+        if model == models[0] and worth_keeping(reply):  # what a stand-in wrote is not kept as its answer
+            await self._keep(
+                [alone[place] for place in missing], [answers[at].texts for at in missing], question, reply
+            )
+        return Answers(tuple(answers), reply, thrift=self._thrift(models, system, len(missing)))
 
-    async def _call(self, question: _Question, models: Sequence[str], system: str) -> Reply:
-        first, count = question.assignments[0], len(question.assignments)
+    async def _call(
+        self, question: _Question, places: Sequence[int], models: Sequence[str], system: str
+    ) -> tuple[str, Reply]:
+        """Return the model that answered, and its reply."""
+        first, count = question.assignments[0], len(places)
         answer = JsonSchema(question.field, answers_schema(question.field, count, question.texts))
-        sampling = Sampling(question.max_tokens, first.persona.temperature, question.seed)
+        sampling = Sampling(question.tokens * count, first.persona.temperature, question.seed)
+        user = question.prompt(places)
 
-        async def ask(model: str) -> Reply:
+        async def ask(model: str) -> tuple[str, Reply]:
             async with self._at_once:
-                return await self._client.chat(
-                    model=model, system=system, user=question.user, answer=answer, sampling=sampling
-                )
+                reply = await self._client.chat(model=model, system=system, user=user, answer=answer, sampling=sampling)
+                return model, reply
 
         try:
             return await self._caller.call(models, ask)
@@ -125,22 +134,33 @@ class ChatWriter:
                 f"persona {first.persona.persona_id!r} names a model that is not there: {error}"
             ) from error
 
-    def _cached(self, question: _Question, model: str, system: str) -> Question:
-        """Return what the answer depends on: the same brief in the same context, for the same draft and attempt."""
-        first = question.assignments[0]
-        numbers = ",".join(str(each.number) for each in question.assignments)
+    async def _keep(
+        self, alone: Sequence[Question], texts: Sequence[tuple[str, ...]], question: _Question, reply: Reply
+    ) -> None:
+        for each, said, usage in zip(alone, texts, usage_shares(reply.usage, len(alone)), strict=True):
+            if said:
+                await self._cache.put(each, replace(reply, text=answer_text(question.field, said), usage=usage))
+
+    def _alone(self, question: _Question, place: int, model: str, system: str) -> Question:
+        """Return what the answer for one draft depends on: its brief and context, its number and the attempt."""
+        assignment = question.assignments[place]
         return Question(
             model=model,
-            messages=({"role": "system", "content": system}, {"role": "user", "content": question.user}),
-            parameters={"max_tokens": question.max_tokens, "temperature": first.persona.temperature},
-            persona_version=first.persona_version,
-            variation=f"{question.step} {question.attempt} {numbers}",
+            messages=({"role": "system", "content": system}, {"role": "user", "content": question.prompt([place])}),
+            parameters={"max_tokens": question.tokens, "temperature": assignment.persona.temperature},
+            persona_version=assignment.persona_version,
+            variation=f"{question.step} {question.attempt} {assignment.number}",
         )
 
-    def _thrift(self, question: _Question, models: Sequence[str], system: Instructions) -> Thrift:
+    def _thrift(self, models: Sequence[str], system: Instructions, count: int) -> Thrift:
         dearer = self._tiers.strong
         return Thrift(
             template_tokens=system.left_out_tokens,
-            burst_tokens=system.tokens * (len(question.assignments) - 1),
+            burst_tokens=system.tokens * (count - 1),
             instead_of_model=dearer if models[0] == self._tiers.cheap != dearer else None,
         )
+
+
+def _first(reply: Reply, field: str) -> tuple[str, ...]:
+    (texts,) = answers_in(reply.text, field, 1)
+    return texts

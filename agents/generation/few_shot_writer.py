@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from agents.generation.answers import Answers
+from agents.generation.answers import Answers, answered
 from agents.generation.assignment import Assignment
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.client import LanguageModelClient, Sampling
@@ -48,7 +48,7 @@ class FewShotWriter:
         sampling = Sampling(max_tokens, assignment.persona.temperature, seed, frequency_penalty=_FREQUENCY_PENALTY)
         async with self._at_once:
             reply = await self._client.complete(model=EMBEDDED_MODEL, prompt=prompt, stop=_STOPS, sampling=sampling)
-        return Answers(reply, ((reply.text,) if reply.text.strip() else (),))
+        return answered(reply, [(reply.text,) if reply.text.strip() else ()])
 
 
 def opening(assignment: Assignment) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.generation.answers import Answers
-from agents.llm.reply import Usage
+from agents.llm.reply import Reply, Usage
 from schemas.records import SavingMeasure
 
 
@@ -22,22 +22,24 @@ class Saving:
     micros: int | None
 
 
-def savings_of(answers: Answers, prices: PriceList, on: date) -> tuple[Saving, ...]:
+def saving_of_cached(reply: Reply, prices: PriceList, on: date) -> Saving:
+    """Return what a remembered reply spared: all that it used when it was made, at the prices of the day."""
+    usage = reply.usage
+    micros = cost_micros(usage, reply.model, prices, on=on)
+    return Saving("cache", usage.prompt_tokens, usage.completion_tokens, micros)
+
+
+def savings_of(answers: Answers, reply: Reply, prices: PriceList, on: date) -> tuple[Saving, ...]:
     """Return what was spared in a call, measure by measure, each against the call as it was made.
 
-    tier: the same tokens at the price of the dearer model. cache: the whole call that was answered from memory.
-    template and burst: prompt tokens left out (estimated). batch: the difference to the ordinary price.
-    provider_cache: the difference of cached prompt tokens to their ordinary price.
+    tier: the same tokens at the price of the dearer model. template and burst: prompt tokens left out (estimated).
+    batch: the difference to the ordinary price. provider_cache: that of cached prompt tokens to their ordinary price.
     """
-    reply, thrift = answers.reply, answers.thrift
-    usage, model = reply.usage, reply.model
+    thrift, usage, model = answers.thrift, reply.usage, reply.model
 
     def price(used: Usage, of: str, *, batch: bool = False) -> int | None:
         return cost_micros(used, of, prices, on=on, batch=batch)
 
-    if answers.from_cache:
-        whole = Saving("cache", usage.prompt_tokens, usage.completion_tokens, price(usage, model))
-        return (whole,)
     found = []
     if thrift.instead_of_model is not None:
         found.append(Saving("tier", 0, 0, _less(price(usage, thrift.instead_of_model), price(usage, model))))

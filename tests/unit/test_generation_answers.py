@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros
 from agents.costs.price_file import read_prices
-from agents.generation.answers import Answers, Thrift, answers_in, answers_schema
+from agents.generation.answers import Answer, Answers, Thrift, answer_text, answered, answers_in, answers_schema
 from agents.generation.calls import calls_of
 from agents.generation.savings import savings_of
 from agents.generation.shares import shares, usage_shares
@@ -19,7 +20,6 @@ from agents.llm.reply import Reply, Usage
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PRICES = read_prices()
-NO_THRIFT = Thrift()
 CHEAP, STRONG = "gpt-4.1-mini", "gpt-4.1"
 
 
@@ -91,10 +91,8 @@ def test_usage_shares_add_up_and_keep_parts_within_their_whole(
     assert all(part.reasoning_tokens <= part.completion_tokens for part in parts)
 
 
-def answers(
-    count: int, usage: Usage, model: str = CHEAP, *, from_cache: bool = False, thrift: Thrift = NO_THRIFT
-) -> Answers:
-    return Answers(Reply("", model, usage, 10), (("text",),) * count, from_cache=from_cache, thrift=thrift)
+def reply(usage: Usage, model: str = CHEAP) -> Reply:
+    return Reply("", model, usage, 10)
 
 
 @given(prompt=st.integers(0, 9_999), completion=st.integers(0, 9_999), count=st.integers(1, 9))
@@ -102,28 +100,36 @@ def test_the_costs_of_the_drafts_of_a_burst_add_up_to_the_cost_of_the_call(
     prompt: int, completion: int, count: int
 ) -> None:
     usage = Usage(prompt_tokens=prompt, completion_tokens=completion)
-    calls = calls_of(answers(count, usage), "body", 0, AT, PRICES)
+    calls = calls_of(answered(reply(usage), [("text",)] * count), "body", 0, AT, PRICES)
     assert sum(call.cost_micros or 0 for call in calls) == cost_micros(usage, CHEAP, PRICES, on=AT.date())
 
 
 def test_an_unknown_price_stays_unknown_in_every_share() -> None:
-    calls = calls_of(answers(3, Usage(10, 0, 10), "nobody-s-model"), "body", 0, AT, PRICES)
+    calls = calls_of(answered(reply(Usage(10, 0, 10), "nobody-s-model"), [("text",)] * 3), "body", 0, AT, PRICES)
     assert [call.cost_micros for call in calls] == [None] * 3
 
 
-def test_a_remembered_answer_uses_and_costs_nothing_and_spares_the_whole_call() -> None:
+def test_a_remembered_answer_uses_and_costs_nothing_and_leaves_the_call_to_the_others() -> None:
     usage = Usage(prompt_tokens=1_000, completion_tokens=100)
-    (call,) = calls_of(answers(1, usage, from_cache=True), "body", 0, AT, PRICES)
-    assert (call.usage, call.cost_micros) == (Usage(), 0)
-    (saving,) = call.savings
+    of = (Answer(("fresh",)), Answer(("kept",), cached=reply(usage)), Answer(("fresh",)))
+    first, kept, last = calls_of(Answers(of, reply(Usage(301, 0, 41))), "body", 0, AT, PRICES)
+    assert (kept.usage, kept.cost_micros, kept.from_cache) == (Usage(), 0, True)
+    (saving,) = kept.savings
     assert (saving.measure, saving.prompt_tokens, saving.completion_tokens) == ("cache", 1_000, 100)
     assert saving.micros == cost_micros(usage, CHEAP, PRICES, on=AT.date())
+    assert (first.usage, last.usage) == (Usage(151, 0, 21), Usage(150, 0, 20))
+    assert not first.from_cache
+
+
+def test_an_answer_is_kept_in_the_form_in_which_it_is_read() -> None:
+    assert answers_in(answer_text("hooks", ("One.", "Two.")), "hooks", 1) == (("One.", "Two."),)
 
 
 def test_each_measure_spares_what_the_call_would_have_cost_more_without_it() -> None:
     usage = Usage(prompt_tokens=1_000, cached_tokens=400, completion_tokens=100)
     thrift = Thrift(template_tokens=300, burst_tokens=600, instead_of_model=STRONG)
-    found = {each.measure: each for each in savings_of(answers(2, usage, thrift=thrift), PRICES, date(2026, 11, 22))}
+    made = replace(answered(reply(usage), [("text",)] * 2), thrift=thrift)
+    found = {each.measure: each for each in savings_of(made, reply(usage), PRICES, date(2026, 11, 22))}
     assert set(found) == {"tier", "template", "burst", "provider_cache"}
     # gpt-4.1 2.00/0.50/8.00 against gpt-4.1-mini 0.40/0.10/1.60, dollars a million tokens
     assert found["tier"].micros == (600 * 2 + 200 + 800) - (240 + 40 + 160)

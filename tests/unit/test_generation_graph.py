@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.costs.price_file import read_prices
-from agents.generation.answers import Answers
+from agents.generation.answers import Answers, answered
 from agents.generation.assignment import Assignment, assignments_of
 from agents.generation.calls import CallMemory, call_id, seed_of
 from agents.generation.graph import DraftGraph, DraftOutcome
@@ -57,7 +57,7 @@ class ScriptedWriter:
             raise RecordFault("the provider refused the prompt")
 
     def _answers(self, texts: list[Texts]) -> Answers:
-        return Answers(Reply("", "gpt-4.1", USAGE, 5, refusal=self.refusal), tuple(texts))
+        return answered(Reply("", "gpt-4.1", USAGE, 5, refusal=self.refusal), texts)
 
 
 def burst(count: int = 1) -> tuple[Assignment, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agents.costs.price_file import read_prices
-from agents.generation.answers import Answers
+from agents.generation.answers import answered
 from agents.generation.assignment import assignments_of
 from agents.generation.calls import CallMemory, call_id, calls_of
 from agents.generation.finished import FinishedRequest, FinishedRequests, decoded
@@ -51,7 +51,7 @@ def came_to(book: RequestBook, request_id: str) -> None:
 
 def with_a_call(memory: CallMemory) -> str:
     (assignment,) = assignments_of(request("r"), APPLIED, None)
-    answers = Answers(Reply("", "gpt-4.1", Usage(10, 0, 5), 3), (("A hook.",),))
+    answers = answered(Reply("", "gpt-4.1", Usage(10, 0, 5), 3), [("A hook.",)])
     (call,) = calls_of(answers, "hook", 0, NOW, read_prices())
     memory.remember(assignment, call_id(assignment, "hook", 0), call)
     return call_id(assignment, "hook", 0)
