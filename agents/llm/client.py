@@ -122,14 +122,18 @@ class LanguageModelClient:
         return frozenset([str(model.id) async for model in self._client.models.list()])
 
     async def _whole(self, asked: dict[str, Any]) -> Answer:
-        return chat_answer(await self._client.chat.completions.create(**asked))
+        # as extra body it is sent as it is: the client walks through typed arguments for milliseconds a call
+        return chat_answer(
+            await self._client.chat.completions.create(model=asked["model"], messages=(), extra_body=asked)
+        )
 
     async def _completed(self, call: Awaitable[Completion]) -> Answer:
         return completion_answer(await call)
 
     async def _streamed(self, asked: dict[str, Any]) -> Answer:
+        streamed = {**asked, "stream_options": {"include_usage": True}}
         chunks = await self._client.chat.completions.create(
-            **asked, stream=True, stream_options={"include_usage": True}
+            model=asked["model"], messages=(), stream=True, extra_body=streamed
         )
         async with chunks:
             return await streamed_answer(chunks)
