@@ -74,7 +74,12 @@ def choose(names: Sequence[str]) -> list[Contestant]:
 
 def missing_modules(python: Path, contestant: Contestant, folder: Path) -> list[str]:
     """Return what the interpreter can't import of a contestant: its packages, or its own script."""
-    command = [str(python), "-c", _FIND_MISSING, *contestant.needs, contestant.module]
+    return modules_missing(python, [*contestant.needs, contestant.module], folder)
+
+
+def modules_missing(python: Path, names: Sequence[str], folder: Path) -> list[str]:
+    """Return which modules an interpreter can't import when it runs in a folder."""
+    command = [str(python), "-c", _FIND_MISSING, *names]
     done = subprocess.run(  # noqa: S603 - our own command line
         command, cwd=folder, capture_output=True, text=True, timeout=CHECK_TIMEOUT_S, check=False
     )

@@ -1,4 +1,4 @@
-"""Real workers: `threads-agent worker kpis` as processes, at default settings but for those that are given."""
+"""Real workers: `threads-agent worker ROLE` as processes, at default settings but for those that are given."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ class Usage:
 class WorkerProcess:
     """A worker in a slot of its group; killed and started again it has the slot's partitions and local store back."""
 
-    def __init__(self, broker: Broker, slot: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, broker: Broker, slot: str, settings: Mapping[str, str] | None = None, *, role: str = ROLE
+    ) -> None:
         """Start it; `settings` are environment variables."""
         self._log = broker.folder / "logs" / f"worker-{slot}.log"
-        command = (sys.executable, "-m", "streams.cli.main", "worker", ROLE, "--instance-id", slot)
+        command = (sys.executable, "-m", "streams.cli.main", "worker", role, "--instance-id", slot)
         environment = {"THREADS_HOME": str(broker.home), "THREADS_KAFKA": broker.bootstrap, **(settings or {})}
         self._launch = Launch(command, PROJECT, environment)
         self._process = self._spawn()
@@ -89,13 +91,15 @@ class WorkerProcess:
 
 
 @contextmanager
-def workers(broker: Broker, count: int, settings: Mapping[str, str] | None = None) -> Iterator[list[WorkerProcess]]:
-    """Run workers of one group, which end with the context."""
+def workers(
+    broker: Broker, count: int, settings: Mapping[str, str] | None = None, *, role: str = ROLE
+) -> Iterator[list[WorkerProcess]]:
+    """Run workers of one role's group, which end with the context."""
     broker.home.mkdir(exist_ok=True)
     with ExitStack() as cleanup:
         running = []
         for number in range(count):
-            worker = WorkerProcess(broker, str(number), settings)
+            worker = WorkerProcess(broker, str(number), settings, role=role)
             cleanup.callback(worker.stop)
             running.append(worker)
         yield running

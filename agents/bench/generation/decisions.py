@@ -1,0 +1,96 @@
+"""Decisions on drafts as the broker has them: how many there are, and when each was appended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from agents.bench.own_broker import Broker
+from schemas.catalogue import topic_named
+from schemas.codec_rows import RowCodec
+from schemas.records import DeadLetter, DraftDecided
+from schemas.registry import open_registry
+from streams.engine.batch import TopicPartition
+from streams.errors import ThreadsError
+from streams.kafka.log_reader import LogReader
+from streams.kafka.topics import partition_counts
+
+ACCEPTED, REJECTED, LETTERS = "drafts.accepted", "drafts.rejected", "dead.letters"
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decided draft; `at_ms` is the timestamp of its record, `calls` how many model calls it took."""
+
+    request_id: str
+    at_ms: int
+    is_accepted: bool
+    calls: int
+
+
+class DecisionLog:
+    """Reads the decisions of a broker whose topics are there; used as an async context."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._reader = LogReader(broker.settings(), broker.bootstrap)
+        self._sources: dict[str, list[TopicPartition]] = {}
+
+    async def __aenter__(self) -> Self:
+        names = (ACCEPTED, REJECTED, LETTERS)
+        counts = await partition_counts(self._broker.settings(), self._broker.bootstrap, names)
+        self._sources = {name: [TopicPartition(name, each) for each in range(counts[name])] for name in names}
+        await self._reader.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._reader.__aexit__(kind, error, trace)
+
+    async def count(self) -> int:
+        """Return how many decisions there are.
+
+        Raises:
+            ThreadsError: a request went to the dead letters, so that they will never be complete.
+        """
+        bounds = await self._reader.whole([each for sources in self._sources.values() for each in sources])
+        if any(end for (topic, _), (_, end) in bounds.items() if topic == LETTERS):
+            raise ThreadsError(f"a request of the job was refused: {await self._first_letter()}")
+        return sum(end for _, end in bounds.values())
+
+    async def until(self, count: int, timeout_s: float, check: Callable[[], None]) -> int:
+        """Wait for so many decisions, and return how many there are; `check` raises where they can't come any more."""
+        deadline = time.monotonic() + timeout_s
+        while (found := await self.count()) < count:
+            check()
+            if time.monotonic() > deadline:
+                raise ThreadsError(f"{count} drafts were expected to be decided within {timeout_s:.0f} s, {found} were")
+            await asyncio.sleep(POLL_S)
+        return found
+
+    async def decisions(self) -> list[Decision]:
+        """Return the decisions in the order of their timestamps."""
+        codec, found = RowCodec(open_registry(None)), []
+        bounds = await self._reader.whole([*self._sources[ACCEPTED], *self._sources[REJECTED]])
+        async for source, records in self._reader.read(bounds):
+            for record in records:
+                decided = codec.decode(topic_named(source.topic), record.value)
+                assert isinstance(decided, DraftDecided)
+                calls = sum(step.model is not None for step in decided.draft.steps)
+                accepted = source.topic == ACCEPTED
+                found.append(Decision(decided.draft.request_id, record.timestamp, accepted, calls))
+        return sorted(found, key=lambda each: each.at_ms)
+
+    async def _first_letter(self) -> str:
+        codec = RowCodec(open_registry(None))
+        async for source, records in self._reader.read(await self._reader.whole(self._sources[LETTERS])):
+            letter = codec.decode(topic_named(source.topic), records[0].value)
+            assert isinstance(letter, DeadLetter)
+            return letter.reason
+        return "no letter is left"

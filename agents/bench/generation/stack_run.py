@@ -1,0 +1,95 @@
+"""The contestant threads-agent-stack: real workers of the role generation on a broker of their own, all guarantees on.
+
+Requests are appended beforehand. The rate is that of the decision records: state, changelogs, scoring, de-duplication
+and commits are part of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.bench.generation.appending import append_requests, make_ready
+from agents.bench.generation.decisions import DecisionLog
+from agents.bench.generation.posts import PostBook
+from agents.bench.generation.standing import Run, span
+from agents.bench.own_broker import Broker, broker
+from agents.bench.process_usage import cpu_seconds
+from agents.bench.worker_process import WorkerProcess, workers
+
+ROLE = "generation"
+FIRST_DRAFT_TIMEOUT_S = 120.0
+SLOWEST_DRAFTS_PER_S = 5.0
+MS = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is asked for and how: `concurrency` model calls in flight, `latency_s` of the model."""
+
+    requests: int
+    concurrency: int
+    latency_s: float
+    processes: int
+
+    @property
+    def timeout_s(self) -> float:
+        """Return how long a contestant may take for it, however slow the machine is."""
+        slowest = SLOWEST_DRAFTS_PER_S / (1.0 + 2.0 * SLOWEST_DRAFTS_PER_S * self.latency_s)
+        return FIRST_DRAFT_TIMEOUT_S + self.requests / slowest
+
+
+def worker_settings(base_url: str, load: Load, burst_size: int) -> Mapping[str, str]:
+    """Return the settings of the workers that are not the default ones; they are shared out among the processes."""
+    return {
+        "OPENAI_BASE_URL": base_url,
+        "THREADS_LLM_CONCURRENCY": str(max(load.concurrency // load.processes, 1)),
+        "THREADS_BURST_SIZE": str(burst_size),
+    }
+
+
+def run_stack(posts: PostBook, load: Load, base_url: str, burst_size: int) -> Run:
+    """Decide on all requests once.
+
+    Raises:
+        ThreadsError: a worker ended, a request was refused, or it took too long.
+    """
+    with broker(load.requests) as running:
+        asyncio.run(_prepared(running, posts, load.requests))
+        with workers(running, load.processes, worker_settings(base_url, load, burst_size), role=ROLE) as started:
+            return asyncio.run(_measured(running, load, started))
+
+
+async def _prepared(running: Broker, posts: PostBook, requests: int) -> None:
+    await make_ready(running, posts)
+    await append_requests(running, posts, requests)
+
+
+async def _measured(running: Broker, load: Load, started: Sequence[WorkerProcess]) -> Run:
+    def check() -> None:
+        for worker in started:
+            worker.check()
+
+    async with DecisionLog(running) as log:
+        seen = await log.until(1, FIRST_DRAFT_TIMEOUT_S, check)
+        before, broker_before = _cpu(started), cpu_seconds(running.pid)
+        await log.until(load.requests, load.timeout_s, check)
+        usages = [worker.usage() for worker in started]
+        broker_cpu = cpu_seconds(running.pid) - broker_before
+        decisions = await log.decisions()
+    counted, seconds = span([each.at_ms / MS for each in decisions])
+    return Run(
+        drafts=load.requests,
+        counted=counted,
+        seconds=seconds,
+        cpu_drafts=load.requests - seen,
+        cpu_seconds=sum(usage.cpu_seconds for usage in usages) - before,
+        server_cpu_seconds=broker_cpu,
+        peak_rss_mb=sum(usage.peak_rss_mb for usage in usages),
+        accepted=sum(each.is_accepted for each in decisions),
+    )
+
+
+def _cpu(started: Sequence[WorkerProcess]) -> float:
+    return sum(worker.usage().cpu_seconds for worker in started)
