@@ -54,7 +54,11 @@ class LanguageModelClient:
         self.provider = provider
         self._timeout_s = timeout_s
         self._client = openai.AsyncOpenAI(
-            base_url=provider.base_url, api_key=provider.api_key, timeout=timeout_s, max_retries=0
+            base_url=provider.base_url,
+            api_key=provider.api_key,
+            timeout=timeout_s,
+            max_retries=0,
+            http_client=openai.DefaultAioHttpClient(),  # a third of the CPU time of the client's own
         )
 
     async def __aenter__(self) -> Self:

@@ -36,7 +36,7 @@ def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -
     where it is for want of the `model` that the call named, `ModelMissing`.
     Other 4xx (a prompt that is too long, refused content) are `RecordFault`. The text holds nothing of request or key.
     """
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError) and not _was_refused(error):
         return timed_out(server)
     if isinstance(error, openai.APIResponseValidationError):
         return Unavailable(f"{server} answered what is no answer of its API (expected JSON); is the base URL right?")
@@ -45,6 +45,12 @@ def fault_of(error: openai.OpenAIError, server: str, model: str | None = None) -
     if isinstance(error, openai.APIConnectionError):
         return Unavailable(f"{server} can't be reached ({_cause(error)})")
     return Unavailable(f"{server} failed with {type(error).__name__}")
+
+
+def _was_refused(error: openai.APITimeoutError) -> bool:
+    """Tell whether there was no time-out: aiohttp's refused connections come out of the client as one."""
+    cause = error.__cause__.__cause__ if error.__cause__ else None
+    return isinstance(cause, OSError) and not isinstance(cause, TimeoutError)
 
 
 def timed_out(server: str) -> Unavailable:
@@ -108,4 +114,6 @@ def _seconds(value: str | None, scale: float, now: datetime) -> float | None:
 
 
 def _cause(error: BaseException) -> str:
-    return type(error.__cause__).__name__ if error.__cause__ else type(error).__name__
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
