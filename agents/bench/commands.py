@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agents.bench.curve_command import curve
+from agents.bench.generation.command import generation
 from agents.bench.kpis_command import kpis
 from agents.bench.latency_command import latency
 from agents.bench.recovery_command import recovery
@@ -17,5 +18,5 @@ def bench() -> None:
     """Measure the platform on this machine, with a broker of its own: nothing else must run for figures that last."""
 
 
-for command in (kpis, latency, curve, recovery, scale, savings):
+for command in (kpis, generation, latency, curve, recovery, scale, savings):
     bench.add_command(command)

@@ -64,7 +64,7 @@ def kpis(
     it exists, because their dependencies are no business of the platform.
     """
     size = WorkloadSize(events=events, personas=personas, posts=posts, seed=seed, end_ms=this_hour_ms())
-    python = python_path or _bench_python()
+    python = python_path or bench_python()
     wanted = choose([name.strip() for name in contestants.split(",") if name.strip()])
     missing = {one.name: missing_modules(python, one, PROJECT) for one in wanted}
     ready = [one for one in wanted if not missing[one.name]]
@@ -83,7 +83,8 @@ def this_hour_ms() -> int:
     return int(time.time() * 1000) // HOUR_MS * HOUR_MS
 
 
-def _bench_python() -> Path:
+def bench_python() -> Path:
+    """Return the interpreter that has the peers' packages where there is one, else this one."""
     own = PROJECT / ".venv-bench" / "bin" / "python"
     return own if own.exists() else Path(sys.executable)
 

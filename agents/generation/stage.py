@@ -31,6 +31,8 @@ from streams.wall_clock import utc_now
 
 logger = logging.getLogger(__name__)
 
+SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see BudgetGate
+
 
 class GenerateStage(Stage):
     """Write the drafts that requests ask for, many at once: a slow one holds up no other.
@@ -109,7 +111,9 @@ class GenerateStage(Stage):
         return self._partitions[batch.source].take([(row.offset, _request(row)) for row in batch.rows])
 
     async def _catch_up(self) -> None:
-        await asyncio.gather(self._directory.refresh(), self._past.refresh(), self._budgets.refresh())
+        await asyncio.gather(
+            self._directory.refresh(), self._past.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S)
+        )
 
     def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
         self._partitions[job.source].written(job.burst, outcomes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,16 +56,26 @@ class PersonaDirectory:
     share a directory.
     """
 
-    def __init__(self, log: PersonaLog) -> None:
+    def __init__(self, log: PersonaLog, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._log = log
+        self._monotonic = monotonic
+        self._read_at_s = float("-inf")
         self._known: dict[str, AppliedPersona] = {}
         self._lock = asyncio.Lock()
 
-    async def refresh(self) -> None:
-        """Read the topic up to its present end; raises `Unavailable` when that can't be done."""
+    async def refresh(self, *, max_age_s: float = 0.0) -> None:
+        """Read the topic up to its present end, unless that was done in the last `max_age_s` seconds.
+
+        Raises:
+            Unavailable: the topic can't be read.
+        """
         async with self._lock:
+            started_s = self._monotonic()
+            if started_s - self._read_at_s < max_age_s:
+                return
             for record in await self._log.news():
                 self._apply(record)
+            self._read_at_s = started_s
 
     async def close(self) -> None:
         """Disconnect from the topic; what is known stays known."""

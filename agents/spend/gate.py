@@ -32,9 +32,13 @@ class BudgetGate:
         self._policy = policy
         self._limits = limits
 
-    async def refresh(self) -> None:
-        """Catch up with what was spent; raises `Unavailable` when that can't be read."""
-        await self._directory.refresh()
+    async def refresh(self, *, max_age_s: float = 0.0) -> None:
+        """Catch up with what was spent, unless that was done in the last `max_age_s` seconds.
+
+        Raises:
+            Unavailable: it can't be read.
+        """
+        await self._directory.refresh(max_age_s=max_age_s)
 
     def level(self, persona: Persona, now: datetime) -> BudgetLevel:
         """Return what the persona may do at a moment in UTC."""

@@ -68,6 +68,13 @@ class LogReader:
                 last = await self._consumer.end_offsets(partitions)
         return {TopicPartition(*each): (first[each], last[each]) for each in partitions}
 
+    async def end(self, source: TopicPartition) -> int:
+        """Return the offset behind the last of a log."""
+        partition = KafkaPartition(*source)
+        with translating("looking up the end of a partition", self._bootstrap):
+            async with asyncio.timeout(self._settings.io_timeout_s):
+                return int((await self._consumer.end_offsets([partition]))[partition])
+
     async def at_time(self, sources: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int | None]:
         """Return the first offset at or after a broker timestamp in epoch milliseconds, None where all are earlier."""
         partitions = [KafkaPartition(*source) for source in sources]

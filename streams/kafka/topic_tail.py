@@ -75,6 +75,8 @@ class TopicTail(Generic[RecordType]):
         """
         reader = await self._connected()
         try:
+            if not anew and self._position and await reader.end(self._source) == self._position:
+                return TailReading(anew=False, entries=())  # nearly always: one look-up, not two
             first, end = (await reader.whole([self._source]))[self._source]
             anew = anew or end < self._position
             start = first if anew else max(self._position, first)

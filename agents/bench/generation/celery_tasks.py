@@ -35,8 +35,7 @@ app = Celery("bench")
 app.conf.update(broker_connection_retry_on_startup=True, task_serializer="json", result_serializer="json")
 
 
-@app.task(name="bench.write")
-def write(number: int) -> dict[str, Any]:
+def write_post(number: int) -> dict[str, Any]:
     """Write, score and look up one post; return it with when it was finished."""
     post = _posts().post(number)
     hook = _asked(post, "hooks", hook_prompt([HookTask(post.assignment(), Past())], HOOK_CANDIDATES))[0]
@@ -46,6 +45,9 @@ def write(number: int) -> dict[str, Any]:
     quality = score_draft(draft, banned_phrases=post.persona.banned_phrases, threshold=threshold)
     is_new = bool(app.backend.client.sadd(TEXTS, text_hash(draft.text)))
     return {"text": draft.text, "score": quality.score, "accepted": quality.passed and is_new, "at": time.time()}
+
+
+write = app.task(name="bench.write")(write_post)
 
 
 def texts_written() -> int:

@@ -33,6 +33,14 @@ class Decision:
     calls: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Decided drafts, and requests that went to the dead letters."""
+
+    decided: int
+    refused: int
+
+
 class DecisionLog:
     """Reads the decisions of a broker whose topics are there; used as an async context."""
 
@@ -53,24 +61,27 @@ class DecisionLog:
     ) -> None:
         await self._reader.__aexit__(kind, error, trace)
 
-    async def count(self) -> int:
-        """Return how many decisions there are.
+    async def count(self) -> Counts:
+        """Return how many drafts are decided and how many requests were refused by now."""
+        bounds = await self._reader.whole([each for sources in self._sources.values() for each in sources])
+        refused = sum(end for source, (_, end) in bounds.items() if source.topic == LETTERS)
+        return Counts(sum(end for _, end in bounds.values()) - refused, refused)
+
+    async def until(
+        self, count: int, timeout_s: float, check: Callable[[], None], *, may_be_refused: bool = False
+    ) -> Counts:
+        """Wait until so many are decided or refused; `check` raises where they can't come any more.
 
         Raises:
-            ThreadsError: a request went to the dead letters, so that they will never be complete.
+            ThreadsError: not in time, or one was refused and none may be.
         """
-        bounds = await self._reader.whole([each for sources in self._sources.values() for each in sources])
-        if any(end for (topic, _), (_, end) in bounds.items() if topic == LETTERS):
-            raise ThreadsError(f"a request of the job was refused: {await self._first_letter()}")
-        return sum(end for _, end in bounds.values())
-
-    async def until(self, count: int, timeout_s: float, check: Callable[[], None]) -> int:
-        """Wait for so many decisions, and return how many there are; `check` raises where they can't come any more."""
         deadline = time.monotonic() + timeout_s
-        while (found := await self.count()) < count:
+        while (found := await self.count()).decided + found.refused < count:
             check()
+            if found.refused and not may_be_refused:
+                raise ThreadsError(f"a request of the job was refused: {await self._first_letter()}")
             if time.monotonic() > deadline:
-                raise ThreadsError(f"{count} drafts were expected to be decided within {timeout_s:.0f} s, {found} were")
+                raise ThreadsError(f"{count} drafts were expected to be decided within {timeout_s:.0f} s, got {found}")
             await asyncio.sleep(POLL_S)
         return found
 

@@ -19,6 +19,7 @@ from agents.bench.roster import modules_missing
 from streams.embedded.ports import free_port
 from streams.embedded.process import stop
 from streams.embedded.server import run_server
+from streams.errors import ThreadsError
 
 PACKAGE = "agents.bench.generation"
 BURST_SIZE = 4
@@ -75,14 +76,10 @@ def blocking_requests(load: Load) -> int:
     return min(load.requests, max(ceil(possible), CALLS_PER_DRAFT))
 
 
-def _script(
-    around: Surroundings, load: Load, name: str, requests: int, *, server: str, server_pid: int
-) -> Run:
+def _script(around: Surroundings, load: Load, name: str, requests: int, *, server: str, server_pid: int) -> Run:
     folder = around.folder / f"{name}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
-    task = Task(
-        around.base_url, requests, load.concurrency, load.processes, server, server_pid, folder / "report.json"
-    )
+    task = Task(around.base_url, requests, load.concurrency, load.processes, server, server_pid, folder / "report.json")
     environment = {
         "OPENAI_BASE_URL": around.base_url,
         "OPENAI_API_KEY": "none",
@@ -107,3 +104,16 @@ ROSTER: Sequence[Contestant] = (
     Contestant("bare-graph", "LangGraph and the openai client alone: the floor", _bare_graph),
     Contestant("celery-redis", "Celery prefork and Redis, as many processes", _celery_redis, _celery_absent),
 )
+
+
+def choose(names: Sequence[str]) -> list[Contestant]:
+    """Return the contestants of these names, in the roster's order; all of them where none is named.
+
+    Raises:
+        ThreadsError: a name is unknown; the text lists those there are.
+    """
+    known = [contestant.name for contestant in ROSTER]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ThreadsError(f"No contestant is named {', '.join(map(repr, unknown))}; there are: {', '.join(known)}.")
+    return [contestant for contestant in ROSTER if not names or contestant.name in names]

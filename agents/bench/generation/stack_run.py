@@ -7,10 +7,10 @@ and commits are part of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.bench.generation.appending import append_requests, make_ready
+from agents.bench.generation.appending import append_requests, make_ready, request_of
 from agents.bench.generation.decisions import DecisionLog
 from agents.bench.generation.posts import PostBook
 from agents.bench.generation.standing import Run, span
@@ -62,15 +62,12 @@ def run_stack(posts: PostBook, load: Load, base_url: str, burst_size: int) -> Ru
 
 
 async def _prepared(running: Broker, posts: PostBook, requests: int) -> None:
-    await make_ready(running, posts)
-    await append_requests(running, posts, requests)
+    await make_ready(running, posts.personas)
+    await append_requests(running, [request_of(posts.post(number)) for number in range(requests)])
 
 
 async def _measured(running: Broker, load: Load, started: Sequence[WorkerProcess]) -> Run:
-    def check() -> None:
-        for worker in started:
-            worker.check()
-
+    check = check_of(started)
     async with DecisionLog(running) as log:
         seen = await log.until(1, FIRST_DRAFT_TIMEOUT_S, check)
         before, broker_before = _cpu(started), cpu_seconds(running.pid)
@@ -83,12 +80,22 @@ async def _measured(running: Broker, load: Load, started: Sequence[WorkerProcess
         drafts=load.requests,
         counted=counted,
         seconds=seconds,
-        cpu_drafts=load.requests - seen,
+        cpu_drafts=load.requests - seen.decided,
         cpu_seconds=sum(usage.cpu_seconds for usage in usages) - before,
         server_cpu_seconds=broker_cpu,
         peak_rss_mb=sum(usage.peak_rss_mb for usage in usages),
         accepted=sum(each.is_accepted for each in decisions),
     )
+
+
+def check_of(started: Sequence[WorkerProcess]) -> Callable[[], None]:
+    """Return what raises where one of the workers has ended."""
+
+    def check() -> None:
+        for worker in started:
+            worker.check()
+
+    return check
 
 
 def _cpu(started: Sequence[WorkerProcess]) -> float:

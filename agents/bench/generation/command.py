@@ -1,0 +1,158 @@
+"""The command `threads-agent bench generation`: drafts per second, latency at a steady rate, the offline model."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from agents.bench.generation.contest import standings, surroundings
+from agents.bench.generation.latency import SteadyLoad, at_steady_rate
+from agents.bench.generation.offline import offline_run
+from agents.bench.generation.roster import Contestant, choose
+from agents.bench.generation.stack_run import Load
+from agents.bench.generation.standing import Standing
+from agents.bench.kpis_command import INSTALL, bench_python
+from agents.bench.printing import print_json, print_table, table_console
+
+PACKAGES = ("langgraph", "openai", "aiohttp")
+COLUMNS = (
+    "contestant",
+    "drafts/s",
+    "min - max",
+    "to floor",
+    "peak MB",
+    "CPU s/1,000",
+    "servers'",
+    "drafts",
+    "accepted",
+)
+FLOOR = "bare-graph"
+
+
+@click.command("generation", epilog="Example: threads-agent bench generation --latency 0.5")
+@click.option("--requests", default=2_000, show_default=True, type=click.IntRange(10), help="Drafts of each run.")
+@click.option("--concurrency", default=64, show_default=True, type=click.IntRange(1), help="Model calls in flight.")
+@click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(0), help="Seconds before each answer.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="Workers of a contestant.")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Runs; the median counts.")
+@click.option("--contestants", default="", help="Names, with commas between; all that can run here by default.")
+@click.option("--rate", type=click.FloatRange(0.1), help="Measure latency instead, at so many requests a second.")
+@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1), help="How long, with --rate.")
+@click.option("--offline", is_flag=True, help="Measure the offline model instead; 20 drafts are enough.")
+@click.option("--python", "python_path", type=click.Path(path_type=Path), help="Interpreter of the contestants.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def generation(
+    *,
+    requests: int,
+    concurrency: int,
+    latency: float,
+    processes: int,
+    repeats: int,
+    contestants: str,
+    rate: float | None,
+    seconds: float,
+    offline: bool,
+    python_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Write the same posts by every contestant against a model that answers at once, and show the rates.
+
+    A broker, a model server and, for Celery, a Redis of the benchmark's own are started for it. With --rate it shows
+    how long a request takes beyond the model's time; with --offline how many posts the offline model brings.
+    """
+    load = Load(requests, concurrency, latency, processes)
+    python = python_path or bench_python()
+    if offline:
+        _show_offline(requests, as_json=as_json)
+    elif rate is not None:
+        _show_latency(SteadyLoad(rate, seconds, load), python, as_json=as_json)
+    else:
+        names = [name.strip() for name in contestants.split(",") if name.strip()]
+        _show_contest(choose(names), load, repeats, python, as_json=as_json)
+
+
+def _show_contest(wanted: Sequence[Contestant], load: Load, repeats: int, python: Path, *, as_json: bool) -> None:
+    absent = {one.name: why for one in wanted if (why := one.absent(python))}
+    ready = [one for one in wanted if one.name not in absent]
+    with Console(stderr=True).status("starting the model") as status, surroundings(python, load.latency_s) as around:
+        found = standings(around, ready, load, repeats, lambda one: status.update(one.name))
+    if as_json:
+        print_json(
+            {"contestants": [each.summary() for each in found], "not_installed": absent, "job": asdict(load)}
+            | {"versions": _versions()}
+        )
+    else:
+        _print_contest(found, absent, load)
+    if not found or any(each.failure for each in found):
+        sys.exit(1)
+
+
+def _print_contest(found: Sequence[Standing], absent: dict[str, str], load: Load) -> None:
+    title = (
+        f"{load.requests:,} drafts, {load.concurrency} calls in flight, model latency {load.latency_s:g} s, "
+        f"{load.processes} process(es), {os.cpu_count()} cores"
+    )
+    floor = next((each.rate for each in found if each.name == FLOOR), None)
+    print_table(title, COLUMNS, [_row(each, floor) for each in found])
+    console = table_console()
+    for each in found:
+        console.print(f"{each.name}: {each.what}", markup=False)
+        if each.failure:
+            console.print(f"{each.name}: {each.failure}", style="red", markup=False)
+    for name, why in absent.items():
+        console.print(f"{name}: not run: {why} ({INSTALL})", markup=False)
+    versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
+    console.print(f"Python {platform.python_version()}; {versions}", markup=False)
+
+
+def _row(standing: Standing, floor: float | None) -> list[object]:
+    found = standing.summary()
+    if "error" in found:
+        return [standing.name, "failed", *["-"] * (len(COLUMNS) - 2)]
+    share = f"{standing.rate / floor:.0%}" if standing.rate and floor else "-"
+    return [
+        standing.name,
+        found["drafts_per_second"],
+        f"{found['min']} - {found['max']}",
+        share,
+        found["peak_rss_mb"],
+        found["cpu_s_per_thousand"],
+        found["server_cpu_s_per_thousand"],
+        found["drafts"],
+        "-" if found["accepted"] is None else found["accepted"],
+    ]
+
+
+def _show_latency(steady: SteadyLoad, python: Path, *, as_json: bool) -> None:
+    with Console(stderr=True).status("measuring"):
+        found = at_steady_rate(steady, python)
+    if as_json:
+        print_json({"requests_per_second": steady.rate, "job": asdict(steady.load), **found.as_json()})
+        return
+    title = f"From request to decided draft beyond the model's time, {steady.rate:g} requests/s"
+    columns = ("", "p50 ms", "p95 ms", "p99 ms", "max ms", "drafts")
+    rows = [[name, each.p50_ms, each.p95_ms, each.p99_ms, each.max_ms, each.events] for name, each in found.rows()]
+    print_table(title, columns, rows)
+
+
+def _show_offline(requests: int, *, as_json: bool) -> None:
+    with Console(stderr=True).status("the offline model writes"):
+        found = offline_run(requests)
+    if as_json:
+        print_json(asdict(found) | {"accepted_per_5_s": found.accepted_per_5_s})
+        return
+    columns = ("accepted posts in 5 s", "accepted", "decided", "seconds", "worker CPU s", "model CPU s")
+    row = [found.accepted_per_5_s, found.accepted, found.decided, found.seconds, found.worker_cpu_s, found.model_cpu_s]
+    print_table(f"The offline model on {os.cpu_count()} cores", columns, [row])
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
