@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.generation.assignment import Assignment
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.token_estimate import estimated_tokens
 from agents.personas.persona import Example, Persona
 
+KEPT_INSTRUCTIONS = 1_000  # by persona and language: to make them anew for each call took a tenth of the CPU time
 HOOK_TASK = "Write {count} different hooks for each entry of `briefs`, in its order: the first line of a post each."
 DRAFT_TASK = (
     "Write a post for each entry of `briefs`, in its order: a hook, which is the first line, and the body, two to four "
@@ -35,6 +37,7 @@ class Instructions:
     left_out_tokens: int
 
 
+@lru_cache(maxsize=KEPT_INSTRUCTIONS)
 def instructions(persona: Persona, language: str, max_tokens: int) -> Instructions:
     """Return the instructions: the same for every request of a persona and language, so that providers cache them.
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 TIMEOUT_S = 280.0
 
 
@@ -71,3 +73,21 @@ def test_a_worker_process_tells_the_right_counts() -> None:
     (usage,) = run["of_workers"]
     assert usage["cpu_seconds"] > 0
     assert usage["peak_rss_mb"] > 0
+
+
+def test_the_platform_and_the_bare_graph_write_all_drafts() -> None:
+    names = "threads-agent-stack,bare-graph"
+    found = benched("generation", "--requests", "60", "--repeats", "1", "--contestants", names)
+    platform, floor = found["contestants"]
+    assert [platform["name"], floor["name"]] == names.split(",")
+    for one in (platform, floor):
+        assert one["drafts"] == 60
+        assert one["drafts_per_second"] > 0
+        assert one["cpu_s_per_thousand"] > 0
+    assert 0 < platform["accepted"] <= 60
+
+
+def test_every_request_at_a_steady_rate_is_decided() -> None:
+    found = benched("generation", "--rate", "5", "--seconds", "2", "--latency", "0.1")
+    assert found["in_all"]["events"] == found["beyond_model"]["events"] == 10
+    assert found["in_all"]["p50_ms"] == pytest.approx(found["beyond_model"]["p50_ms"] + 200, abs=1)

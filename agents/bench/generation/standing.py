@@ -73,10 +73,8 @@ class Standing:
             "drafts_per_second": round(median(rates), 2),
             "min": round(min(rates), 2),
             "max": round(max(rates), 2),
-            "cpu_seconds_per_thousand_drafts": _per_thousand([(run.cpu_seconds, run) for run in self.runs]),
-            "server_cpu_seconds_per_thousand_drafts": _per_thousand(
-                [(run.server_cpu_seconds, run) for run in self.runs]
-            ),
+            "cpu_s_per_thousand": _per_thousand([(run.cpu_seconds, run) for run in self.runs]),
+            "server_cpu_s_per_thousand": _per_thousand([(run.server_cpu_seconds, run) for run in self.runs]),
             "peak_rss_mb": round(max(run.peak_rss_mb for run in self.runs), 1),
             "drafts": self.runs[0].drafts,
             "accepted": round(median(accepted)) if accepted else None,

@@ -1,0 +1,115 @@
+"""The job and the sums of `bench generation`; that it runs is in benchmarks/."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agents.bench.generation.decisions import Decision
+from agents.bench.generation.instant_answers import InstantAnswers
+from agents.bench.generation.latency import steady_latency
+from agents.bench.generation.offline import topical_requests
+from agents.bench.generation.posts import HOOKS, sample_posts
+from agents.bench.generation.roster import blocking_requests, choose
+from agents.bench.generation.stack_run import Load
+from agents.bench.generation.standing import Run, Standing, span
+from agents.generation.answers import answers_in, answers_schema
+from agents.generation.cleaning import cleaned_body, cleaned_hook
+from agents.generation.prompts import body_prompt, hook_prompt, instructions
+from agents.generation.writer import BodyTask, HookTask, Past
+from agents.llm.client import JsonSchema, Sampling, chat_body
+from streams.errors import ThreadsError
+
+POSTS = sample_posts()
+
+
+def run(rate: float, cpu_seconds: float) -> Run:
+    return Run(200, 100, 100 / rate, 50, cpu_seconds, 0.1, 300.0, accepted=150)
+
+
+def asked(field: str, user: str, number: int, texts: int) -> bytes:
+    persona = POSTS.post(number).persona
+    system = instructions(persona, persona.languages[0], 700)
+    schema = JsonSchema(field, answers_schema(field, 1, texts))
+    body = chat_body(
+        model="gpt-6-luna", system=system.text, user=user, answer=schema, sampling=Sampling(100, 0.7, seed=1)
+    )
+    return json.dumps(body).encode()
+
+
+def said(raw: bytes, field: str) -> tuple[str, ...]:
+    completion = json.loads(InstantAnswers(POSTS).answer(raw))
+    assert completion["model"] == "gpt-6-luna"
+    (texts,) = answers_in(completion["choices"][0]["message"]["content"], field, 1)
+    return texts
+
+
+def test_every_persona_has_its_turn_and_a_post_is_the_same_for_the_same_number() -> None:
+    ids = {POSTS.post(number).persona.persona_id for number in range(len(POSTS.personas))}
+    assert ids == {persona.persona_id for persona in POSTS.personas}
+    assert POSTS.post(1234) == sample_posts().post(1234)
+    assert len({POSTS.post(number).brief for number in range(300)}) == 300
+
+
+def test_the_posts_come_through_the_cleaning_whole() -> None:
+    for number in range(200):
+        post = POSTS.post(number)
+        emoji = post.persona.emoji_policy
+        hooks = [cleaned_hook(hook, cut_off=False, emoji=emoji) for hook in post.hooks]
+        assert tuple(hooks) == post.hooks
+        body = cleaned_body(post.body, hook=hooks[0], room=400, cut_off=False, emoji=emoji)
+        assert len(body.split()) > 0.8 * len(post.body.split())
+
+
+@pytest.mark.parametrize("number", [0, 7, 318])
+def test_the_instant_model_answers_the_platforms_prompts_with_the_posts_that_are_meant(number: int) -> None:
+    post = POSTS.post(number)
+    hooks = asked("hooks", hook_prompt([HookTask(post.assignment(), Past())], HOOKS), number, HOOKS)
+    assert said(hooks, "hooks") == post.hooks
+    body = asked("body", body_prompt([BodyTask(post.assignment(), post.hooks[0])]), number, 1)
+    assert said(body, "body") == (post.body,)
+
+
+def test_a_request_that_is_not_of_the_platform_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a chat request"):
+        InstantAnswers(POSTS).answer(b'{"model": "gpt-6-luna", "messages": []}')
+
+
+def test_what_was_finished_in_the_first_moment_does_not_count_for_the_rate() -> None:
+    assert span([10.0, 10.0, 11.0, 12.0]) == (2, 2.0)
+    with pytest.raises(ThreadsError, match="take more requests"):
+        span([10.0, 10.0])
+
+
+def test_a_standing_is_the_median_of_its_runs() -> None:
+    standing = Standing("x", "y", (run(50.0, 1.0), run(100.0, 2.0), run(80.0, 0.5)))
+    found = standing.summary()
+    assert (found["drafts_per_second"], found["min"], found["max"]) == (80.0, 50.0, 100.0)
+    assert found["cpu_s_per_thousand"] == 20.0
+    assert Standing("x", "y", (), "broken").summary() == {"name": "x", "error": "broken"}
+
+
+def test_latency_beyond_the_model_leaves_out_its_time_for_each_call() -> None:
+    decisions = [Decision("a", 3_250, is_accepted=True, calls=2), Decision("b", 9_000, is_accepted=True, calls=2)]
+    found = steady_latency({"a": 2.0}, decisions, model_latency_s=0.5)
+    assert found.in_all.p50_ms == 1_250
+    assert (found.beyond_model.events, found.beyond_model.p50_ms) == (1, 250)
+
+
+def test_a_contestant_that_waits_for_the_model_gets_what_it_can_do_in_a_minute() -> None:
+    assert blocking_requests(Load(2_000, 64, 0.0, 1)) == 2_000
+    assert blocking_requests(Load(2_000, 64, 0.5, 2)) == 120
+    assert blocking_requests(Load(50, 64, 0.5, 2)) == 50
+
+
+def test_an_unknown_contestant_is_named_with_those_there_are() -> None:
+    assert [one.name for one in choose(["bare-graph"])] == ["bare-graph"]
+    with pytest.raises(ThreadsError, match="'nobody'; there are: threads-agent-stack"):
+        choose(["nobody"])
+
+
+def test_the_offline_models_briefs_are_about_pairs_of_topics() -> None:
+    requests = topical_requests(POSTS.personas[:2], 20)
+    assert len({(each.persona_id, each.brief) for each in requests}) == 20
+    assert {each.persona_id for each in requests} == {each.persona_id for each in POSTS.personas[:2]}
