@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from agents.guard.untrusted import as_data, instructions_in
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
 from schemas.records import PersonaRequest
@@ -15,12 +17,15 @@ from streams.identity import derived_id
 MAX_DRAFTS = 20
 MAX_BRIEF_CHARS = 600
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """One draft of a request: `number` counts from 0, `brief` and `trend` are one line of data each.
 
-    `downgraded` asks for the cheap models alone, because a budget is nearly used up.
+    `downgraded` asks for the cheap models alone, because a budget is nearly used up. `left_out` tells what of the
+    request the writer is not shown, and why.
     """
 
     request_id: str
@@ -31,6 +36,7 @@ class Assignment:
     language: str
     trend: str | None = None
     downgraded: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def draft_id(self) -> str:
@@ -52,19 +58,42 @@ def assignments_of(
     Raises:
         RecordFault: the brief is blank, the number of drafts is out of range, or the model can't write the language.
     """
-    if not request.brief.strip():
+    brief = as_data(request.brief, MAX_BRIEF_CHARS)
+    if not brief:
         raise RecordFault('brief is blank: say what the post is about, e.g. "napping before a night shift"')
     if not 1 <= request.draft_count <= MAX_DRAFTS:
         raise RecordFault(f"draft_count must be 1 to {MAX_DRAFTS}, got {request.draft_count}; send several requests")
     language = _language(request.language, applied.persona, writable)
-    brief = condensed(request.brief)
-    trend = condensed(request.trend or "") or None
+    trend, left_out = _trend(request)
     return tuple(
         Assignment(
-            request.event_id, number, applied.persona, applied.version, brief, language, trend, downgraded=downgraded
+            request.event_id,
+            number,
+            applied.persona,
+            applied.version,
+            brief,
+            language,
+            trend,
+            downgraded=downgraded,
+            left_out=left_out,
         )
         for number in range(request.draft_count)
     )
+
+
+def _trend(request: PersonaRequest) -> tuple[str | None, tuple[str, ...]]:
+    """Return the trend as data, or None and why it is left out: strangers wrote it, and it instructs the model.
+
+    It is searched as it came, where line breaks tell, and as the model would read it, where padding is gone.
+    """
+    raw = request.trend or ""
+    trend = as_data(raw, MAX_BRIEF_CHARS)
+    found = tuple(dict.fromkeys(instructions_in(raw) + instructions_in(trend)))
+    if not found:
+        return trend or None, ()
+    reason = f"trend left out: it reads as instructions to the model ({', '.join(found)})"
+    _log.warning("request %s: %s", request.event_id, reason)
+    return None, (reason,)
 
 
 def _language(wanted: str | None, persona: Persona, writable: Sequence[str] | None) -> str:
@@ -83,12 +112,3 @@ def _language(wanted: str | None, persona: Persona, writable: Sequence[str] | No
             "set OPENAI_API_KEY or OPENAI_BASE_URL, or ask for one of these"
         )
     return code
-
-
-def condensed(brief: str) -> str:
-    """Return the brief as one line of at most 600 characters, cut between words: it is data, not layout."""
-    words = brief[: MAX_BRIEF_CHARS * 8].split()
-    line = " ".join(words)
-    if len(line) <= MAX_BRIEF_CHARS:
-        return line
-    return line[:MAX_BRIEF_CHARS].rsplit(" ", 1)[0]

@@ -157,7 +157,8 @@ def _draft(work: DraftWork, best: Version) -> DraftGenerated:
         latency_ms=sum(call.latency_ms for call in calls),
         call_to_action=assignment.call_to_action,
         revisions=len(work.versions) - 1,
-        guard_reasons=tuple(
+        guard_reasons=assignment.left_out
+        + tuple(
             reason for version in work.versions if version is not best for reason in version.problems or version.doubts
         ),
         steps=work.steps,
