@@ -9,10 +9,11 @@ from grafana.kpi_panels import described
 from grafana.panels import Look, lines
 from grafana.promql import per_minute, quantile, selector
 from grafana.sources import promql
-from streams.metrics import ENGAGEMENTS, GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
+from streams.metrics import DRAFT_QUALITY, ENGAGEMENTS, GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
 
 PER_MINUTE = "cpm"
 PERCENTILES = (50, 95, 99)
+QUALITY_PERCENTILES = (10, 50, 90)
 
 
 def activity_panels() -> Iterator[Any]:
@@ -50,4 +51,13 @@ def activity_panels() -> Iterator[Any]:
             promql(quantile(each / 100, GENERATION_LATENCY, ("phase",)), f"{{{{phase}}}} p{each}", f"P{each}")
             for each in PERCENTILES
         ],
+    )
+    yield lines(
+        Look(
+            "Draft quality",
+            described(DRAFT_QUALITY, None, "Percentiles, interpolated within the histogram's buckets."),
+            "percentunit",
+            24,
+        ),
+        [promql(quantile(each / 100, DRAFT_QUALITY, ()), f"p{each}", f"P{each}") for each in QUALITY_PERCENTILES],
     )

@@ -75,6 +75,13 @@ GENERATION_LATENCY = Metric(
     "Wall time of generation by phase: hook, body and revise (one model call each), total (a draft).",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0),
 )
+DRAFT_QUALITY = Metric(
+    "draft_quality_score",
+    "histogram",
+    ("persona_id",),
+    "Quality scores of decided drafts, accepted and rejected, from 0 to 1.",
+    buckets=tuple(twentieth / 20 for twentieth in range(1, 21)),
+)
 ENGAGEMENTS = Metric(
     "engagements_total",
     "counter",
@@ -92,6 +99,7 @@ BUSINESS_METRICS = (
     LLM_COST,
     LLM_UNPRICED_CALLS,
     GENERATION_LATENCY,
+    DRAFT_QUALITY,
     ENGAGEMENTS,
 )
 

@@ -11,10 +11,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from sinks.prometheus.increments import BUCKET, INFINITE, CounterKey
+from sinks.prometheus.increments import BUCKET, INFINITE, SUM_UNITS, CounterKey
 from sinks.prometheus.kpi_readings import ENGAGEMENT_KINDS, KpiReading
 from streams.metrics import (
     COST_PER_FOLLOW,
+    DRAFT_QUALITY,
     ENGAGEMENTS,
     GENERATION_LATENCY,
     LLM_COST,
@@ -91,6 +92,7 @@ def families(snapshot: Snapshot, window: str) -> Iterator[Family]:
         [((each.persona_id, kind), getattr(each, kind)) for each in lifetime for kind in ENGAGEMENT_KINDS],
     )
     yield _histogram(GENERATION_LATENCY, snapshot.counters)
+    yield _histogram(DRAFT_QUALITY, snapshot.counters)
 
 
 def _projection_dollars(readings: Iterable[KpiReading]) -> float | None:
@@ -121,7 +123,7 @@ def _counter(metric: Metric, samples: Sequence[tuple[tuple[str, ...], float]]) -
 
 def _histogram(metric: Metric, counters: Mapping[CounterKey, int]) -> Family:
     """Sum the observations below each bound; those counted under a bound of an earlier version go to the next above."""
-    sums_ms: dict[tuple[str, ...], int] = defaultdict(int)
+    sums: dict[tuple[str, ...], float] = defaultdict(float)
     observed: dict[tuple[str, ...], list[tuple[float, int]]] = defaultdict(list)
     split = 1 + len(metric.labels)
     for key, value in counters.items():
@@ -131,12 +133,12 @@ def _histogram(metric: Metric, counters: Mapping[CounterKey, int]) -> Family:
         if kind == BUCKET:
             observed[labels].append((float(key[split + 1]), value))
         else:
-            sums_ms[labels] += value
+            sums[labels] += value / SUM_UNITS[kind]
     family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, counts in sorted(observed.items()):
         cumulative = [
             (str(bound), float(sum(count for below, count in counts if below <= bound))) for bound in metric.buckets
         ]
         cumulative.append((INFINITE, float(sum(count for _, count in counts))))
-        family.add_metric(labels, cumulative, sums_ms[labels] / 1000)
+        family.add_metric(labels, cumulative, sums[labels])
     return family

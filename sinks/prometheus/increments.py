@@ -8,14 +8,25 @@ from collections.abc import Iterator
 import polars as pl
 
 from schemas.records import DraftDecided, DraftGenerated
-from streams.metrics import GENERATION_LATENCY, LLM_COST, LLM_TOKENS, LLM_UNPRICED_CALLS, POSTS_GENERATED
+from streams.metrics import (
+    DRAFT_QUALITY,
+    GENERATION_LATENCY,
+    LLM_COST,
+    LLM_TOKENS,
+    LLM_UNPRICED_CALLS,
+    POSTS_GENERATED,
+    Metric,
+)
 
 CounterKey = tuple[str, ...]
-"""A metric's name and the values of its labels; of a histogram also `BUCKET` and its bound, or `SUM_MS`."""
+"""A metric's name and the values of its labels; of a histogram also `BUCKET` and its bound, or a sum in `SUM_UNITS`."""
 
 Increment = tuple[CounterKey, int]
 
-BUCKET, SUM_MS = "bucket", "sum_ms"
+BUCKET, SUM_MS, SUM_MICROS = "bucket", "sum_ms", "sum_micros"
+SUM_UNITS = {SUM_MS: 1_000, SUM_MICROS: 1_000_000}
+"""What the sums of histograms, kept as whole numbers, are divided by where they are shown."""
+
 INFINITE = "+Inf"
 MODEL_PHASES = frozenset({"hook", "body", "revise"})  # steps of cost.events that are phases of writing a draft
 TOTAL_PHASE = "total"
@@ -39,6 +50,8 @@ def draft_increments(event: DraftGenerated | DraftDecided) -> Iterator[Increment
     """Yield what a draft's event adds; each key comes once."""
     if isinstance(event, DraftDecided):
         yield (POSTS_GENERATED.name, event.persona_id, event.decision), 1
+        yield _bucket(DRAFT_QUALITY, (event.persona_id,), event.quality.score), 1
+        yield (DRAFT_QUALITY.name, event.persona_id, SUM_MICROS), round(event.quality.score * SUM_UNITS[SUM_MICROS])
         return
     yield (POSTS_GENERATED.name, event.persona_id, "generated"), 1
     yield from _latency(event.persona_id, TOTAL_PHASE, event.latency_ms)
@@ -64,8 +77,12 @@ def _cost(persona_id: str, model: str, cost_micros: int | None) -> Increment:
 
 
 def _latency(persona_id: str, phase: str, latency_ms: int) -> Iterator[Increment]:
-    bounds = GENERATION_LATENCY.buckets
-    place = bisect_left(bounds, latency_ms / 1000)
-    bound = str(bounds[place]) if place < len(bounds) else INFINITE
-    yield (GENERATION_LATENCY.name, persona_id, phase, BUCKET, bound), 1
+    yield _bucket(GENERATION_LATENCY, (persona_id, phase), latency_ms / SUM_UNITS[SUM_MS]), 1
     yield (GENERATION_LATENCY.name, persona_id, phase, SUM_MS), latency_ms
+
+
+def _bucket(metric: Metric, labels: tuple[str, ...], observed: float) -> CounterKey:
+    """Return the key of the bucket with the least bound that an observation does not exceed."""
+    place = bisect_left(metric.buckets, observed)
+    bound = str(metric.buckets[place]) if place < len(metric.buckets) else INFINITE
+    return (metric.name, *labels, BUCKET, bound)

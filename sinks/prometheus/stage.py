@@ -136,6 +136,9 @@ def _fold(partition: _Partition, row: Row) -> Rejection | None:
     if draft.latency_ms < 0:
         fault = RecordFault(f"expected latency_ms of at least 0, got {draft.latency_ms}; correct it and send it again")
         return Rejection(row.offset, fault)
+    if isinstance(record, DraftDecided) and not 0.0 <= record.quality.score <= 1.0:  # not a number fails this too
+        fault = RecordFault(f"expected a quality score from 0 to 1, got {record.quality.score}; correct it and resend")
+        return Rejection(row.offset, fault)
     if partition.drafts.counts(draft.draft_id, row.offset):
         partition.counters.apply(row.offset, draft_increments(record))
     return None

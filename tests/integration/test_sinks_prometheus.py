@@ -7,6 +7,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -137,6 +138,8 @@ EXPECTED = {
     ("content_generation_latency_seconds_count", "nova", "hook"): 5.0,
     ("content_generation_latency_seconds_sum", "nova", "body"): 2.0,
     ("content_generation_latency_seconds_sum", "nova", "total"): 4.5,
+    ("draft_quality_score_count", "nova"): 1.0,
+    ("draft_quality_score_sum", "nova"): 1.0,
     ("posts_engagement_rate", "nova"): 0.5,
     ("engagements_total", "views", "nova"): 100.0,
 }
@@ -218,6 +221,17 @@ async def test_a_negative_latency_is_refused_and_its_neighbours_counted(worker: 
     await worker.stage.flush()
     assert [rejection.offset for rejection in refused] == [1]
     assert scraped(worker.url)["posts_generated_total", "nova", "generated"] == 2
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, float("nan"), float("inf")])
+async def test_a_score_outside_0_to_1_is_refused_and_the_rest_is_counted(worker: Worker, score: float) -> None:
+    await worker.start({})
+    foreign = replace(accepted(2), quality=Quality(score=score, threshold=0.5, passed=True, features=()))
+    refused = await worker.stage.add(rows(ACCEPTED, [accepted(1), foreign, accepted(3)]))
+    await worker.stage.flush()
+    assert [rejection.offset for rejection in refused] == [1]
+    assert "expected a quality score from 0 to 1" in str(refused[0].fault)
+    assert scraped(worker.url)["draft_quality_score_count", "nova"] == 2
 
 
 async def test_only_metrics_is_served(worker: Worker) -> None:

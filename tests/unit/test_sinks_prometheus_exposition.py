@@ -9,12 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas.records import DraftGenerated, KpiUpdate
+from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, Quality
 from sinks.prometheus.exposition import Snapshot, SnapshotCollector, snapshot_of
 from sinks.prometheus.increments import cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from sinks.prometheus.partition_counters import PartitionCounters
-from streams.metrics import BUSINESS_METRICS, GENERATION_LATENCY
+from streams.metrics import BUSINESS_METRICS, DRAFT_QUALITY, GENERATION_LATENCY
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -178,6 +178,31 @@ def test_a_latency_falls_into_the_bucket_whose_bound_it_does_not_exceed(latency_
     assert found[f"{GENERATION_LATENCY.name}_count{{{labels}"] == 1
 
 
+def decided(score: float) -> DraftDecided:
+    return DraftDecided(
+        event_id="e",
+        occurred_at=NOON,
+        persona_id="nova",
+        draft=generated(0),
+        quality=Quality(score=score, threshold=0.72, passed=score >= 0.72, features=()),
+        decision="accepted" if score >= 0.72 else "rejected",
+        reasons=(),
+        embedding_model="m",
+    )
+
+
+def test_the_scores_of_accepted_and_rejected_drafts_are_one_distribution_with_an_exact_sum() -> None:
+    counters = PartitionCounters()
+    for offset, score in enumerate((0.0, 0.05, 0.050001, 0.72, 1.0)):
+        counters.apply(offset, draft_increments(decided(score)))
+    found = samples(snapshot_of([counters.values], []))
+    below = {bound: found[f"{DRAFT_QUALITY.name}_bucket{{le={bound},persona_id=nova}}"] for bound in (0.05, 0.1, 0.75)}
+    assert below == {0.05: 2, 0.1: 3, 0.75: 4}
+    assert len(DRAFT_QUALITY.buckets) == 20
+    assert found[f"{DRAFT_QUALITY.name}_count{{persona_id=nova}}"] == 5
+    assert found[f"{DRAFT_QUALITY.name}_sum{{persona_id=nova}}"] == 1.820001
+
+
 def test_observations_under_the_bounds_of_an_earlier_version_are_kept() -> None:
     name = GENERATION_LATENCY.name
     found = samples(
@@ -194,6 +219,7 @@ def test_exactly_the_metrics_of_the_catalogue_are_exposed_with_their_types_and_l
         ("llm_cost_dollars_total", "nova", "gpt"): 10**30,
         ("llm_unpriced_calls_total", "nova", "gpt"): 1,
         (GENERATION_LATENCY.name, "nova", "hook", "bucket", "0.5"): 1,
+        (DRAFT_QUALITY.name, "nova", "bucket", "0.5"): 1,
     }
     readings = [reading(window, views=10, micros=1) for window in ("24h", "30d", "lifetime")]
     registry = registry_of(snapshot_of([counters], readings))
