@@ -1,4 +1,4 @@
-"""The commands that read PostgreSQL: `drafts` and `costs` here, `kpis` in kpi_commands.py."""
+"""The commands that read PostgreSQL: `costs` here, `drafts` in draft_commands.py, `kpis` in kpi_commands.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from sinks.postgres.cost_report import cost_object, cost_table
-from sinks.postgres.draft_report import draft_object, draft_table
+from sinks.postgres.draft_commands import drafts
 from sinks.postgres.kpi_commands import kpis
 from sinks.postgres.queries import report
 from sinks.postgres.saving_report import savings_object, savings_table
@@ -16,23 +16,7 @@ from streams.settings import current_settings
 
 __all__ = ["costs", "drafts", "kpis"]
 
-_PERSONA = click.option("--persona", help="Only this persona.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-@click.command(epilog="Example: threads-agent drafts --status rejected")
-@_PERSONA
-@click.option("--status", type=click.Choice(["generated", "scored", "accepted", "rejected"]), help="Only this status.")
-@_JSON
-def drafts(*, persona: str | None, status: str | None, as_json: bool) -> None:
-    """Show the drafts with their decision, score, reasons and what they resemble."""
-    rows = report(current_settings(), "drafts", {"persona": persona, "status": status})
-    if as_json:
-        _print_json([draft_object(row) for row in rows])
-    elif rows:
-        Console().print(draft_table(rows))
-    else:
-        click.echo("no drafts yet: send a request to persona.requests, and see that generation and sink-postgres run")
 
 
 @click.command(epilog="Example: threads-agent costs --json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
@@ -54,6 +54,10 @@ def draft_row(event: DraftEvent, source: TopicPartition, offset: int) -> tuple[o
         near.similarity if near else None,
         standing.embedding_model,
         standing.decided_at,
+        draft.call_to_action,
+        draft.revisions,
+        list(draft.guard_reasons),
+        Jsonb([asdict(step) for step in draft.steps]),
         standing.precedence,
         standing.event_at,
         source.topic,

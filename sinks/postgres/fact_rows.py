@@ -26,6 +26,8 @@ def request_row(record: PersonaRequest, source: TopicPartition, offset: int) -> 
         record.brief,
         record.language,
         record.draft_count,
+        record.trend,
+        record.deadline,
         record.causation_id,
         record.occurred_at,
         source.partition,

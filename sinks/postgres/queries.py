@@ -21,8 +21,10 @@ class NoTables(ThreadsError):
     """The Postgres sink has not made its tables in this database yet."""
 
 
-def report(settings: Settings, name: str, parameters: Mapping[str, object] | None = None) -> list[Found]:
-    """Run a statement of sql/reports.sql and return its rows; sums that are whole come as int.
+def report(
+    settings: Settings, name: str, parameters: Mapping[str, object] | None = None, *, file: str = "reports.sql"
+) -> list[Found]:
+    """Run a statement of a file in sql/ and return its rows; sums that are whole come as int.
 
     Raises:
         NoTables: the sink never ran on this database.
@@ -39,8 +41,8 @@ def report(settings: Settings, name: str, parameters: Mapping[str, object] | Non
         ) as connection:
             connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
             connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
-            rows = connection.execute(statements("reports.sql")[name], parameters).fetchall()
-    except psycopg.errors.UndefinedTable as error:
+            rows = connection.execute(statements(file)[name], parameters).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise NoTables(
             "the database has no tables yet, or those of an older version: start the stack with `threads-agent up`, "
             "or the sink alone with `threads-agent worker sink-postgres`"

@@ -8,8 +8,8 @@ TRUNCATE staged_drafts;
 COPY staged_drafts (
     draft_id, persona_id, request_id, status, persona_version, hook, body, text, language, model, prompt_tokens,
     completion_tokens, cost_micros, latency_ms, generated_at, score, threshold, passed, features, reasons,
-    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, precedence, event_at, source_topic,
-    source_partition, source_offset
+    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, call_to_action, revisions, guard_reasons,
+    steps, precedence, event_at, source_topic, source_partition, source_offset
 ) FROM STDIN;
 
 -- name: merge
@@ -17,14 +17,14 @@ COPY staged_drafts (
 INSERT INTO drafts AS kept (
     draft_id, persona_id, request_id, status, persona_version, hook, body, text, language, model, prompt_tokens,
     completion_tokens, cost_micros, latency_ms, generated_at, score, threshold, passed, features, reasons,
-    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, precedence, event_at, source_topic,
-    source_partition, source_offset
+    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, call_to_action, revisions, guard_reasons,
+    steps, precedence, event_at, source_topic, source_partition, source_offset
 )
 SELECT DISTINCT ON (draft_id)
     draft_id, persona_id, request_id, status, persona_version, hook, body, text, language, model, prompt_tokens,
     completion_tokens, cost_micros, latency_ms, generated_at, score, threshold, passed, features, reasons,
-    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, precedence, event_at, source_topic,
-    source_partition, source_offset
+    near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at, call_to_action, revisions, guard_reasons,
+    steps, precedence, event_at, source_topic, source_partition, source_offset
 FROM staged_drafts
 ORDER BY draft_id, precedence, event_at, source_topic, source_partition, source_offset
 ON CONFLICT (draft_id) DO UPDATE SET
@@ -51,6 +51,10 @@ ON CONFLICT (draft_id) DO UPDATE SET
     near_duplicate_similarity = EXCLUDED.near_duplicate_similarity,
     embedding_model = EXCLUDED.embedding_model,
     decided_at = EXCLUDED.decided_at,
+    call_to_action = EXCLUDED.call_to_action,
+    revisions = EXCLUDED.revisions,
+    guard_reasons = EXCLUDED.guard_reasons,
+    steps = EXCLUDED.steps,
     precedence = EXCLUDED.precedence,
     event_at = EXCLUDED.event_at,
     source_topic = EXCLUDED.source_topic,

@@ -6,16 +6,19 @@ TRUNCATE staged_requests;
 
 -- name: copy
 COPY staged_requests (
-    event_id, persona_id, brief, language, draft_count, causation_id, occurred_at, source_partition, source_offset
+    event_id, persona_id, brief, language, draft_count, trend, deadline, causation_id, occurred_at, source_partition,
+    source_offset
 ) FROM STDIN;
 
 -- name: merge
 -- Of records with one id the first in the log stays.
 INSERT INTO requests AS kept (
-    event_id, persona_id, brief, language, draft_count, causation_id, occurred_at, source_partition, source_offset
+    event_id, persona_id, brief, language, draft_count, trend, deadline, causation_id, occurred_at, source_partition,
+    source_offset
 )
 SELECT DISTINCT ON (event_id)
-    event_id, persona_id, brief, language, draft_count, causation_id, occurred_at, source_partition, source_offset
+    event_id, persona_id, brief, language, draft_count, trend, deadline, causation_id, occurred_at, source_partition,
+    source_offset
 FROM staged_requests
 ORDER BY event_id, source_partition, source_offset
 ON CONFLICT (event_id) DO UPDATE SET
@@ -23,6 +26,8 @@ ON CONFLICT (event_id) DO UPDATE SET
     brief = EXCLUDED.brief,
     language = EXCLUDED.language,
     draft_count = EXCLUDED.draft_count,
+    trend = EXCLUDED.trend,
+    deadline = EXCLUDED.deadline,
     causation_id = EXCLUDED.causation_id,
     occurred_at = EXCLUDED.occurred_at,
     source_partition = EXCLUDED.source_partition,
