@@ -55,9 +55,12 @@ def failures(quality: Quality) -> tuple[str, ...]:
         if each.name in GATES and each.value < GATES[each.name]
     ]
     if quality.score < quality.threshold:
-        weakest = min(quality.features, key=lambda each: (each.value - 1.0) * each.weight)
-        reasons.append(
-            f"quality: score {quality.score:.2f} is under {quality.threshold:.2f}, "
-            f"mostly for {weakest.name} {weakest.value:.2f}: {weakest.reason}"
-        )
+        reasons.append(f"quality: score {quality.score:.2f} is under {quality.threshold:.2f}{_weakest(quality)}")
     return tuple(reasons) or (f"quality: did not pass with score {quality.score:.2f}",)
+
+
+def _weakest(quality: Quality) -> str:
+    if not quality.features:  # a foreign producer may leave them out
+        return ", and no features say why"
+    weakest = min(quality.features, key=lambda each: (each.value - 1.0) * each.weight)
+    return f", mostly for {weakest.name} {weakest.value:.2f}: {weakest.reason}"

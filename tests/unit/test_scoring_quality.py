@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +100,12 @@ def test_a_banned_phrase_fails_the_best_post_and_is_named() -> None:
     assert not found.passed
     assert "banned phrase 'Real  Sleep'" in failures(found)[0]
     assert quality(hook, body, banned=("real sleepers",)).passed
+
+
+def test_a_foreign_record_that_did_not_pass_and_has_no_features_says_so() -> None:
+    bare = Quality(score=0.2, threshold=0.72, passed=False, features=())
+    assert failures(bare) == ("quality: score 0.20 is under 0.72, and no features say why",)
+    assert failures(replace(bare, score=0.9)) == ("quality: did not pass with score 0.90",)
 
 
 def test_a_post_in_ukrainian_is_recognised() -> None:
