@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         le=1,
         description="Cosine similarity from which an answer serves a similar question too; empty: never.",
     )
-    quality_threshold: float = Field(0.72, ge=0, le=1, description="Least quality score that passes.")
+    quality_threshold: float = Field(0.78, ge=0, le=1, description="Least quality score that passes.")
     embedder: Literal["blend", "wordllama", "ngram", "openai"] = Field(
         "blend", description="What compares drafts: wordllama by meaning, ngram by form, blend both, openai a provider."
     )

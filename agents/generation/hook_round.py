@@ -12,7 +12,7 @@ from agents.generation.cleaning import cleaned_hook
 from agents.generation.draft_work import DraftWork
 from agents.generation.guard import hook_problems, on_topic
 from agents.generation.writer import HookTask, Writer
-from agents.scoring.features import hook_strength
+from agents.scoring.hook_strength import hook_strength
 from streams.errors import RecordFault
 
 MAX_ROUNDS = 3

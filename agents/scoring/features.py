@@ -14,7 +14,6 @@ Scored = tuple[float, str]
 _DIGIT = re.compile(r"\d")
 _INNER_NAME = re.compile(r"(?<=[a-zà-ÿа-яєіїґ,;] )[A-ZÀ-ÞА-ЯЄІЇҐ][\w'’-]+")
 _FULL_FUNCTION_SHARE = 0.25  # running text has 35-50 % function words; half of that is certain
-_HOOK_WORDS = range(4, 19)
 _CONTENT_LETTERS = 5
 _TERSE, _SHORT, _LONG, _LIMIT = 40, 90, 420, 500
 
@@ -27,31 +26,22 @@ def _lexicon(language: str) -> Lexicon | None:
     return lexicons().get(language)
 
 
-def hook_strength(hook: str, language: str) -> Scored:
-    """Score what draws a reader in: a number, a contrast, a person, a question, and a length read at a glance."""
-    words, lexicon = words_of(hook), _lexicon(language)
-    if not words:
-        return 0.0, "no hook"
-    signals = []
-    if _DIGIT.search(hook) or (lexicon and lexicon.number_words & set(words)):
-        signals.append("a number")
-    if lexicon and lexicon.contrast_words & set(words):
-        signals.append("a contrast")
-    if lexicon and lexicon.person_words & set(words):
-        signals.append("a person")
-    if "?" in hook:
-        signals.append("a question")
-    fits = len(words) in _HOOK_WORDS
-    value = (0.4 if fits else 0.1) + 0.25 * len(signals)
-    reason = ", ".join(signals) or "no number, contrast, person or question"
-    return min(value, 1.0), f"{reason}; {len(words)} words"
+def ends_whole(body: str) -> bool:
+    """Tell whether a body ends as a sentence does, or with a sign such as an emoji, and not within its words."""
+    end = body.rstrip()[-1:]
+    return bool(end) and not (end.isalnum() or end in ",;:-–—")
 
 
-def readability(text: str) -> Scored:
-    """Score short sentences of plain words: best at 6 to 18 words a sentence and under 5.5 letters a word."""
+def readability(text: str, *, is_whole: bool = True) -> Scored:
+    """Score short sentences of plain words: best at 6 to 18 words a sentence and under 5.5 letters a word.
+
+    A text that breaks off is hard to read whatever its words.
+    """
     words, sentences = words_of(text), sentences_of(text)
     if not words or not sentences:
         return 0.0, "no whole sentence"
+    if not is_whole:
+        return 0.0, "breaks off within a sentence"
     per_sentence = len(words) / len(sentences)
     letters = sum(map(len, words)) / len(words)
     value = min(

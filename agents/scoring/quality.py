@@ -5,31 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.scoring import features
+from agents.scoring.hook_strength import hook_strength
+from agents.scoring.novelty import NOTHING_SAID
 from agents.scoring.repetition import coherence
 from schemas.records import DraftGenerated, Quality, QualityFeature
 
 WEIGHTS = {
-    "hook_strength": 0.22,
+    "hook_strength": 0.18,
     "readability": 0.15,
-    "specificity": 0.20,
-    "length_fit": 0.10,
-    "coherence": 0.15,
-    "language_match": 0.10,
-    "safety": 0.08,
+    "specificity": 0.25,
+    "length_fit": 0.07,
+    "coherence": 0.13,
+    "language_match": 0.06,
+    "novelty": 0.10,
+    "safety": 0.06,
 }
 GATES = {"safety": 1.0, "coherence": 0.3, "language_match": 0.4}
 """Least values without which a draft fails, whatever its score."""
 
 
-def score_draft(draft: DraftGenerated, *, banned_phrases: Sequence[str], threshold: float) -> Quality:
-    """Return the quality of a draft in [0, 1]; it passes at the threshold or above it with every gate met."""
+def score_draft(
+    draft: DraftGenerated,
+    *,
+    banned_phrases: Sequence[str],
+    threshold: float,
+    novelty: features.Scored = NOTHING_SAID,
+) -> Quality:
+    """Return the quality of a draft in [0, 1]; it passes at the threshold or above it with every gate met.
+
+    `novelty` says how new it is against what its persona said lately (novelty.py), and why.
+    """
     found = {
-        "hook_strength": features.hook_strength(draft.hook, draft.language),
-        "readability": features.readability(draft.text),
+        "hook_strength": hook_strength(draft.hook, draft.language),
+        "readability": features.readability(draft.text, is_whole=features.ends_whole(draft.body or draft.hook)),
         "specificity": features.specificity(draft.text, draft.language),
         "length_fit": features.length_fit(draft.text),
         "coherence": coherence(draft.text),
         "language_match": features.language_match(draft.text, draft.language),
+        "novelty": novelty,
         "safety": features.safety(draft.text, banned_phrases),
     }
     score = sum(WEIGHTS[name] * value for name, (value, _) in found.items())

@@ -397,6 +397,7 @@ async def test_requests_go_all_the_way_to_a_decision() -> None:
     generated, scored = TopicPartition("drafts.generated", 0), TopicPartition("drafts.scored", 0)
     await deduplicate.open()
     await deduplicate.restore(scored, [])
+    await score.restore(generated, [])
     async with generating(LoopbackOpenAI()) as stage:
         await stage.add(rows(REQUESTS, [request("r1"), request("r2"), request("r3", brief="coffee for the day team")]))
         written = sorted(drafts_of(await finished_effects(stage)), key=lambda draft: draft.request_id)

@@ -1,0 +1,106 @@
+"""What the personas of one partition said lately, and how new each draft was when it came."""
+
+from __future__ import annotations
+
+import json
+from bisect import insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from agents.scoring.novelty import LATELY, Grams, grams_of, novelty
+from schemas.records import DraftGenerated
+
+MAX_KEPT = 10_000
+"""Drafts of a partition whose novelty is kept, the newest."""
+
+Change = tuple[bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How new a draft was, and at which offset that was found; `text` is there if the draft passed."""
+
+    draft_id: str
+    persona_id: str
+    offset: int
+    digest: str
+    novelty: tuple[float, str]
+    text: str | None
+
+    @property
+    def key(self) -> bytes:
+        """Return the key in the state."""
+        return self.draft_id.encode()
+
+    def encode(self) -> bytes:
+        """Return the value in the state: JSON."""
+        fields = [self.draft_id, self.persona_id, self.offset, self.digest, *self.novelty, self.text]
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decoded(value: bytes) -> Judged:
+    """Return what `encode` wrote."""
+    draft_id, persona_id, offset, digest, new, reason, text = json.loads(value)
+    return Judged(draft_id, persona_id, offset, digest, (new, reason), text)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Said:
+    offset: int
+    draft_id: str
+    grams: Grams = field(compare=False)
+
+
+class SaidLately:
+    """The newest `limit` drafts of a partition, and of each persona the texts of the last 20 that passed.
+
+    A draft is compared with those before it only, by offset, and never with itself; one that comes again with the same
+    text is as new as it was the first time. So a replay finds the same.
+    """
+
+    def __init__(self, restored: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_KEPT) -> None:
+        self._limit = limit
+        self._offsets: dict[str, tuple[int, str, tuple[float, str]]] = {}
+        self._said: dict[str, list[_Said]] = {}
+        for judged in sorted((decoded(value) for _, value in restored), key=lambda each: each.offset):
+            self._put(judged)
+
+    def novelty_of(self, draft: DraftGenerated, offset: int) -> tuple[float, str]:
+        """Return how new a draft at an offset is, and why; as it was found first where the draft is known."""
+        known = self._offsets.get(draft.draft_id)
+        if known is not None and known[1] == _digest(draft.text):
+            return known[2]
+        said = self._said.get(draft.persona_id, [])
+        before = [each.grams for each in said if each.offset < offset and each.draft_id != draft.draft_id]
+        value, reason = novelty(grams_of(draft.text), before)
+        return round(value, 6), reason
+
+    def remember(self, draft: DraftGenerated, offset: int, new: tuple[float, str], *, passed: bool) -> list[Change]:
+        """Remember a draft; return the changes of state, tombstones of the oldest included, none for a known one."""
+        known = self._offsets.get(draft.draft_id)
+        if known is not None and known[1] == _digest(draft.text):
+            return []
+        if len(self._offsets) >= self._limit and offset < next(iter(self._offsets.values()))[0]:
+            return []  # older than all that is kept
+        text = draft.text if passed else None
+        judged = Judged(draft.draft_id, draft.persona_id, offset, _digest(draft.text), new, text)
+        self._put(judged)
+        changes: list[Change] = [(judged.key, judged.encode())]
+        while len(self._offsets) > self._limit:
+            oldest = next(iter(self._offsets))
+            del self._offsets[oldest]
+            changes.append((oldest.encode(), None))
+        return changes
+
+    def _put(self, judged: Judged) -> None:
+        self._offsets.pop(judged.draft_id, None)
+        self._offsets[judged.draft_id] = (judged.offset, judged.digest, judged.novelty)
+        said = [each for each in self._said.get(judged.persona_id, []) if each.draft_id != judged.draft_id]
+        if judged.text is not None:
+            insort(said, _Said(judged.offset, judged.draft_id, grams_of(judged.text)))
+        self._said[judged.persona_id] = said[-LATELY:]
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
