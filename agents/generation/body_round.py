@@ -12,7 +12,7 @@ from agents.generation.asking import calls_or_faults
 from agents.generation.calls import Call, CallMemory
 from agents.generation.cleaning import cleaned_body
 from agents.generation.draft_work import DraftWork, Node, Version
-from agents.generation.guard import DraftGuard
+from agents.generation.guard import DraftGuard, Judgement, Written
 from agents.generation.writer import BodyTask, Writer
 from agents.guard.threads_length import threads_length
 from streams.errors import RecordFault
@@ -70,27 +70,32 @@ def with_text(work: DraftWork) -> DraftWork:
     """Return the work with its text: hook, body, call to action and disclosure, with blank lines between."""
     if not wants_body(work):
         return work
+    text = _written(work).parts.text
     assert work.hook is not None
-    persona = work.assignment.persona
-    text = SEPARATOR.join(
-        part for part in (work.hook, work.body, work.assignment.call_to_action, persona.disclosure) if part
-    )
     assert text.startswith(work.hook), "the hook must stand verbatim at the start of the text"
     return replace(work.stepped("assemble"), text=text)
 
 
-async def guarded(work: DraftWork, guard: DraftGuard) -> DraftWork:
-    """Return the work with its text judged as another version."""
-    if not wants_body(work):
-        return work
-    assert work.text is not None
+def _written(work: DraftWork) -> Written:
+    assert work.hook is not None
+    return Written(work.assignment, work.hook, work.body)
+
+
+async def guarded(works: Sequence[DraftWork], guard: DraftGuard) -> list[DraftWork]:
+    """Return the works with their texts judged as another version, all texts together."""
     started = time.monotonic()
-    problems, doubts = await guard.judge(work.assignment, work.body, work.text)
+    judgements = iter(await guard.judge([_written(work) for work in works if wants_body(work)]))
+    latency_ms = round((time.monotonic() - started) * 1000)
+    return [_with_version(work, next(judgements), latency_ms) if wants_body(work) else work for work in works]
+
+
+def _with_version(work: DraftWork, judgement: Judgement, latency_ms: int) -> DraftWork:
+    assert work.text is not None
+    problems, doubts = judgement.problems, judgement.doubts
     if not work.body and work.steps[-2].outcome not in ("ok", "no usable answer"):
         problems = (work.steps[-2].outcome,)  # what the model said instead of a body says more than its absence
     outcome = "; ".join(problems or doubts) or "ok"
     judged = Version(work.body, work.text, problems, doubts)
-    latency_ms = round((time.monotonic() - started) * 1000)
     return replace(work.stepped("guard", outcome, latency_ms), versions=(*work.versions, judged))
 
 

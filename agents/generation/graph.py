@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
@@ -20,7 +20,7 @@ from agents.generation.body_round import (
 from agents.generation.burst import Burst
 from agents.generation.calls import CallMemory, cost_event, cost_savings
 from agents.generation.draft_work import DraftWork, Version
-from agents.generation.guard import DraftGuard
+from agents.generation.guard import DraftGuard, fixed_part_problems
 from agents.generation.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
 from agents.generation.past_posts import PastPosts
 from agents.generation.writer import Writer
@@ -88,7 +88,7 @@ class DraftGraph:
         for each in state["burst"]:
             past = await self._past.of(each.persona.persona_id)
             room = MAX_LENGTH - fixed_length((each.call_to_action, each.persona.disclosure))
-            works.append(DraftWork(each, past, room).stepped("gather"))
+            works.append(_gathered(DraftWork(each, past, room)))
         return {"works": works, "rounds": 0, "revisions": 0}
 
     async def _hooks(self, state: BurstState) -> BurstState:
@@ -105,12 +105,17 @@ class DraftGraph:
         return {"works": [with_text(work) for work in state["works"]]}
 
     async def _judge(self, state: BurstState) -> BurstState:
-        return {"works": [await guarded(work, self._guard) for work in state["works"]]}
+        return {"works": await guarded(state["works"], self._guard)}
 
     async def _revise(self, state: BurstState) -> BurstState:
         revisions = state["revisions"] + 1
         works = await asked_for_bodies(state["works"], revisions, self._writer, self._memory)
         return {"works": works, "revisions": revisions}
+
+
+def _gathered(work: DraftWork) -> DraftWork:
+    fault = "; ".join(fixed_part_problems(work.assignment))
+    return replace(work.stepped("gather", fault), fault=fault) if fault else work.stepped("gather")
 
 
 def _after_choice(state: BurstState) -> str:

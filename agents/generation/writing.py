@@ -13,6 +13,7 @@ from agents.generation.few_shot_writer import FewShotWriter
 from agents.generation.guard import DraftGuard
 from agents.generation.model_tiers import ModelTiers
 from agents.generation.writer import Writer
+from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
 from agents.llm.batches import BatchClient
 from agents.llm.cache_choice import response_cache
 from agents.llm.caller import ModelCaller
@@ -52,12 +53,12 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     """
     client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
     provider, caller = client.provider, ModelCaller()
-    at_once = asyncio.Semaphore(provider.concurrency)
+    at_once, guard = asyncio.Semaphore(provider.concurrency), DraftGuard(_moderator(settings, client))
     if provider.embedded:
         few_shot = FewShotWriter(client, at_once=at_once)
         return Writing(
             few_shot,
-            DraftGuard(),
+            guard,
             caller,
             provider.concurrency,
             provider.languages,
@@ -80,7 +81,7 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     desk = BatchDesk(batches, tiers, BatchTerms(settings.batch_size, settings.instruction_tokens), clock)
     return Writing(
         chat,
-        DraftGuard(),
+        guard,
         caller,
         provider.concurrency,
         provider.languages,
@@ -89,3 +90,10 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         tiers=tiers,
         _closing=(cache.close, batches.close, client.close),
     )
+
+
+def _moderator(settings: Settings, client: LanguageModelClient) -> Moderator:
+    """Return who moderates: the provider where it shall, but the embedded model has no such endpoint."""
+    if settings.moderation == "provider" and not client.provider.embedded:
+        return OpenAIModerator(client)
+    return WordListModerator()

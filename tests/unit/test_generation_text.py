@@ -98,6 +98,15 @@ def test_the_guard_names_everything_that_forbids_a_text() -> None:
     assert any("prompt echo" in each for each in hook_problems("A post about naps: I like them.", assignment()))
 
 
+def test_a_link_that_the_brief_does_not_name_is_refused() -> None:
+    text = "I track my naps at https://www.example.com/naps every night."
+    (problem,) = body_problems("I nap at noon today.", text, assignment())
+    assert problem == "body: link 'https://www.example.com/naps' that the brief does not name"
+    assert hook_problems("Naps, from www.example.com/naps only.", assignment()) != []
+    named = assignment("napping, see example.com/naps/")
+    assert body_problems("I nap at noon today.", text, named) == []
+
+
 def test_a_text_over_500_as_threads_counts_is_refused_though_it_has_fewer_characters() -> None:
     text = "I nap. " + "🙂" * 130
     assert len(text) < MAX_LENGTH
