@@ -11,14 +11,14 @@ from agents.scoring.repetition import coherence
 from schemas.records import DraftGenerated, Quality, QualityFeature
 
 WEIGHTS = {
-    "hook_strength": 0.18,
+    "hook_strength": 0.20,
     "readability": 0.15,
-    "specificity": 0.25,
-    "length_fit": 0.07,
-    "coherence": 0.13,
-    "language_match": 0.06,
+    "specificity": 0.20,
+    "length_fit": 0.10,
+    "coherence": 0.12,
+    "language_match": 0.08,
     "novelty": 0.10,
-    "safety": 0.06,
+    "safety": 0.05,
 }
 GATES = {"safety": 1.0, "coherence": 0.3, "language_match": 0.4}
 """Least values without which a draft fails, whatever its score."""
