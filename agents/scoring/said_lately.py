@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import insort
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from agents.scoring.novelty import LATELY, Grams, grams_of, novelty
@@ -61,16 +61,16 @@ class SaidLately:
 
     def __init__(self, restored: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_KEPT) -> None:
         self._limit = limit
-        self._offsets: dict[str, tuple[int, str, tuple[float, str]]] = {}
+        self._judged: dict[str, Judged] = {}  # in the order of their offsets; the texts are in `_said`
         self._said: dict[str, list[_Said]] = {}
         for judged in sorted((decoded(value) for _, value in restored), key=lambda each: each.offset):
             self._put(judged)
 
     def novelty_of(self, draft: DraftGenerated, offset: int) -> tuple[float, str]:
         """Return how new a draft at an offset is, and why; as it was found first where the draft is known."""
-        known = self._offsets.get(draft.draft_id)
-        if known is not None and known[1] == _digest(draft.text):
-            return known[2]
+        known = self._judged.get(draft.draft_id)
+        if known is not None and known.digest == _digest(draft.text):
+            return known.novelty
         said = self._said.get(draft.persona_id, [])
         before = [each.grams for each in said if each.offset < offset and each.draft_id != draft.draft_id]
         value, reason = novelty(grams_of(draft.text), before)
@@ -78,25 +78,35 @@ class SaidLately:
 
     def remember(self, draft: DraftGenerated, offset: int, new: tuple[float, str], *, passed: bool) -> list[Change]:
         """Remember a draft; return the changes of state, tombstones of the oldest included, none for a known one."""
-        known = self._offsets.get(draft.draft_id)
-        if known is not None and known[1] == _digest(draft.text):
+        known = self._judged.get(draft.draft_id)
+        if known is not None and known.digest == _digest(draft.text):
             return []
-        if len(self._offsets) >= self._limit and offset < next(iter(self._offsets.values()))[0]:
+        if len(self._judged) >= self._limit and offset < next(iter(self._judged.values())).offset:
             return []  # older than all that is kept
         text = draft.text if passed else None
         judged = Judged(draft.draft_id, draft.persona_id, offset, _digest(draft.text), new, text)
         self._put(judged)
         changes: list[Change] = [(judged.key, judged.encode())]
-        while len(self._offsets) > self._limit:
-            oldest = next(iter(self._offsets))
-            del self._offsets[oldest]
-            changes.append((oldest.encode(), None))
+        while len(self._judged) > self._limit:
+            oldest = next(iter(self._judged.values()))
+            self._forget(oldest)
+            changes.append((oldest.key, None))
         return changes
 
-    def _put(self, judged: Judged) -> None:
-        self._offsets.pop(judged.draft_id, None)
-        self._offsets[judged.draft_id] = (judged.offset, judged.digest, judged.novelty)
+    def _forget(self, judged: Judged) -> None:
+        """Forget a draft, its text too: memory must not know what a restart would not."""
+        del self._judged[judged.draft_id]
+        self._unsay(judged)
+
+    def _unsay(self, judged: Judged) -> list[_Said]:
         said = [each for each in self._said.get(judged.persona_id, []) if each.draft_id != judged.draft_id]
+        self._said[judged.persona_id] = said
+        return said
+
+    def _put(self, judged: Judged) -> None:
+        self._judged.pop(judged.draft_id, None)
+        self._judged[judged.draft_id] = replace(judged, text=None)
+        said = self._unsay(judged)
         if judged.text is not None:
             insort(said, _Said(judged.offset, judged.draft_id, grams_of(judged.text)))
         self._said[judged.persona_id] = said[-LATELY:]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -36,17 +35,6 @@ def test_novelty_is_one_less_the_greatest_jaccard_similarity(lately: list[str], 
         if grams.size
     ]
     assert novelty(grams, [grams_of(each) for each in lately])[0] == pytest.approx(1 - max(expected, default=0.0))
-
-
-def test_a_draft_is_compared_in_a_fifth_of_a_millisecond() -> None:
-    lately = [grams_of(f"{TEXT} {number} {number + 1}") for number in range(LATELY)]
-    fastest = 1.0
-    for _ in range(50):
-        started = time.perf_counter()
-        novelty(grams_of(TEXT), lately)
-        fastest = min(fastest, time.perf_counter() - started)
-    print(f"novelty of a draft against {LATELY}: {fastest * 1e6:.0f} microseconds")  # noqa: T201 - shown with -s
-    assert fastest < 0.002  # ten times the promise: other programs may have the processor
 
 
 def fold(said: SaidLately, drafts: list[DraftGenerated], first: int = 0) -> tuple[list[float], dict[bytes, bytes]]:
@@ -114,6 +102,15 @@ def test_only_the_newest_drafts_are_kept_and_an_old_one_pushes_none_out() -> Non
     _, state = fold(said, drafts)
     assert sorted(state) == [b"d2", b"d3", b"d4"]
     assert said.remember(drafts[0], 0, said.novelty_of(drafts[0], 0), passed=True) == []
+
+
+def test_what_was_pushed_out_is_compared_with_no_more_than_after_a_restart() -> None:
+    said = SaidLately(limit=2)
+    drafts = [draft("A hook.", f"{TEXT} {number}" * (number + 1), draft_id=f"d{number}") for number in range(4)]
+    _, state = fold(said, drafts)
+    restarted = SaidLately(state.items(), limit=2)
+    copy = draft("A hook.", TEXT + " 0", draft_id="copy")
+    assert said.novelty_of(copy, 9) == restarted.novelty_of(copy, 9)
 
 
 async def test_the_stage_gives_a_repeated_post_a_lower_score_and_a_replayed_draft_the_same() -> None:
