@@ -1,19 +1,22 @@
 """The contestant threads-agent-stack: real workers of the role generation on a broker of their own, all guarantees on.
 
-Requests are appended beforehand. The rate is that of the decision records: state, changelogs, scoring, de-duplication
-and commits are part of it.
+Requests are appended beforehand. The time goes from the moment when the workers have their partitions, before the first
+fetch, to the last decision's record: state, changelogs, scoring, de-duplication and commits are part of it, and so are
+the filling and the draining of the pipeline, which the other contestants are spared.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.bench.generation.appending import append_requests, make_ready, request_of
 from agents.bench.generation.decisions import DecisionLog
 from agents.bench.generation.posts import PostBook
-from agents.bench.generation.standing import Run, span
+from agents.bench.generation.standing import Run
+from agents.bench.group_progress import GroupProgress
 from agents.bench.own_broker import Broker, broker
 from agents.bench.process_usage import cpu_seconds
 from agents.bench.worker_process import WorkerProcess, workers
@@ -68,19 +71,19 @@ async def _prepared(running: Broker, posts: PostBook, requests: int) -> None:
 
 async def _measured(running: Broker, load: Load, started: Sequence[WorkerProcess]) -> Run:
     check = check_of(started)
+    async with GroupProgress(running.settings(), running.bootstrap, ROLE) as group:
+        await group.until_members(load.processes, FIRST_DRAFT_TIMEOUT_S, check)
+    began, before, broker_before = time.time(), _cpu(started), cpu_seconds(running.pid)
     async with DecisionLog(running) as log:
-        seen = await log.until(1, FIRST_DRAFT_TIMEOUT_S, check)
-        before, broker_before = _cpu(started), cpu_seconds(running.pid)
         await log.until(load.requests, load.timeout_s, check)
         usages = [worker.usage() for worker in started]
         broker_cpu = cpu_seconds(running.pid) - broker_before
         decisions = await log.decisions()
-    counted, seconds = span([each.at_ms / MS for each in decisions])
     return Run(
         drafts=load.requests,
-        counted=counted,
-        seconds=seconds,
-        cpu_drafts=load.requests - seen.decided,
+        counted=load.requests,
+        seconds=decisions[-1].at_ms / MS - began,
+        cpu_drafts=load.requests,
         cpu_seconds=sum(usage.cpu_seconds for usage in usages) - before,
         server_cpu_seconds=broker_cpu,
         peak_rss_mb=sum(usage.peak_rss_mb for usage in usages),
