@@ -18,9 +18,12 @@ _LINK = re.compile(
     r"|\]\((?!https?://|www\.)[^\s()]{1,500}\)",  # the address of a Markdown link that none of the above would find
     re.IGNORECASE,
 )
+_SIGN_OF_A_LINK = re.compile(r"\.\S|://|\]\(")  # no link is without one, and most texts are
 
 
 def links_in(text: str) -> list[str]:
     """Return the links of a text in order, those of Markdown by their address."""
+    if not _SIGN_OF_A_LINK.search(text):
+        return []
     found = [match.group(0) for match in _LINK.finditer(text)]
     return [each[2:-1] if each.startswith("](") else each.rstrip(".,;:!?") for each in found]

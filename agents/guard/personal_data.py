@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agents.guard.identifiers import numbers_of_identity
 from agents.guard.phone_numbers import phone_numbers_in
@@ -30,6 +30,16 @@ _STREETS = (
     rf"\b(?:{_UKRAINIAN}) ?{_NAMES}(?:, ?| )(?:буд\. ?|будинок )?\d{{1,4}}\b",
 )
 _STREET = re.compile("|".join(_STREETS))
+# Signs without which a text holds none of these: most texts hold none, and a look for signs is quick.
+_SIGNS_OF_AN_ADDRESS = ("@", "(", "[", "{")
+_SIGNS_OF_A_STREET = (
+    *(" Street", " St", " Av", " R", " L", " B", " D", " Court"),
+    *("stra", "Stra", "str.", "Str.", "gasse", "llee", "Weg", "weg", "latz", "ring", "amm", "ufer"),
+    *("alle", "venida", "Avd", "laza", "aseo", "C/"),
+    *("ул", "росп", "ульвар", "ров."),
+)
+_DIGIT = re.compile(r"\d")
+_ENOUGH_DIGITS = re.compile(r"\d(?:\D{0,8}\d){5}")  # no number that names or reaches a person has fewer
 
 
 def personal_data(text: str) -> list[str]:
@@ -38,12 +48,17 @@ def personal_data(text: str) -> list[str]:
 
 
 def _kinds(text: str) -> Iterator[str]:
-    without_addresses = _EMAIL.sub(" ", text)
+    without_addresses = _EMAIL.sub(" ", text) if _has_one(_SIGNS_OF_AN_ADDRESS, text) else text
     if without_addresses != text:
         yield "e-mail address"
-    named = list(numbers_of_identity(without_addresses))
-    yield from named
-    if not named and phone_numbers_in(without_addresses):
-        yield "phone number"
-    if _STREET.search(text):
+    if _ENOUGH_DIGITS.search(without_addresses):
+        named = list(numbers_of_identity(without_addresses))
+        yield from named
+        if not named and phone_numbers_in(without_addresses):
+            yield "phone number"
+    if _DIGIT.search(text) and _has_one(_SIGNS_OF_A_STREET, text) and _STREET.search(text):
         yield "street address"
+
+
+def _has_one(signs: Sequence[str], text: str) -> bool:
+    return any(sign in text for sign in signs)

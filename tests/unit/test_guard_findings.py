@@ -67,6 +67,8 @@ ECHOES = [
     "¡Claro! Aquí tienes el gancho:",
     "Aquí tienes una publicación sobre dormir:",
     "Natürlich, hier ist dein Beitrag:",
+    "I'm just an AI, I never sleep.",
+    "I can't help with that.",
     "Als KI-Sprachmodell schlafe ich nicht.",
     "Como modelo de lenguaje no duermo.",
     "Як мовна модель, я не сплю.",
