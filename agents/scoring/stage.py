@@ -16,6 +16,8 @@ from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
 from streams.identity import derived_id
 from streams.wall_clock import utc_now
 
+PERSONAS_MAX_AGE_S = 1.0  # of the banned phrases: the guard has looked at those of the request's own version
+
 
 class ScoreStage(Stage):
     """Give every draft its quality.
@@ -45,7 +47,7 @@ class ScoreStage(Stage):
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         assert isinstance(batch, RowBatch)
-        await self._directory.refresh()
+        await self._directory.refresh(max_age_s=PERSONAS_MAX_AGE_S)
         effects = self._pending.of(batch.source)
         for row in batch.rows:
             scored, changes = self._scored(self._said[batch.source], row)
