@@ -32,21 +32,30 @@ def content_of(body: dict[str, Any]) -> str:
     return str(answer_to({"type": "string"}, task, "text"))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bill:
+    """What the provider would bill for one completion, whether or not its answer was ever read."""
+
+    body: dict[str, Any]
+    fault: Fault | None
+    model: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
 @dataclass(slots=True)
 class Completions:
-    """Makes completions; remembers system prompts, whose tokens are cached when they come again.
-
-    `prompt_tokens` and `completion_tokens` are those of all completions made: what the provider would bill.
-    """
+    """Makes completions; remembers system prompts, whose tokens are cached when they come again."""
 
     made: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    bills: list[Bill] = field(default_factory=list)
     _seen_prefixes: set[str] = field(default_factory=set)
 
     def completion(self, body: dict[str, Any], content: str, fault: Fault | None = None) -> dict[str, Any]:
         """Return the answer's body, with what a fault within an answer makes of it."""
         self.made += 1
+        model = f"{body['model']}-2025-04-14"
         said: str | None = content
         if fault in {"empty", "garbage", "refusal"}:
             said = {"empty": "", "garbage": "}{ no json at all"}.get(str(fault))
@@ -59,31 +68,34 @@ class Completions:
         }
         reason = "length" if fault == "cut-off" else "stop"
         choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
+        bill = self._bill(body, fault, model, said or "")
+        self.bills.append(bill)
         return {
             "id": f"chatcmpl-{self.made}",
             "object": "chat.completion",
             "created": CREATED,
-            "model": f"{body['model']}-2025-04-14",
+            "model": model,
             "choices": [] if fault == "no-choices" else [choice],
-            "usage": self._usage(body, said or ""),
+            "usage": _usage(bill),
         }
 
-    def _usage(self, body: dict[str, Any], content: str) -> dict[str, Any]:
+    def _bill(self, body: dict[str, Any], fault: Fault | None, model: str, content: str) -> Bill:
         system = body["messages"][0]["content"]
         prompt = sum(tokens_of(each["content"]) for each in body["messages"])
         known = system in self._seen_prefixes
         self._seen_prefixes.add(system)
         blocks = tokens_of(system) // CACHE_BLOCK_TOKENS if known and prompt >= CACHE_FROM_TOKENS else 0
-        completion = tokens_of(content)
-        self.prompt_tokens += prompt
-        self.completion_tokens += completion
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": blocks * CACHE_BLOCK_TOKENS, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        }
+        return Bill(body, fault, model, prompt, blocks * CACHE_BLOCK_TOKENS, tokens_of(content))
+
+
+def _usage(bill: Bill) -> dict[str, Any]:
+    return {
+        "prompt_tokens": bill.prompt_tokens,
+        "completion_tokens": bill.completion_tokens,
+        "total_tokens": bill.prompt_tokens + bill.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": bill.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
 
 
 def stream_events(completion: dict[str, Any], *, include_usage: bool) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ if __name__ == "__main__":  # as a program it finds its parts by the repository'
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tests.openai_batches import BatchDesk
-from tests.openai_completions import Completions, InstantCompletions, content_of, stream_events
+from tests.openai_completions import Bill, Completions, InstantCompletions, content_of, stream_events
 from tests.openai_faults import RATE_FAULTS, Fault, FaultRate, failed_response
 from tests.openai_vectors import embeddings, moderations
 
@@ -75,14 +75,19 @@ class LoopbackOpenAI:
         self.batches = BatchDesk(self._completion)
 
     @property
+    def bills(self) -> list[Bill]:
+        """Return what the provider would bill, completion by completion."""
+        return self._completions.bills
+
+    @property
     def prompt_tokens(self) -> int:
         """Return the prompt tokens that the provider would bill."""
-        return self._completions.prompt_tokens
+        return sum(bill.prompt_tokens for bill in self.bills)
 
     @property
     def completion_tokens(self) -> int:
         """Return the completion tokens that the provider would bill."""
-        return self._completions.completion_tokens
+        return sum(bill.completion_tokens for bill in self.bills)
 
     def app(self) -> web.Application:
         """Return the application of all endpoints."""
