@@ -48,8 +48,9 @@ def instructions_in(text: str) -> tuple[str, ...]:
     """Return the names of the patterns by which a text instructs a model instead of telling something; empty for none.
 
     Searched are the first 20,000 characters, whatever their case, width, hidden characters, spaced-out letters and
-    look-alikes of another script. A finding is a reason to distrust a text, an empty result is no proof of its
-    innocence: whatever it says, it is given to a model as data only.
+    look-alikes of another script. Of attacks in new words it finds about three in four (tests/unit,
+    `held_out_attacks`): an empty result is no proof of innocence, and whatever a text says, it is given to a model as
+    data only.
     """
     searched = _folded(text[:MAX_SEARCHED])
     return tuple(name for name, pattern in _patterns().items() if pattern.search(searched))

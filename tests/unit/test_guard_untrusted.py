@@ -17,7 +17,6 @@ TEXTS: dict[str, list[str]] = yaml.safe_load(
 MEGABYTE = 2**20
 LIMIT = 600
 TOKENS = ("<|im_start|>", "<|endoftext|>", "[INST]", "<<SYS>>", "</s>", "<start_of_turn>", "<｜User｜>")
-LEAST_PRECISION, LEAST_RECALL = 0.95, 0.85
 
 
 def test_the_table_is_large_enough_to_measure() -> None:
@@ -26,15 +25,21 @@ def test_the_table_is_large_enough_to_measure() -> None:
     assert len(TEXTS["harmless"]) >= 40
 
 
-def test_instructions_are_told_from_talk() -> None:
-    missed = [text for text in TEXTS["attacks"] if not instructions_in(text)]
-    wrong = [(text, instructions_in(text)) for text in TEXTS["harmless"] if instructions_in(text)]
-    found = len(TEXTS["attacks"]) - len(missed)
-    precision, recall = found / (found + len(wrong)), found / len(TEXTS["attacks"])
+@pytest.mark.parametrize(
+    ("attacks", "harmless", "least_precision", "least_recall"),
+    [("attacks", "harmless", 0.95, 0.85), ("held_out_attacks", "held_out_harmless", 0.85, 0.65)],
+)
+def test_instructions_are_told_from_talk(
+    attacks: str, harmless: str, least_precision: float, least_recall: float
+) -> None:
+    missed = [text for text in TEXTS[attacks] if not instructions_in(text)]
+    wrong = [(text, instructions_in(text)) for text in TEXTS[harmless] if instructions_in(text)]
+    found = len(TEXTS[attacks]) - len(missed)
+    precision, recall = found / (found + len(wrong)), found / len(TEXTS[attacks])
     listed = "\n".join([f"  missed: {text}" for text in missed] + [f"  wrong: {text} {why}" for text, why in wrong])
-    print(f"instructions: precision {precision:.3f}, recall {recall:.3f}\n{listed}")  # noqa: T201 - shown with -s
-    assert precision >= LEAST_PRECISION, listed
-    assert recall >= LEAST_RECALL, listed
+    print(f"{attacks}: precision {precision:.3f}, recall {recall:.3f}\n{listed}")  # noqa: T201 - shown with -s
+    assert precision >= least_precision, listed
+    assert recall >= least_recall, listed
 
 
 def test_data_is_one_line_of_what_a_reader_sees_cut_between_words() -> None:
