@@ -10,6 +10,7 @@ from agents.scoring.words import sentences_of, words_of
 
 MAX_BODY_SENTENCES = 5
 _LEAD = re.compile(r"^(?:[\s\"'“”„«*#>`\-–—]+|(?:hook|body|post|text)\s*:\s*)+", re.IGNORECASE)
+_PREFACE = re.compile(r"^[^\n]{0,160}:\s*\n+")  # "Sure! Here's a post about naps:", and the post on the next line
 _TRAIL = re.compile(r"[\s\"“”„»*`]+$")
 
 
@@ -33,9 +34,10 @@ def cleaned_hook(raw: str, *, cut_off: bool, emoji: EmojiPolicy) -> str:
 def cleaned_body(raw: str, *, hook: str, room: int, cut_off: bool, emoji: EmojiPolicy) -> str:
     """Return the body: whole sentences that say something new and fit into `room` (characters as Threads counts them).
 
-    A sentence that repeats the hook or an earlier one is left out, a rest without an end is cut off.
+    A sentence that repeats the hook or an earlier one is left out, a first line that announces the rest too, and a rest
+    without an end is cut off.
     """
-    text = _bare(raw)
+    text = _bare(_PREFACE.sub("", raw.strip()))
     sentences = sentences_of(text) or ([] if cut_off or not text else [text.splitlines()[0]])
     said = {_flat(hook)}
     kept: list[str] = []

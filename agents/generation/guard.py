@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.generation.assignment import Assignment
+from agents.generation.instruction_echo import instruction_echo
 from agents.guard.findings import GuardPolicy, PostParts, findings
 from agents.guard.links import links_in
 from agents.guard.moderation import Moderator
@@ -96,7 +97,7 @@ def hook_problems(hook: str, assignment: Assignment) -> list[str]:
     if not hook:
         return ["no whole sentence came"]
     problems = _forbidden(PostParts(hook, ""), assignment)
-    problems += _invented_links("hook", hook, assignment)
+    problems += _invented_links("hook", hook, assignment) + _echoed("hook", hook, assignment)
     if len(words_of(hook)) < MIN_HOOK_WORDS:
         problems.append(f"only {len(words_of(hook))} words")
     if any(words_of(hook) == words_of(example.hook) for example in assignment.persona.examples):
@@ -111,6 +112,7 @@ def body_problems(hook: str, body: str, assignment: Assignment) -> list[str]:
     parts = Written(assignment, hook, body).parts
     problems = _forbidden(parts, assignment)
     problems += _invented_links("hook", hook, assignment) + _invented_links("body", body, assignment)
+    problems += _echoed("body", body, assignment)
     if len(words_of(body)) < MIN_BODY_WORDS:
         problems.append(f"only {len(words_of(body))} words")
     if any(words_of(body) == words_of(example.body) for example in assignment.persona.examples):
@@ -124,6 +126,11 @@ def body_problems(hook: str, body: str, assignment: Assignment) -> list[str]:
 def _forbidden(parts: PostParts, assignment: Assignment) -> list[str]:
     policy = GuardPolicy(banned_phrases=assignment.persona.banned_phrases)
     return [str(each) for each in findings(parts, policy)]
+
+
+def _echoed(part: str, text: str, assignment: Assignment) -> list[str]:
+    echo = instruction_echo(text, assignment.persona, assignment.language)
+    return [] if echo is None else [f"{part}: prompt echo {echo!r}, which stands in the instructions"]
 
 
 def _invented_links(part: str, text: str, assignment: Assignment) -> list[str]:
