@@ -1,4 +1,4 @@
-"""Instruction echo: a model that repeats what it was told is found out, one that writes about the same things is not."""
+"""Instruction echo: a model that repeats what it was told is found out, one that writes on the same things is not."""
 
 from __future__ import annotations
 
