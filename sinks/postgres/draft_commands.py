@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from sinks.postgres.draft_report import draft_object, draft_table
-from sinks.postgres.drafting_report import drafting_object, drafting_table, why_lines
+from sinks.postgres.drafting_report import drafting_object, expense_table, outcomes_table, why_lines
 from sinks.postgres.queries import report
 from sinks.postgres.request_trace import request_trace, trace_object, trace_view
 from streams.settings import current_settings
@@ -52,7 +52,7 @@ def drafting(*, persona: str | None, since: datetime | None, as_json: bool) -> N
     if as_json:
         _print_json(drafting_object(totals, why))
     elif totals[-1]["requests"]:
-        Console().print(drafting_table(totals))
+        Console().print(outcomes_table(totals), expense_table(totals), sep="\n")
         for line in why_lines(why):
             click.echo(line)
     else:

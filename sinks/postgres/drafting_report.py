@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -13,15 +13,14 @@ from sinks.postgres.queries import Found
 _REQUESTS = ("requests", "requests_decided", "requests_dead_lettered", "requests_open")
 _DRAFTS = ("drafts_asked", "drafts", "accepted", "rejected", "undecided", "revised")
 _CALLS = ("calls", "prompt_tokens", "completion_tokens", "cost_micros", "unpriced_calls")
-_HEADINGS = {
-    "requests": "requests",
+_OUTCOMES = {
+    "requests": "asked",
     "requests_decided": "decided",
-    "requests_dead_lettered": "dead letters",
+    "requests_dead_lettered": "dead",
     "requests_open": "open",
-    "drafts": "drafts",
     "accepted": "accepted",
-    "revised": "revised",
     "rejected": "rejected",
+    "revised": "revised",
 }
 
 
@@ -44,23 +43,44 @@ def _counts(why: Sequence[Found], outcome: str) -> Mapping[str, int]:
     return {row["reason"]: row["count"] for row in why if row["outcome"] == outcome}
 
 
-def drafting_table(totals: Sequence[Found]) -> Table:
-    """Return the table that `drafts report` prints; the last row is the total."""
-    table = Table("persona", title="What came of requests")
-    for heading in (*_HEADINGS.values(), "s mean", "s p95", "tokens in", "tokens out", "cost"):
+def outcomes_table(totals: Sequence[Found]) -> Table:
+    """Return the table of requests (asked, decided, dead-lettered, open) and of drafts; the last row is the total."""
+    return _table("What came of requests and drafts", tuple(_OUTCOMES.values()), totals, _outcomes)
+
+
+def expense_table(totals: Sequence[Found]) -> Table:
+    """Return the table of seconds (mean and 95th percentile of a draft's calls), tokens and cost."""
+    headings = ("calls", "s mean", "s p95", "tokens in", "tokens out", "cost")
+    return _table("What they took", headings, totals, _expense)
+
+
+def _table(
+    title: str, headings: Sequence[str], totals: Sequence[Found], cells: Callable[[Found], Iterable[str]]
+) -> Table:
+    table = Table(title=title)
+    table.add_column("persona", overflow="fold")
+    for heading in headings:
         table.add_column(heading, justify="right")
     for row in totals:
         if row["persona_id"] is None:
             table.add_section()
-        table.add_row(
-            "total" if row["persona_id"] is None else Text(row["persona_id"]),
-            *(f"{row[name]:,}" for name in _HEADINGS),
-            *("-" if row[name] is None else f"{row[name]:.2f}" for name in ("seconds_mean", "seconds_p95")),
-            f"{row['prompt_tokens']:,}",
-            f"{row['completion_tokens']:,}",
-            f"${row['cost_micros'] / 1_000_000:,.6f}" + (" and unknown" if row["unpriced_calls"] else ""),
-        )
+        table.add_row("total" if row["persona_id"] is None else Text(row["persona_id"]), *cells(row))
     return table
+
+
+def _outcomes(row: Found) -> Iterator[str]:
+    for name in _OUTCOMES:
+        yield f"{row[name]:,}"
+
+
+def _expense(row: Found) -> Iterator[str]:
+    yield f"{row['calls']:,}"
+    for name in ("seconds_mean", "seconds_p95"):
+        yield "-" if row[name] is None else f"{row[name]:.2f}"
+    yield f"{row['prompt_tokens']:,}"
+    yield f"{row['completion_tokens']:,}"
+    unknown = f" + {row['unpriced_calls']:,} of unknown price" if row["unpriced_calls"] else ""
+    yield f"${row['cost_micros'] / 1_000_000:,.6f}{unknown}"
 
 
 def why_lines(why: Sequence[Found]) -> list[str]:

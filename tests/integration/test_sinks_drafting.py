@@ -185,7 +185,7 @@ def test_the_report_can_be_narrowed_to_a_persona_and_to_late_requests(dsn: str) 
 
 def test_the_printed_report_says_why(dsn: str) -> None:
     shown = printed("report")
-    assert "$0.001022 and unknown" in shown
+    assert "$0.001022 + 1 of unknown price" in shown
     assert "rejected: 1 x duplicate" in shown
     assert "dead letter: 1 x hook: no usable answer in 3 attempts" in shown
 
