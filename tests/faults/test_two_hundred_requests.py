@@ -24,7 +24,7 @@ from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
 from schemas.errors import DecodeFault
-from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record
+from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record, SpendTotal
 from schemas.registry import open_registry
 from sinks.postgres.queries import Found, NoTables, report
 from streams.engine.stage import Output
@@ -140,6 +140,12 @@ async def decisions(run: Run) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
+async def spent_micros(run: Run) -> int:
+    """Return what the newest sums of spend.totals say was spent."""
+    newest = {each.total_id: each async for each in run.read("spend.totals") if isinstance(each, SpendTotal)}
+    return sum(sum(each.hour_micros) for each in newest.values())
+
+
 def billed_micros(bill: Bill, on: datetime) -> int:
     usage = Usage(bill.prompt_tokens, bill.cached_tokens, bill.completion_tokens)
     micros = cost_micros(usage, bill.model, read_prices(), on=on.date())
@@ -190,6 +196,9 @@ async def outcome_of(run: Run, worker: WorkerProcess) -> Outcome:
     found = Outcome(await booked(run), await decisions(run), run.totals(), run.reasons(), asked_before_kill, settled_s)
     await run.sinks.until(lambda: run.money_in_postgres() == found.money)
     await run.sinks.until(lambda: run.money_in_prometheus(sorted(found.money)) == found.money)
+    async with asyncio.timeout(DEADLINE_S):
+        while await spent_micros(run) != found.money.total():
+            await asyncio.sleep(POLL_S)
     return found
 
 
