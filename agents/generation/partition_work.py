@@ -22,10 +22,13 @@ from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest
 from streams.engine.batch import TopicPartition
+from streams.engine.dead_letters import dead_letter
 from streams.engine.stage import Effects, Output, Rejection, StateChange
 from streams.errors import RecordFault
 
 logger = logging.getLogger(__name__)
+
+CONSUMER = "generation"  # as the role's dead letters name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class WorkContext:
     clock: Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class _ParkedRecord:
+    """A parked request as the record it was, without its bytes."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
 class PartitionWork:
     """The requests of one partition under way, and their effects since the last flush."""
 
@@ -55,16 +69,27 @@ class PartitionWork:
         self._context = context
         self._effects = Effects()
         self._is_gone = False
+        for request_id in book.ended_unnoticed():
+            finished = book.finished(request_id)
+            assert finished is not None
+            self._tell(finished)
+            self._tell_fault_of_parked(book.parked_request(request_id), finished)
 
     @property
     def has_effects(self) -> bool:
         """Tell whether there is something to make durable."""
         effects = self._effects
-        return bool(effects.state or effects.outputs or effects.rejections)
+        return bool(effects.state or effects.outputs or effects.rejections) or self.book.has_ended
 
-    def take_effects(self) -> Effects:
-        """Return the effects since the last time."""
+    def take_effects(self, with_news_of: Sequence[str]) -> Effects:
+        """Return the effects since the last time, and before them the finished calls of these requests.
+
+        Calls come first: what ends a batch must not be durable before what the batch has answered.
+        """
         taken, self._effects = self._effects, Effects()
+        calls = [change for request_id in with_news_of for change in self.book.calls_to_keep(request_id)]
+        let_go = self.book.flushed()
+        taken.state = [*self._changes(calls), *taken.state, *self._changes(let_go)]
         return taken
 
     def leave(self) -> None:
@@ -136,8 +161,8 @@ class PartitionWork:
                     context.memory.remember(assignment, call_id(assignment, call.step, call.attempt), call)
             assignments = self._admitted(request, parked.offset, [])
         except RecordFault as fault:
-            logger.warning("Request %s, which was parked, came to nothing: %s", request.event_id, fault)
             self.keep(self.book.give_up(parked, str(fault)))
+            self._send_letter(parked, fault)
         else:
             self._begin(assignments)
 
@@ -157,10 +182,23 @@ class PartitionWork:
         fault = _fault_of(finished)
         if fault is None:
             return
-        if not offsets:
-            logger.warning("Request %s, which was parked, came to nothing: %s", request_id, fault)
+        if self.book.is_parked(request_id):
+            self._send_letter(self.book.parked_request(request_id), fault)
         refused = self._effects.rejections.setdefault(self.source, [])
         refused += [Rejection(offset, fault) for offset in offsets]
+
+    def _tell_fault_of_parked(self, parked: ParkedRequest, finished: FinishedRequest) -> None:
+        fault = _fault_of(finished)
+        if fault is not None:
+            self._send_letter(parked, fault)
+
+    def _send_letter(self, parked: ParkedRequest, fault: RecordFault) -> None:
+        """Dead-letter a request that was parked: its offset is committed, so its bytes are in its topic alone."""
+        record = _ParkedRecord(parked.offset, int(parked.request.occurred_at.timestamp() * 1000))
+        now = self._context.clock()
+        letter = dead_letter(CONSUMER, self.source, record, fault, now=now, max_bytes=0)
+        self._effects.outputs.append(letter)
+        logger.warning("Request %s, which was parked, came to nothing: %s", parked.request.event_id, fault)
 
     def _tell(self, finished: FinishedRequest) -> None:
         outputs = self._effects.outputs
@@ -171,7 +209,10 @@ class PartitionWork:
     def keep(self, changes: Sequence[Change]) -> None:
         """Make changes of the book part of the state, unless the partition is gone."""
         if not self._is_gone:
-            self._effects.state += [StateChange(self.source, key, value) for key, value in changes]
+            self._effects.state += self._changes(changes)
+
+    def _changes(self, changes: Sequence[Change]) -> list[StateChange]:
+        return [StateChange(self.source, key, value) for key, value in changes]
 
 
 def _fault_of(finished: FinishedRequest) -> RecordFault | None:

@@ -66,6 +66,8 @@ class RequestBook:
         self._begun: dict[str, UnderWay] = {}  # kept in the state
         self._parked: dict[str, ParkedRequest] = {}
         self._jobs: dict[str, BatchJob] = {}
+        self._ended: list[str] = []  # parked requests that came to an end since the last flush
+        self._told: list[str] = []  # those of the flush before: what came of them is durable when the next one begins
         for key, value in state:
             kind, rest = key[:1], key[1:]
             if kind == FINISHED:
@@ -77,6 +79,7 @@ class RequestBook:
             else:
                 self._parked[rest.decode()] = parked_requests.decoded(value)
         self._finished = FinishedRequests(finished)
+        self._ended += self.ended_unnoticed()
 
     def _take_over(self, request_id: str, begun: UnderWay) -> None:
         self._begun[request_id] = begun
@@ -133,8 +136,8 @@ class RequestBook:
         changes = [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
         if self._begun.pop(request_id, None) is not None:
             changes.append((UNDER_WAY + request_id.encode(), None))
-        if self._parked.pop(request_id, None) is not None:
-            changes.append((PARKED + request_id.encode(), None))
+        if request_id in self._parked:
+            self._ended.append(request_id)
         self._memory.forget(request_id)
         return finished, changes
 
@@ -142,9 +145,8 @@ class RequestBook:
         """Take a parked request as finished without a draft."""
         request_id = parked.request.event_id
         finished = FinishedRequest(parked.offset, (), (), (fault,))
-        del self._parked[request_id]
-        kept = [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
-        return [*kept, (PARKED + request_id.encode(), None)]
+        self._ended.append(request_id)
+        return [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
 
     def park(self, parked: ParkedRequest) -> list[Change]:
         """Park a request, or park it anew."""
@@ -152,16 +154,47 @@ class RequestBook:
         self._parked[request_id] = parked
         return [(PARKED + request_id.encode(), parked.encode())]
 
+    def ended_unnoticed(self) -> list[str]:
+        """Return the parked requests that are finished, of which nobody knows whether what came of them was told."""
+        return [request_id for request_id in self._parked if self._finished.find(request_id) is not None]
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether a parked request has ended and is still kept."""
+        return bool(self._ended or self._told)
+
+    def flushed(self) -> list[Change]:
+        """Note that a flush begins; return the changes that let go of the parked requests told by the flush before.
+
+        No offset waits for a parked request: it is kept until what came of it is durable, so that a crash in between
+        tells it again.
+        """
+        told, self._told, self._ended = self._told, self._ended, []
+        for request_id in told:
+            del self._parked[request_id]
+        return [(PARKED + request_id.encode(), None) for request_id in told]
+
+    def parked_request(self, request_id: str) -> ParkedRequest:
+        """Return a parked request."""
+        return self._parked[request_id]
+
     def is_parked(self, request_id: str) -> bool:
         """Tell whether a request is parked, or was and is under way now."""
         return request_id in self._parked
 
-    def parked(self) -> list[ParkedRequest]:
-        """Return the requests that wait for their budget."""
-        return [each for each in self._waiting() if not each.for_batch]
+    def due(self, now: datetime) -> list[ParkedRequest]:
+        """Return the parked requests that may go on: those whose time has come, and those whose batch has answered."""
+        return [each for each in self._waiting() if (self._is_answered(each) if each.for_batch else each.until <= now)]
+
+    def _is_answered(self, parked: ParkedRequest) -> bool:
+        return parked.request.event_id in self._begun
 
     def _waiting(self) -> list[ParkedRequest]:
-        return [each for request_id, each in self._parked.items() if request_id not in self._work]
+        return [
+            each
+            for request_id, each in self._parked.items()
+            if request_id not in self._work and self._finished.find(request_id) is None
+        ]
 
     @property
     def parked_count(self) -> int:
@@ -171,7 +204,11 @@ class RequestBook:
     def without_batch(self) -> list[ParkedRequest]:
         """Return the requests that wait for a batch and are in none yet, in the order in which they came."""
         in_jobs = {request_id for job in self._jobs.values() for request_id in job.request_ids}
-        return [each for each in self._waiting() if each.for_batch and each.request.event_id not in in_jobs]
+        return [
+            each
+            for each in self._waiting()
+            if each.for_batch and each.request.event_id not in in_jobs and not self._is_answered(each)
+        ]
 
     def in_batch(self, job: BatchJob) -> list[ParkedRequest]:
         """Return the requests of a job that still wait for it."""

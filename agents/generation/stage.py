@@ -121,7 +121,7 @@ class GenerateStage(Stage):
     async def _resume(self) -> None:
         """Go on with the parked requests whose time has come, or park them anew."""
         now = self._clock()
-        due = [(part, each) for part in self._partitions.values() for each in part.book.parked() if each.until <= now]
+        due = [(part, each) for part in self._partitions.values() for each in part.book.due(now)]
         if due and await self._caught_up():
             for part, parked in due:
                 part.go_on(parked)
@@ -159,7 +159,7 @@ class GenerateStage(Stage):
         if desk is not None and desk.waits_for_checkpoint:
             return True
         now = self._clock()
-        return any(each.until <= now for part in parts for each in part.book.parked())
+        return any(part.book.due(now) for part in parts)
 
     async def flush(self) -> Effects:
         self._scheduler.check()
@@ -169,9 +169,7 @@ class GenerateStage(Stage):
         news = sorted(self._memory.take_news())
         effects = Effects()
         for part in self._partitions.values():
-            for request_id in news:
-                part.keep(part.book.calls_to_keep(request_id))
-            taken = part.take_effects()
+            taken = part.take_effects(news)
             effects.state += taken.state
             effects.outputs += taken.outputs
             effects.rejections |= taken.rejections

@@ -18,7 +18,16 @@ from agents.deduplication.stage import DeduplicateStage
 from agents.generation.stage import GenerateStage
 from agents.scoring.stage import ScoreStage
 from agents.spend.gate import BudgetGate
-from schemas.records import CostEvent, CostSaving, DraftDecided, DraftGenerated, DraftScored, PersonaRequest, SpendTotal
+from schemas.records import (
+    CostEvent,
+    CostSaving,
+    DeadLetter,
+    DraftDecided,
+    DraftGenerated,
+    DraftScored,
+    PersonaRequest,
+    SpendTotal,
+)
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Effects
 from streams.errors import SettingsError
@@ -346,7 +355,33 @@ async def parked_effects(stage: GenerateStage, drafts: int) -> Effects:
             together.state += effects.state
             together.outputs += effects.outputs
             await asyncio.sleep(0.005)
+        while stage.idle_flush_due():
+            together.state += (await stage.flush()).state
     return together
+
+
+async def test_a_crash_before_a_parked_request_is_told_tells_it_again_and_one_that_fails_is_dead_lettered() -> None:
+    server, clock = LoopbackOpenAI(faults=[None, "400"]), SettableClock(NOW)
+    gate = budgets(Limits(None, 1_000_000), [spent(960_000)], clock)
+    async with generating(server, gate=gate, clock=clock, concurrency=1) as stage:
+        await stage.add(rows(REQUESTS, some_requests(2)))
+        state = {change.key: change.value for change in (await stage.flush()).state}
+        clock.now = NOW.replace(hour=0, minute=0) + timedelta(days=1)
+        async with asyncio.timeout(20):
+            while sum(key[:1] == b"f" for key in state) < 2:
+                state |= {change.key: change.value for change in (await stage.flush()).state}
+                await asyncio.sleep(0.005)  # what it told is lost in the crash
+    kept = [(key, value) for key, value in state.items() if value is not None]
+    async with generating(LoopbackOpenAI(), state=kept, gate=gate, clock=clock) as stage:
+        effects = await stage.flush()
+        assert [draft.request_id for draft in drafts_of(effects)] == ["r0"]
+        (letter,) = outputs_to(effects, "dead.letters")
+        assert isinstance(letter, DeadLetter)
+        assert (letter.source_offset, letter.value) == (1, None)
+        assert "status 400" in letter.reason
+        let_go = [change.key for change in (await stage.flush()).state if change.value is None]
+        assert sorted(let_go) == [b"pr0", b"pr1"]
+        assert not stage.idle_flush_due()
 
 
 async def test_near_the_limit_of_a_persona_the_cheap_model_writes_alone() -> None:

@@ -106,14 +106,21 @@ def test_a_parked_request_outlives_the_worker_and_waits_for_no_offset() -> None:
     kept.take(book.park(parked))
     assert book.unfinished() is None
     restored, _ = kept.book()
-    assert restored.parked() == [parked]
+    assert restored.due(NOW) == []
+    assert restored.due(NOW + timedelta(hours=3)) == [parked]
     assert restored.is_parked("r")
     restored.begin("r", work())
-    assert restored.parked() == []
+    assert restored.due(NOW + timedelta(hours=3)) == []
     assert restored.unfinished() is None
     came_to(restored, "r")
     kept.take(restored.finish("r")[1])
+    assert {key[:1] for key in kept.state} == {b"f", b"p"}
+    kept.take(restored.flushed())  # takes what came of it along
+    assert {key[:1] for key in kept.state} == {b"f", b"p"}
+    assert kept.book()[0].ended_unnoticed() == ["r"]
+    kept.take(restored.flushed())  # that is durable now
     assert [key[:1] for key in kept.state] == [b"f"]
+    assert not restored.has_ended
 
 
 def test_a_parked_request_that_can_not_be_written_any_more_is_finished_with_its_fault() -> None:
@@ -126,7 +133,21 @@ def test_a_parked_request_that_can_not_be_written_any_more_is_finished_with_its_
     found = restored.finished("r")
     assert found is not None
     assert found.faults == ("persona 'x' is unknown",)
-    assert restored.parked() == []
+    assert restored.due(NOW) == []
+
+
+def test_a_request_whose_batch_has_answered_waits_for_no_other_batch() -> None:
+    kept = Kept()
+    book, memory = kept.book()
+    parked = ParkedRequest(request("r"), 9, NOW + timedelta(hours=3), "waits for a batch", for_batch=True)
+    kept.take(book.park(parked))
+    assert book.without_batch() == [parked]
+    with_a_call(memory)
+    book.begin("r", work())
+    kept.take(book.calls_to_keep("r"))
+    restored, _ = kept.book()
+    assert restored.without_batch() == []
+    assert restored.due(NOW) == [parked]
 
 
 def finished(offset: int) -> FinishedRequest:
