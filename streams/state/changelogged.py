@@ -77,17 +77,22 @@ class ChangeloggedState:
             store.clear()
             position = None
         start = first if position is None else position
-        count = await self._catch_up(source, store, start, end)
         try:
-            items = list(store.items())  # all, before any is handed out: damage shows at the end
+            count, items = await self._caught_up(source, store, start, end)
         except StoreDamaged as damage:
             logger.warning("Local state of %s: dropped, and read from the changelog: %s", source, damage)
             store.clear()
-            count = await self._catch_up(source, store, first, end)
-            items = list(store.items())
+            count, items = await self._caught_up(source, store, first, end)
         self._stores[source] = store
         logger.info("Restored %s: %d changes read, %.2f s", source, count, time.monotonic() - began)
         return iter(items)
+
+    async def _caught_up(
+        self, source: TopicPartition, store: LocalStore, start: int, end: int
+    ) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Return how many changes were read, and all keys and values."""
+        count = await self._catch_up(source, store, start, end)
+        return count, list(store.items())  # all, before any is handed out: damage shows at the end
 
     async def _catch_up(self, source: TopicPartition, store: LocalStore, start: int, end: int) -> int:
         count = 0
@@ -112,7 +117,17 @@ class ChangeloggedState:
         """Copy acknowledged changes to the local stores."""
         for part in appended:
             if part.source in self._stores:
-                self._stores[part.source].apply(part.changes, part.end)
+                self._store(part)
+
+    def _store(self, part: Appended) -> None:
+        """Copy changes to a local store; go on without it where it is damaged: the changelog has everything."""
+        store = self._stores[part.source]
+        try:
+            store.apply(part.changes, part.end)
+        except StoreDamaged as damage:
+            logger.warning("Local state of %s: dropped, the next start reads it anew: %s", part.source, damage)
+            store.clear()
+            self.release(part.source)
 
     def release(self, source: TopicPartition) -> None:
         """Close the local store of a partition that goes to another worker."""

@@ -18,7 +18,7 @@ _POSITION = b"t"  # key of the next changelog offset, behind all of the state: w
 
 
 class StoreDamaged(Exception):
-    """A local store does not give all it was given: its files are damaged."""
+    """A local store does not give all it was given, or takes no more: its files are damaged, or its disk is full."""
 
 
 class LocalStore(Protocol):
@@ -28,7 +28,11 @@ class LocalStore(Protocol):
         """Return the changelog offset up to which changes are in, None when the store is new."""
 
     def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
-        """Put and delete (None), and move the position."""
+        """Put and delete (None), and move the position.
+
+        Raises:
+            StoreDamaged: nothing can be written any more; none of these changes is in.
+        """
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every key with its value.
@@ -104,7 +108,10 @@ class RocksStore:
             else:
                 batch.put(_STATE + key, value)
         batch.put(_POSITION, str(position).encode())
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # rocksdict raises bare Exceptions: a damaged block met by compaction, a full disk
+            raise StoreDamaged(f"the local store in {self._folder} takes no writes any more: {error}") from error
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._db.items(from_key=_STATE):

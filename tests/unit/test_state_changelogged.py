@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import StateChange
 from streams.state.changelogged import ChangeloggedState
-from streams.state.local_store import LocalStore, MemoryStore, RocksStore, open_store
+from streams.state.local_store import LocalStore, MemoryStore, RocksStore, StoreDamaged, open_store
 from tests.memory_changelog import LogInMemory
 
 SOURCE = TopicPartition("engagement.events", 1)
@@ -87,3 +88,65 @@ async def test_a_store_in_use_elsewhere_does_not_stop_the_worker(tmp_path: Path)
     assert dict(await other.restore(SOURCE)) == {b"a": b"1"}
     holder.close()
     other.close()
+
+
+def _given(store: LocalStore, _: Path) -> LocalStore:
+    return store
+
+
+class _FullDisk(MemoryStore):
+    """A store whose disk takes `room` writes, until it is cleared."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
+        if self.room == 0:
+            raise StoreDamaged("no space left")
+        self.room -= 1
+        super().apply(changes, position)
+
+    def clear(self) -> None:
+        super().clear()
+        self.room = 1_000
+
+
+async def test_a_local_store_that_takes_no_writes_any_more_is_dropped_and_nothing_is_lost() -> None:
+    log, stores = LogInMemory(), [_FullDisk(2), _FullDisk(0), _FullDisk(1_000)]
+    first = ChangeloggedState(log, Path("x"), lambda _: stores[0])
+    assert dict(await first.restore(SOURCE)) == {}
+    for number in range(4):
+        await write(first, change("a", str(number)), change(f"k{number}", "v"))
+    everything = {b"a": b"3"} | {f"k{number}".encode(): b"v" for number in range(4)}
+    for store in stores[1:]:
+        later = ChangeloggedState(log, Path("x"), partial(_given, store))
+        assert dict(await later.restore(SOURCE)) == everything
+
+
+def flip_a_byte(folder: Path) -> None:
+    for path in folder.rglob("*.sst"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 0xFF
+        path.write_bytes(content)
+
+
+async def test_a_damaged_block_that_compaction_meets_ends_no_worker(tmp_path: Path) -> None:
+    log = LogInMemory()
+    state = ChangeloggedState(log, tmp_path, open_store)
+    await state.restore(SOURCE)
+    for number in range(2_000):
+        await write(state, change(f"key {number:05}", "v" * 200))
+    state.close()
+    again = ChangeloggedState(log, tmp_path, open_store)
+    await again.restore(SOURCE)  # what was in the write-ahead log goes to data files
+    again.close()
+    flip_a_byte(tmp_path)
+    damaged = ChangeloggedState(log, tmp_path, open_store)
+    restored = dict(await damaged.restore(SOURCE))
+    assert len(restored) == 2_000
+    await write(damaged, change("key 00000", "new"))
+    damaged.close()
+    last = ChangeloggedState(log, tmp_path, open_store)
+    assert dict(await last.restore(SOURCE))[b"key 00000"] == b"new"
+    last.close()
