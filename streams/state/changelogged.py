@@ -121,13 +121,11 @@ class ChangeloggedState:
 
     def _store(self, part: Appended) -> None:
         """Copy changes to a local store; go on without it where it is damaged: the changelog has everything."""
-        store = self._stores[part.source]
         try:
-            store.apply(part.changes, part.end)
+            self._stores[part.source].apply(part.changes, part.end)
         except StoreDamaged as damage:
             logger.warning("Local state of %s: dropped, the next start reads it anew: %s", part.source, damage)
-            store.clear()
-            self.release(part.source)
+            self._stores.pop(part.source).remove()
 
     def release(self, source: TopicPartition) -> None:
         """Close the local store of a partition that goes to another worker."""

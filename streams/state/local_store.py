@@ -44,6 +44,9 @@ class LocalStore(Protocol):
     def clear(self) -> None:
         """Forget everything, the position too."""
 
+    def remove(self) -> None:
+        """Release files and locks for good, and leave no file behind."""
+
     def close(self) -> None:
         """Release files and locks."""
 
@@ -68,6 +71,9 @@ class MemoryStore:
     def clear(self) -> None:
         self._values.clear()
         self._position = None
+
+    def remove(self) -> None:
+        self.clear()
 
     def close(self) -> None:
         self._values.clear()
@@ -123,12 +129,18 @@ class RocksStore:
             raise StoreDamaged(f"the local store in {self._folder} ends before its end; it has a damaged block")
 
     def clear(self) -> None:
-        self._db.close()
-        shutil.rmtree(self._folder)
+        self.remove()
         self._db = self._open()
 
+    def remove(self) -> None:
+        self.close()
+        shutil.rmtree(self._folder)
+
     def close(self) -> None:
-        self._db.close()
+        try:
+            self._db.close()  # writes what is in memory; where that fails the database is closed all the same
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exceptions
+            logger.warning("Local state in %s is not whole (%s); the changelog has the rest", self._folder, error)
 
 
 def open_store(folder: Path) -> LocalStore:

@@ -17,7 +17,7 @@ from tests.faults.engagement_load import load, produced_during
 from tests.faults.fault_report import BeginFault, FaultRun
 
 SLOT = "local state"
-STORED_BYTES = 2**20
+STORED_BYTES = 2**18
 PARTITIONS = 4
 RESTORED = r"Restored TopicPartition\(topic='kpi.partials'"
 Damage = Callable[[Path, random.Random], None]
@@ -61,11 +61,15 @@ def stores(home: Path) -> list[Path]:
     return sorted((home / "state" / "kpis").glob(f"*/{SLOT}/*"))
 
 
-async def until_stored(home: Path, pattern: str, size: int) -> None:
-    """Wait until the stores' files of a kind have so many bytes to lose."""
+async def until_stored(home: Path) -> None:
+    """Wait until the write-ahead log of each store of the merged counters has something to lose."""
     async with asyncio.timeout(120):
-        while sum(size_of(path) for store in stores(home) for path in files(store, pattern)) < size:
+        while min(bytes_of(store, "*.log") for store in merged(home)) < STORED_BYTES:
             await asyncio.sleep(0.1)
+
+
+def bytes_of(store: Path, pattern: str) -> int:
+    return sum(size_of(path) for path in files(store, pattern))
 
 
 async def until_in_data_files(home: Path) -> None:
@@ -104,7 +108,7 @@ async def test_sums_stay_exact_when_the_local_state_is(
 async def lose_and_restart(
     worker: WorkerProcess, home: Path, damage: Damage, random_: random.Random, run: FaultRun
 ) -> None:
-    await until_stored(home, "*.log", STORED_BYTES)
+    await until_stored(home)
     worker.restart()  # RocksDB moves what is in its write-ahead log to data files when it is opened again
     await worker.until_said(RESTORED)
     await until_in_data_files(home)

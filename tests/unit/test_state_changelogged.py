@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -150,3 +151,27 @@ async def test_a_damaged_block_that_compaction_meets_ends_no_worker(tmp_path: Pa
     last = ChangeloggedState(log, tmp_path, open_store)
     assert dict(await last.restore(SOURCE))[b"key 00000"] == b"new"
     last.close()
+
+
+def overwrite(store: LocalStore, rounds: int) -> None:
+    for number in range(rounds):
+        store.apply([(b"%05d" % key, random.randbytes(100)) for key in range(2_000)], number)
+
+
+@pytest.mark.parametrize("end", [RocksStore.clear, RocksStore.close, RocksStore.remove])
+def test_a_store_whose_compaction_met_a_damaged_block_can_be_emptied_closed_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[RocksStore], None]
+) -> None:
+    monkeypatch.setattr("streams.state.local_store.WRITE_BUFFER_BYTES", 2**16)
+    before = RocksStore(tmp_path / "db")
+    overwrite(before, 1)
+    before.close()
+    flip_a_byte(tmp_path)
+    store = RocksStore(tmp_path / "db")
+    with pytest.raises(StoreDamaged, match="takes no writes any more"):
+        overwrite(store, 100)
+    end(store)
+    if end is RocksStore.clear:
+        overwrite(store, 2)
+        assert len(list(store.items())) == 2_000
+    assert (tmp_path / "db").exists() == (end is not RocksStore.remove)
