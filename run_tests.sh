@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Set everything up and run the tests: ./run_tests.sh [pytest arguments], paths relative to the repository.
+# Two files run at once, each process with servers of its own, for most tests wait; -n 0 runs one after the other.
 set -euo pipefail
 
 REPOSITORY=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -9,4 +10,4 @@ set_up dev
 cd -- "$REPOSITORY"
 "$VENV_PYTHON" -P -m streams.embedded.prometheus_download || say "going on without Prometheus"
 get_kcat || say "going on without kcat"
-exec "$VENV_PYTHON" -m pytest "$@"
+exec "$VENV_PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
