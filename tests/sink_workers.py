@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from streams.endpoints import read_endpoints
 from streams.settings import Settings
 
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
 POLL_S = 0.05
 
 

@@ -80,6 +80,7 @@ class Run:
     model: LoopbackOpenAI
     sinks: SinkWorkers
     personas: frozenset[str]
+    begun_at: datetime
 
     async def read(self, *topics: str) -> AsyncIterator[Record]:
         codec = RowCodec(open_registry(None))
@@ -93,15 +94,18 @@ class Run:
 
     def totals(self) -> Found:
         """Return the total of the report on requests; empty while there are no tables."""
-        settings = Settings(home=self.sinks.home, postgres_dsn=SecretStr(self.sinks.dsn))
         try:
-            return report(settings, "totals", {"persona": None, "since": None}, file="drafting.sql")[-1]
+            return self._report("totals")[-1]
         except NoTables:
             return {}
 
     def reasons(self) -> list[Found]:
+        return self._report("why")
+
+    def _report(self, statement: str) -> list[Found]:
+        """Run a statement of the report on this run's requests: the tables may hold what earlier tests asked."""
         settings = Settings(home=self.sinks.home, postgres_dsn=SecretStr(self.sinks.dsn))
-        return report(settings, "why", {"persona": None, "since": None}, file="drafting.sql")
+        return report(settings, statement, {"persona": None, "since": self.begun_at}, file="drafting.sql")
 
     def is_settled(self) -> bool:
         totals = self.totals()
@@ -235,7 +239,7 @@ async def test_no_request_is_lost_and_every_call_is_booked_once_to_the_micro_dol
         await cleanup.enter_async_context(loopback_openai(model))
         roles = ("spend", "sink-postgres", "sink-prometheus")
         sinks = await cleanup.enter_async_context(sink_workers(stack, roles, tmp_path))
-        run = Run(stack, model, sinks, frozenset(each.persona_id for each in ours))
+        run = Run(stack, model, sinks, frozenset(each.persona_id for each in ours), datetime.now(UTC))
         await producer.append_all([Output("personas", persona_applied(each, datetime.now(UTC))) for each in ours])
         worker = spawn_worker(
             "generation",

@@ -50,9 +50,9 @@ def requests(of: list[Persona]) -> list[PersonaRequest]:
     ]
 
 
-def is_settled() -> bool:
+def is_settled(since: datetime) -> bool:
     try:
-        totals = report(current_settings(), "totals", {"persona": None, "since": None}, file="drafting.sql")[-1]
+        totals = report(current_settings(), "totals", {"persona": None, "since": since}, file="drafting.sql")[-1]
     except NoTables:
         return False
     return bool(totals["requests"] == REQUESTS and totals["requests_open"] == 0)
@@ -68,15 +68,16 @@ async def test_requests_on_the_offline_model_are_all_decided_or_refused_with_a_r
     async with sink_workers(stack, ("generation", "spend", "sink-postgres"), tmp_path) as workers:
         monkeypatch.setenv("THREADS_POSTGRES_DSN", workers.dsn)
         current_settings.cache_clear()
-        now = datetime.now(UTC)
+        now = datetime.now(UTC).replace(microsecond=0)
         await producer.append_all([Output("personas", persona_applied(each, now)) for each in ours])
         await producer.append_all([Output("persona.requests", each) for each in requests(ours)])
         await producer.stop()
         async with asyncio.timeout(DEADLINE_S):
-            while not await asyncio.to_thread(is_settled):
+            while not await asyncio.to_thread(is_settled, now):
                 await asyncio.sleep(0.5)
-        found = json.loads(CliRunner().invoke(drafts, ["report", "--json"], catch_exceptions=False).stdout)
-        shown = CliRunner().invoke(drafts, ["report"], catch_exceptions=False, env={"COLUMNS": "120"}).stdout
+        since = ("--since", now.strftime("%Y-%m-%dT%H:%M:%S"))
+        found = json.loads(CliRunner().invoke(drafts, ["report", "--json", *since], catch_exceptions=False).stdout)
+        shown = CliRunner().invoke(drafts, ["report", *since], catch_exceptions=False, env={"COLUMNS": "120"}).stdout
         await workers.stop()
     print(shown)  # noqa: T201 - pytest -s shows the report
     current_settings.cache_clear()
