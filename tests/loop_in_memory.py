@@ -252,7 +252,8 @@ class Transport:
         with self.surroundings.operation("commit"):
             self.surroundings.committed.update(self.durable)
 
-    async def is_member(self, generation: int) -> bool:
+    async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool:
+        del max_age_s  # always asked anew
         return generation == self.generation
 
     def seek(self, owned: set[TopicPartition]) -> None:

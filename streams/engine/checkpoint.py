@@ -8,13 +8,16 @@ from streams.engine.batch import TopicPartition
 from streams.engine.slices import Slice
 from streams.settings import Settings
 
+FRESH_S = 1.0  # a worker whose records are younger keeps up, although a few always wait behind the last
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointLimits:
     """Bounds between two checkpoints; times in seconds.
 
-    The interval is `interval_s` while the worker keeps up: low latency at low load. While more waits on the broker it
-    stretches up to `max_interval_s`, so that a checkpoint that took d seconds is at least d / `share` after the last.
+    The interval is `interval_s` while the worker keeps up: low latency at low load. While more waits on the broker, and
+    what comes is older than `FRESH_S`, it stretches up to `max_interval_s`, so that a checkpoint that took d seconds is
+    at least d / `share` after the last.
     """
 
     interval_s: float
@@ -41,7 +44,7 @@ class CheckpointClock:
         self._limits = limits
         self._finished_at = float("-inf")
         self._stretched_s = limits.interval_s
-        self._behind: dict[TopicPartition, int] = {}  # of the last slice of each partition since the checkpoint
+        self._behind: dict[TopicPartition, int] = {}  # of each partition's last slice since the checkpoint; 0: fresh
         self._records = 0
         self._bytes = 0
 
@@ -50,11 +53,11 @@ class CheckpointClock:
         """Return the interval in force."""
         return self._stretched_s if any(self._behind.values()) else self._limits.interval_s
 
-    def folded(self, part: Slice, behind: int) -> None:
-        """Note a slice, and how many offsets of its partition wait behind it."""
+    def folded(self, part: Slice, behind: int, age_s: float) -> None:
+        """Note a slice, how many offsets of its partition wait behind it, and how long ago its last was appended."""
         self._records += len(part.records)
         self._bytes += part.size_bytes
-        self._behind[part.source] = behind
+        self._behind[part.source] = behind if age_s > FRESH_S else 0
 
     def due(self, now: float) -> bool:
         """Tell whether what is folded should be made durable now."""

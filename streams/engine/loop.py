@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 RELEASE_TIMEOUT_S = 10.0  # for the last checkpoint before partitions go; far below the rebalance time-out
 TICK_S = 0.02
+MEMBER_FOR_S = 0.5  # after the group confirmed it: far below the time after which it would give partitions to another
 
 
 class SliceMissing(ThreadsError):
@@ -39,7 +40,7 @@ class Acknowledger(Protocol):
     def acknowledge(self, part: Slice) -> None: ...
     def discard(self, part: Slice) -> None: ...
     async def commit(self) -> object: ...
-    async def is_member(self, generation: int) -> bool: ...
+    async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool: ...
 
 
 class Appender(Protocol):
@@ -147,7 +148,8 @@ class CheckpointedLoop:
             refused += await self.breaker.until_available(lambda: self._add(kept))
         self._set_aside(part, refused)
         self._position[part.source] = part.last_offset
-        self._clock.folded(part, self._acknowledger.behind(part))
+        age_s = time.time() - part.records[-1].timestamp / 1000
+        self._clock.folded(part, self._acknowledger.behind(part), age_s)
         if self.stage.settled_by_add:
             self._acknowledger.discard(part)
             part = part.bounds()
@@ -239,7 +241,7 @@ class CheckpointedLoop:
         if not effects.state:
             return []
         assert self._state is not None, f"{self.stage.name} has state, but is not declared stateful"
-        if not await self._acknowledger.is_member(self._generation):
+        if not await self._acknowledger.is_member(self._generation, MEMBER_FOR_S):
             raise Unavailable(
                 f"the group does not confirm that this worker still is a member of generation {self._generation}: "
                 "it must not write its state over that of the partitions' next owner"

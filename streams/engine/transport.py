@@ -20,6 +20,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batch import TopicPartition
 from streams.engine.fetch_budget import FetchBudget
+from streams.engine.membership import Confirmation
 from streams.engine.raw_records import RawResults
 from streams.engine.slices import FetchedRecord, Slice, cut
 
@@ -87,6 +88,7 @@ class SliceConsumer(driver.Consumer):
         self.budget = FetchBudget(self.app.inflight_max_bytes)
         self._last_fetched: dict[TP, int] = {}
         self._durable: dict[TP, int] = {}
+        self._confirmed: Confirmation | None = None
 
     def _new_consumer_thread(self) -> SliceThread:
         return SliceThread(self, loop=self.loop, beacon=self.beacon)
@@ -151,6 +153,7 @@ class SliceConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self._last_fetched.clear()
         self._durable.clear()
+        self._confirmed = None
         self.budget.forget_all()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -171,13 +174,21 @@ class SliceConsumer(driver.Consumer):
             pass
         return bool(await super().commit(topics, start_new_transaction))
 
-    async def is_member(self, generation: int) -> bool:
-        """Ask the group's coordinator whether this worker still is a member, and in this generation."""
+    async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool:
+        """Ask the group's coordinator whether this worker still is a member, and in this generation.
+
+        An answer no older than `max_age_s` is taken again.
+        """
+        question = Confirmation.asked_now(generation)
+        if self._confirmed is not None and self._confirmed.holds(question, max_age_s):
+            return True
         try:
             async with asyncio.timeout(MEMBERSHIP_TIMEOUT_S):
-                return bool(await self._thread.confirm(generation))
+                alive = bool(await self._thread.confirm(generation))
         except (TimeoutError, KafkaError):
-            return False
+            alive = False
+        self._confirmed = question if alive else None
+        return alive
 
     def behind(self, part: Slice) -> int:
         """Return how many offsets the broker is known to have after a slice, fetched or not."""

@@ -191,8 +191,8 @@ class _Transport:
     async def commit(self) -> object:
         return await self._app.consumer.commit()
 
-    async def is_member(self, generation: int) -> bool:
-        return bool(await self._app.consumer.is_member(generation))
+    async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool:
+        return bool(await self._app.consumer.is_member(generation, max_age_s))
 
 
 def configure_logging(level: str) -> None:

@@ -34,7 +34,7 @@ def part(records: int = 1, size_bytes: int = 0, partition: int = 0) -> Slice:
 def test_many_records_or_bytes_make_a_checkpoint_due_before_its_time(records: int, size_bytes: int) -> None:
     clock = CheckpointClock(LIMITS)
     clock.finished(0.0, 0.001)
-    clock.folded(part(records, size_bytes), behind=0)
+    clock.folded(part(records, size_bytes), behind=0, age_s=2.0)
     assert clock.due(0.002)
     clock.finished(0.002, 0.003)
     assert not clock.due(0.004)
@@ -44,17 +44,26 @@ def test_many_records_or_bytes_make_a_checkpoint_due_before_its_time(records: in
 def test_slow_checkpoints_stretch_the_interval_within_its_bounds_while_more_waits(duration_s: float) -> None:
     clock = CheckpointClock(LIMITS)
     clock.finished(0.0, duration_s)
-    clock.folded(part(), behind=1)
-    clock.folded(part(partition=1), behind=0)
+    clock.folded(part(), behind=1, age_s=2.0)
+    clock.folded(part(partition=1), behind=0, age_s=2.0)
     assert clock.interval_s == min(max(duration_s / 0.1, 0.1), 2.0)
+
+
+def test_the_interval_is_short_while_what_comes_is_fresh_although_a_little_always_waits() -> None:
+    clock = CheckpointClock(LIMITS)
+    clock.finished(0.0, 1.0)
+    clock.folded(part(), behind=3, age_s=0.2)
+    assert clock.interval_s == 0.1
+    clock.folded(part(), behind=3, age_s=1.5)
+    assert clock.interval_s == 2.0
 
 
 def test_the_interval_is_short_once_nothing_waits() -> None:
     clock = CheckpointClock(LIMITS)
     clock.finished(0.0, 1.0)
-    clock.folded(part(), behind=1)
+    clock.folded(part(), behind=1, age_s=2.0)
     assert clock.interval_s == 2.0
-    clock.folded(part(), behind=0)
+    clock.folded(part(), behind=0, age_s=2.0)
     assert clock.interval_s == 0.1
 
 
