@@ -13,12 +13,13 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from agents.bench.choice import choose
 from agents.bench.job import HOUR_MS
 from agents.bench.kpi_contest import Contest
 from agents.bench.module_process import PROJECT
 from agents.bench.own_broker import broker
 from agents.bench.printing import print_table, table_console
-from agents.bench.roster import Contestant, choose, missing_modules
+from agents.bench.roster import ROSTER, Contestant, missing_modules
 from agents.bench.standing import Standing
 from agents.bench.workload import WorkloadSize
 
@@ -65,7 +66,7 @@ def kpis(
     """
     size = WorkloadSize(events=events, personas=personas, posts=posts, seed=seed, end_ms=this_hour_ms())
     python = python_path or bench_python()
-    wanted = choose([name.strip() for name in contestants.split(",") if name.strip()])
+    wanted = choose(ROSTER, contestants)
     missing = {one.name: missing_modules(python, one, PROJECT) for one in wanted}
     ready = [one for one in wanted if not missing[one.name]]
     standings = _hold(ready, size, repeats, python) if ready else []

@@ -59,19 +59,6 @@ ROSTER = (
 PLATFORM = ROSTER[0]
 
 
-def choose(names: Sequence[str]) -> list[Contestant]:
-    """Return the contestants of these names, in the roster's order; all of them where none is named.
-
-    Raises:
-        ThreadsError: a name is unknown; the text lists those there are.
-    """
-    known = [contestant.name for contestant in ROSTER]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ThreadsError(f"No contestant is named {', '.join(map(repr, unknown))}; there are: {', '.join(known)}.")
-    return [contestant for contestant in ROSTER if not names or contestant.name in names]
-
-
 def missing_modules(python: Path, contestant: Contestant, folder: Path) -> list[str]:
     """Return what the interpreter can't import of a contestant: its packages, or its own script."""
     return modules_missing(python, [*contestant.needs, contestant.module], folder)

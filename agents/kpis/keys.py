@@ -23,13 +23,13 @@ class PaneKey(NamedTuple):
 
 
 class PostKey(NamedTuple):
-    """A post of a persona. Ids may hold any text, so the first is preceded by its length."""
+    """A post of a persona.
+
+    In its text the two ids follow each other; they may hold any text, so the first is preceded by its length.
+    """
 
     persona_id: str
     post_id: str
-
-    def text(self) -> str:
-        return f"{len(self.persona_id)}|{self.persona_id}{self.post_id}"
 
     @classmethod
     def parse(cls, text: str) -> PostKey:

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
+from agents.bench.choice import choose
 from agents.bench.generation.decisions import Decision
 from agents.bench.generation.instant_answers import InstantAnswers
 from agents.bench.generation.latency import steady_latency
 from agents.bench.generation.offline import topical_requests
 from agents.bench.generation.posts import HOOKS, sample_posts
-from agents.bench.generation.roster import blocking_requests, choose
+from agents.bench.generation.roster import ROSTER, blocking_requests
 from agents.bench.generation.stack_run import Load
 from agents.bench.generation.standing import Run, Standing, span
 from agents.generation.answers import answers_in, answers_schema
@@ -104,9 +105,9 @@ def test_a_contestant_that_waits_for_the_model_gets_what_it_can_do_in_a_minute()
 
 
 def test_an_unknown_contestant_is_named_with_those_there_are() -> None:
-    assert [one.name for one in choose(["bare-graph"])] == ["bare-graph"]
+    assert [one.name for one in choose(ROSTER, "bare-graph")] == ["bare-graph"]
     with pytest.raises(ThreadsError, match="'nobody'; there are: threads-agent-stack"):
-        choose(["nobody"])
+        choose(ROSTER, "nobody")
 
 
 def test_the_offline_models_briefs_are_about_pairs_of_topics() -> None:

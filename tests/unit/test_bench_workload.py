@@ -12,10 +12,11 @@ import pytest
 
 from agents.bench.answers import Answer, difference, expected_answer, read_answer, read_counters, write_answer
 from agents.bench.avro_values import encode
+from agents.bench.choice import choose
 from agents.bench.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
 from agents.bench.job import HOUR_MS
 from agents.bench.load import container
-from agents.bench.roster import ROSTER, choose
+from agents.bench.roster import ROSTER
 from agents.bench.standing import Run, Standing
 from agents.bench.workload import LATEST_MS, Segment, WorkloadSize, segments
 from schemas.definitions import definition
@@ -137,9 +138,9 @@ def test_the_roster_has_the_names_of_the_contract() -> None:
         "aiokafka-loop",
         "polars-file",
     }
-    assert [one.name for one in choose(["quix", "bytewax"])] == ["quix", "bytewax"]
+    assert [one.name for one in choose(ROSTER, "quix, bytewax")] == ["quix", "bytewax"]
     with pytest.raises(ThreadsError, match="there are: threads-agent-stack"):
-        choose(["quicks"])
+        choose(ROSTER, "quicks")
 
 
 def run(seconds: float, peak_rss_mb: float, difference: str | None = None) -> Run:

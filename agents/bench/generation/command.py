@@ -13,10 +13,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from agents.bench.choice import choose
 from agents.bench.generation.contest import standings, surroundings
 from agents.bench.generation.latency import SteadyLoad, at_steady_rate
 from agents.bench.generation.offline import offline_run
-from agents.bench.generation.roster import Contestant, choose
+from agents.bench.generation.roster import ROSTER, Contestant
 from agents.bench.generation.stack_run import Load
 from agents.bench.generation.standing import Standing
 from agents.bench.kpis_command import INSTALL, bench_python
@@ -75,8 +76,7 @@ def generation(
     elif rate is not None:
         _show_latency(SteadyLoad(rate, seconds, load), python, as_json=as_json)
     else:
-        names = [name.strip() for name in contestants.split(",") if name.strip()]
-        _show_contest(choose(names), load, repeats, python, as_json=as_json)
+        _show_contest(choose(ROSTER, contestants), load, repeats, python, as_json=as_json)
 
 
 def _show_contest(wanted: Sequence[Contestant], load: Load, repeats: int, python: Path, *, as_json: bool) -> None:

@@ -19,7 +19,6 @@ from agents.bench.roster import modules_missing
 from streams.embedded.ports import free_port
 from streams.embedded.process import stop
 from streams.embedded.server import run_server
-from streams.errors import ThreadsError
 
 PACKAGE = "agents.bench.generation"
 BURST_SIZE = 4
@@ -104,16 +103,3 @@ ROSTER: Sequence[Contestant] = (
     Contestant("bare-graph", "LangGraph and the openai client alone: the floor", _bare_graph),
     Contestant("celery-redis", "Celery prefork and Redis, as many processes", _celery_redis, _celery_absent),
 )
-
-
-def choose(names: Sequence[str]) -> list[Contestant]:
-    """Return the contestants of these names, in the roster's order; all of them where none is named.
-
-    Raises:
-        ThreadsError: a name is unknown; the text lists those there are.
-    """
-    known = [contestant.name for contestant in ROSTER]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ThreadsError(f"No contestant is named {', '.join(map(repr, unknown))}; there are: {', '.join(known)}.")
-    return [contestant for contestant in ROSTER if not names or contestant.name in names]
