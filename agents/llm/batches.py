@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self, TypeVar, get_args
 
-import openai
 from openai.types import Batch
 
 from agents.llm.batch_lines import ENDPOINT, BatchLine, ids_of, input_file, outcomes_of
+from agents.llm.connection import connection_to
 from agents.llm.guarded_call import guarded
 from agents.llm.provider import Provider
 from agents.llm.reply import Reply
@@ -55,9 +55,7 @@ class BatchClient:
     def __init__(self, provider: Provider, *, timeout_s: float) -> None:
         self.provider = provider
         self._timeout_s = timeout_s
-        self._client = openai.AsyncOpenAI(
-            base_url=provider.base_url, api_key=provider.api_key, timeout=timeout_s, max_retries=0
-        )
+        self._client = connection_to(provider, timeout_s)
 
     async def __aenter__(self) -> Self:
         return self

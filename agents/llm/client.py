@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import openai
 from openai.types import Completion
 
 from agents.llm.answer import Answer, chat_answer, completion_answer, streamed_answer
+from agents.llm.connection import connection_to
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.guarded_call import guarded
 from agents.llm.moderation import Moderation, moderations_of
@@ -53,13 +53,7 @@ class LanguageModelClient:
     def __init__(self, provider: Provider, *, timeout_s: float) -> None:
         self.provider = provider
         self._timeout_s = timeout_s
-        self._client = openai.AsyncOpenAI(
-            base_url=provider.base_url,
-            api_key=provider.api_key,
-            timeout=timeout_s,
-            max_retries=0,
-            http_client=openai.DefaultAioHttpClient(),  # a third of the CPU time of the client's own
-        )
+        self._client = connection_to(provider, timeout_s)
 
     async def __aenter__(self) -> Self:
         return self
