@@ -16,7 +16,7 @@ from agents.personas.persona_topic import persona_applied
 from agents.personas.sample_files import SAMPLES
 from agents.spend.directory import SpendDirectory
 from agents.spend.gate import BudgetGate
-from schemas.records import DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
+from schemas.records import DraftDecided, DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Stage
 from streams.settings import Settings
@@ -112,6 +112,20 @@ def draft(
 
 def passing_quality() -> Quality:
     return Quality(score=0.9, threshold=0.72, passed=True, features=())
+
+
+def decided(of: DraftGenerated, *reasons: str) -> DraftDecided:
+    """Return the decision on a draft: rejected for these reasons, accepted where there are none."""
+    return DraftDecided(
+        event_id=f"{of.draft_id}-decided",
+        occurred_at=NOW,
+        persona_id=of.persona_id,
+        draft=of,
+        quality=passing_quality(),
+        decision="rejected" if reasons else "accepted",
+        reasons=reasons,
+        embedding_model="ngram",
+    )
 
 
 def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 0) -> RowBatch:

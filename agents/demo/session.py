@@ -11,7 +11,6 @@ from agents.demo.history import History, find_history, totals_of
 from agents.demo.requests import demo_requests
 from agents.demo.scoreboard import TOPICS, Scoreboard
 from agents.demo.simulated_audience import SimulatedAudience
-from agents.demo.topic_tail import TopicTail
 from agents.demo.view import View
 from agents.demo.watch import Watch
 from agents.importing.commands import described
@@ -19,17 +18,24 @@ from agents.importing.run import import_file
 from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import apply_personas
 from agents.personas.sample_files import SAMPLES
+from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
+from schemas.records import Record
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.engine.stage import Output
+from streams.kafka.beginning import END, Beginning
 from streams.kafka.producer import EventProducer
+from streams.kafka.topic_tail import TopicTail
 from streams.settings import Settings
 from streams.wall_clock import utc_now
 
 TURN_INTERVAL_S = 2.0
 KPI_REACH = 50_000  # records of kpi.updates looked back at for the newest of each persona and window
 KPI_UPDATES_PER_PERSONA = 50
+BEGINNINGS = {topic_named(name): END for name in TOPICS} | {
+    topic_named("kpi.updates"): Beginning(KPI_REACH, per_key=KPI_UPDATES_PER_PERSONA)
+}
 AUDIENCE_SEED = 7
 
 
@@ -66,18 +72,18 @@ class DemoSession:
         history = find_history(self._settings.home.absolute())
         self._view.note(f"{len(personas)} personas applied; importing {history.path.name}: {history.what}")
         producer = EventProducer(self._bootstrap, self._registry, self._settings)
+        tail = TopicTail(self._settings, self._registry, BEGINNINGS, Record)
         await producer.start()
         try:
-            async with TopicTail(self._settings, self._bootstrap, self._registry, TOPICS) as tail:
-                left = await self._follow(tail, history, producer, stopped, once=once)
+            left = await self._follow(tail, history, producer, stopped, once=once)
         finally:
-            await producer.stop()
+            await asyncio.gather(tail.close(), producer.stop())
         return Outcome(self._board, self._imported, left)
 
     async def _follow(
-        self, tail: TopicTail, history: History, producer: EventProducer, stopped: asyncio.Event, *, once: bool
+        self, tail: TopicTail[Record], history: History, producer: EventProducer, stopped: asyncio.Event, *, once: bool
     ) -> str | None:
-        for update in await tail.newest("kpi.updates", KPI_REACH, KPI_UPDATES_PER_PERSONA):
+        for update in await tail.news():  # the KPIs of now; the other topics begin at their ends
             self._board.fold(update)
         await producer.append_all([Output("persona.requests", request) for request in self._requests])
         watch = Watch(tail, self._board, self._view, await asyncio.to_thread(totals_of, history))

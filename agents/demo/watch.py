@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from agents.demo.history import Totals
 from agents.demo.scoreboard import Scoreboard
-from agents.demo.topic_tail import TopicTail
 from agents.demo.view import View
+from schemas.records import Record
+from streams.kafka.topic_tail import TopicTail
 
 PATIENCE_S = 180.0  # without any progress; the offline model writes about 50 tokens a second on an idle core
 LOOK_INTERVAL_S = 0.3
@@ -20,7 +21,7 @@ LOOK_INTERVAL_S = 0.3
 class Watch:
     """Follow the topics into the scoreboard; `totals` is what the import must bring the lifetime KPIs to."""
 
-    tail: TopicTail
+    tail: TopicTail[Record]
     board: Scoreboard
     view: View
     totals: Totals

@@ -11,6 +11,7 @@ from schemas.catalogue import topic_named
 from schemas.records import PersonaApplied
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
+from streams.kafka.beginning import WHOLE
 from streams.kafka.topic_tail import TailEntry, TopicTail
 from streams.settings import Settings
 
@@ -29,7 +30,7 @@ class KafkaPersonaLog:
     def __init__(
         self, settings: Settings, registry: SchemaRegistry, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._tail = TopicTail(settings, registry, TOPIC, PersonaApplied)
+        self._tail = TopicTail(settings, registry, {TOPIC: WHOLE}, PersonaApplied)
         self._clock = clock
         self._read_at_s = clock()
         self._standing: set[str] = set()

@@ -14,6 +14,7 @@ from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
 from schemas.registry import SchemaRegistry
 from streams.errors import RecordFault
+from streams.kafka.beginning import WHOLE
 from streams.kafka.topic_tail import TopicTail
 from streams.settings import Settings
 from streams.wall_clock import utc_now
@@ -80,4 +81,4 @@ class SpendDirectory:
 
 def spend_directory(settings: Settings, registry: SchemaRegistry) -> SpendDirectory:
     """Return a directory of the real topic; nothing is connected yet."""
-    return SpendDirectory(TopicTail(settings, registry, topic_named("spend.totals"), SpendTotal))
+    return SpendDirectory(TopicTail(settings, registry, {topic_named("spend.totals"): WHOLE}, SpendTotal))

@@ -62,18 +62,19 @@ class LogReader:
     async def whole(self, sources: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Return the first offset each log still has, and the offset behind its last."""
         partitions = [KafkaPartition(*source) for source in sources]
-        with translating("looking up the ends of partitions", self._bootstrap):
+        with translating("looking up the beginnings of partitions", self._bootstrap):
             async with asyncio.timeout(self._settings.io_timeout_s):
                 first = await self._consumer.beginning_offsets(partitions)
-                last = await self._consumer.end_offsets(partitions)
-        return {TopicPartition(*each): (first[each], last[each]) for each in partitions}
+        ends = await self.ends(sources)
+        return {source: (first[each], ends[source]) for source, each in zip(sources, partitions, strict=True)}
 
-    async def end(self, source: TopicPartition) -> int:
-        """Return the offset behind the last of a log."""
-        partition = KafkaPartition(*source)
-        with translating("looking up the end of a partition", self._bootstrap):
+    async def ends(self, sources: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset behind the last of each log."""
+        partitions = [KafkaPartition(*source) for source in sources]
+        with translating("looking up the ends of partitions", self._bootstrap):
             async with asyncio.timeout(self._settings.io_timeout_s):
-                return int((await self._consumer.end_offsets([partition]))[partition])
+                last = await self._consumer.end_offsets(partitions)
+        return {TopicPartition(*each): last[each] for each in partitions}
 
     async def at_time(self, sources: Sequence[TopicPartition], time_ms: int) -> dict[TopicPartition, int | None]:
         """Return the first offset at or after a broker timestamp in epoch milliseconds, None where all are earlier."""

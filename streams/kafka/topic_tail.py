@@ -1,9 +1,9 @@
-"""A topic of one partition as news: read on from where the last reading ended, through one connection that is kept."""
+"""Topics as news: read on from where the last reading ended, through one connection that is kept."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -17,7 +17,9 @@ from schemas.registry import SchemaRegistry
 from streams.endpoints import require_kafka
 from streams.engine.batch import TopicPartition
 from streams.errors import RecordFault, Unavailable
+from streams.kafka.beginning import Beginning, NewestOfKeys
 from streams.kafka.log_reader import LogReader
+from streams.kafka.topics import partition_counts
 from streams.settings import Settings
 from streams.validation import validate
 
@@ -36,27 +38,37 @@ class TailEntry(Generic[RecordType]):
 
 @dataclass(frozen=True, slots=True)
 class TailReading(Generic[RecordType]):
-    """Entries in the order of the log; `anew` says that they are all there are, not what came since the last time."""
+    """Entries, those of a key in the order of its partition.
+
+    `anew` says that they are what a first reading finds, not what came since the last time.
+    """
 
     anew: bool
     entries: Sequence[TailEntry[RecordType]]
 
 
 class TopicTail(Generic[RecordType]):
-    """Read a compacted topic of one partition whole, and then on and on; what can't be decoded is warned of and left.
+    """Read topics from their beginnings, and then on and on; what can't be decoded is warned of and left.
 
     Compaction takes tombstones some time after they were written. Who has to know of them all reads anew in time.
     """
 
-    def __init__(self, settings: Settings, registry: SchemaRegistry, topic: Topic, kind: type[RecordType]) -> None:
-        """Read `topic`, whose records are of `kind`; nothing is connected yet."""
+    def __init__(
+        self,
+        settings: Settings,
+        registry: SchemaRegistry,
+        topics: Mapping[Topic, Beginning],
+        kind: type[RecordType],
+    ) -> None:
+        """Read topics whose records are of `kind`; nothing is connected yet."""
         self._settings = settings
         self._codec = RowCodec(registry)
-        self._topic = topic
+        self._topics = {topic.name: topic for topic in topics}
+        self._beginnings = {topic.name: beginning for topic, beginning in topics.items()}
         self._kind = kind
-        self._source = TopicPartition(topic.name, 0)
         self._reader: LogReader | None = None
-        self._position = 0
+        self._sources: Sequence[TopicPartition] = ()
+        self._positions: dict[TopicPartition, int] = {}
 
     async def news(self) -> Sequence[RecordType]:
         """Return the records appended since the last call, up to the end of now, without tombstones.
@@ -68,26 +80,18 @@ class TopicTail(Generic[RecordType]):
         return [entry.record for entry in entries if entry.record is not None]
 
     async def read_on(self, *, anew: bool = False) -> TailReading[RecordType]:
-        """Return what was appended since the last call, tombstones too; all there is where `anew` or a topic made anew.
+        """Return what was appended since the last call, tombstones too.
+
+        It begins again where `anew`, or where a topic was made anew and is shorter than what was read of it.
 
         Raises:
             Unavailable: Kafka does not answer; the next call connects again.
         """
-        reader = await self._connected()
         try:
-            if not anew and self._position and await reader.end(self._source) == self._position:
-                return TailReading(anew=False, entries=())  # nearly always: one look-up, not two
-            first, end = (await reader.whole([self._source]))[self._source]
-            anew = anew or end < self._position
-            start = first if anew else max(self._position, first)
-            entries: list[TailEntry[RecordType]] = []
-            async for _, block in reader.read({self._source: (start, end)}):
-                entries += self._decoded(block)
+            return await self._read_on(await self._connected(), anew=anew)
         except Unavailable:
             await self.close()
             raise
-        self._position = end
-        return TailReading(anew, entries)
 
     async def close(self) -> None:
         """Disconnect; the next call connects again."""
@@ -97,19 +101,48 @@ class TopicTail(Generic[RecordType]):
 
     async def _connected(self) -> LogReader:
         if self._reader is None:
-            self._reader = await LogReader(self._settings, require_kafka(self._settings)).__aenter__()
+            bootstrap = require_kafka(self._settings)
+            counts = await partition_counts(self._settings, bootstrap, self._topics)
+            self._sources = [
+                TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)
+            ]
+            self._reader = await LogReader(self._settings, bootstrap).__aenter__()
         return self._reader
 
-    def _decoded(self, block: Sequence[ConsumerRecord]) -> Iterator[TailEntry[RecordType]]:
-        for record in block:
+    async def _read_on(self, reader: LogReader, *, anew: bool) -> TailReading[RecordType]:
+        if not anew and self._positions and await reader.ends(self._sources) == self._positions:
+            return TailReading(anew=False, entries=())  # nearly always: one look-up, not two
+        whole = await reader.whole(self._sources)
+        anew = anew or any(end < self._positions.get(source, 0) for source, (_, end) in whole.items())
+        known = {} if anew else self._positions
+        entries: list[TailEntry[RecordType]] = []
+        newest = NewestOfKeys()
+        bounds = {source: (self._start(source, known, *log), log[1]) for source, log in whole.items()}
+        async for source, block in reader.read(bounds):
+            per_key = self._beginnings[source.topic].per_key
+            if per_key is None or source in known:
+                entries += self._decoded(block)
+            else:
+                newest.take(block, per_key)
+        entries += self._decoded(newest)
+        self._positions = {source: end for source, (_, end) in whole.items()}
+        return TailReading(anew, entries)
+
+    def _start(self, source: TopicPartition, known: Mapping[TopicPartition, int], first: int, end: int) -> int:
+        if source in known:
+            return max(known[source], first)
+        return self._beginnings[source.topic].start(first, end)
+
+    def _decoded(self, records: Iterable[ConsumerRecord]) -> Iterator[TailEntry[RecordType]]:
+        for record in records:
             if record.value is None:
                 yield TailEntry(record.key, None)
                 continue
             try:
-                found = self._codec.decode(self._topic, record.value)
+                found = self._codec.decode(self._topics[record.topic], record.value)
                 validate(found)
             except (DecodeFault, RecordFault) as fault:
-                logger.warning("Passed over offset %d of %s: %s", record.offset, self._topic.name, fault)
+                logger.warning("Passed over offset %d of %s: %s", record.offset, record.topic, fault)
                 continue
             except RegistryUnavailable as error:
                 raise Unavailable(str(error)) from error

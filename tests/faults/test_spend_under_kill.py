@@ -15,6 +15,7 @@ from agents.spend.day_spend import HOURS
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
 from schemas.registry import open_registry
+from streams.kafka.beginning import WHOLE
 from streams.kafka.producer import EventProducer
 from streams.kafka.topic_tail import TopicTail
 from tests.conftest import Stack
@@ -37,7 +38,7 @@ class ToldSpend:
     """The sums last told of some personas, over all partitions."""
 
     def __init__(self, stack: Stack, load: CostLoad) -> None:
-        self._tail = TopicTail(stack.settings, open_registry(None), topic_named("spend.totals"), SpendTotal)
+        self._tail = TopicTail(stack.settings, open_registry(None), {topic_named("spend.totals"): WHOLE}, SpendTotal)
         self._personas = set(load.personas)
         self._newest: dict[str, SpendTotal] = {}
 
