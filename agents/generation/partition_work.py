@@ -69,7 +69,7 @@ class PartitionWork:
         self._context = context
         self._effects = Effects()
         self._is_gone = False
-        for request_id in book.ended_unnoticed():
+        for request_id in book.ended:
             finished = book.finished(request_id)
             assert finished is not None
             self._tell(finished)

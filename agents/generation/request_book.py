@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,8 +66,7 @@ class RequestBook:
         self._begun: dict[str, UnderWay] = {}  # kept in the state
         self._parked: dict[str, ParkedRequest] = {}
         self._jobs: dict[str, BatchJob] = {}
-        self._ended: list[str] = []  # parked requests that came to an end since the last flush
-        self._told: list[str] = []  # those of the flush before: what came of them is durable when the next one begins
+        self._told: list[str] = []  # parked requests that the flush before told: durable when the next one begins
         for key, value in state:
             kind, rest = key[:1], key[1:]
             if kind == FINISHED:
@@ -79,7 +78,7 @@ class RequestBook:
             else:
                 self._parked[rest.decode()] = parked_requests.decoded(value)
         self._finished = FinishedRequests(finished)
-        self._ended += self.ended_unnoticed()
+        self._ended = [each for each in self._parked if self._finished.find(each) is not None]
 
     def _take_over(self, request_id: str, begun: UnderWay) -> None:
         self._begun[request_id] = begun
@@ -154,9 +153,13 @@ class RequestBook:
         self._parked[request_id] = parked
         return [(PARKED + request_id.encode(), parked.encode())]
 
-    def ended_unnoticed(self) -> list[str]:
-        """Return the parked requests that are finished, of which nobody knows whether what came of them was told."""
-        return [request_id for request_id in self._parked if self._finished.find(request_id) is not None]
+    @property
+    def ended(self) -> Sequence[str]:
+        """Return the parked requests that came to an end since the last flush.
+
+        At a restore these are those that ended before it: nobody knows whether what came of them was told.
+        """
+        return tuple(self._ended)
 
     @property
     def has_ended(self) -> bool:

@@ -117,7 +117,7 @@ def test_a_parked_request_outlives_the_worker_and_waits_for_no_offset() -> None:
     assert {key[:1] for key in kept.state} == {b"f", b"p"}
     kept.take(restored.flushed())  # takes what came of it along
     assert {key[:1] for key in kept.state} == {b"f", b"p"}
-    assert kept.book()[0].ended_unnoticed() == ["r"]
+    assert kept.book()[0].ended == ("r",)
     kept.take(restored.flushed())  # that is durable now
     assert [key[:1] for key in kept.state] == [b"f"]
     assert not restored.has_ended
