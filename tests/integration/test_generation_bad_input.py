@@ -10,29 +10,22 @@ from typing import Any
 
 import pytest
 
-from agents.costs.price_file import read_prices
 from agents.generation.assignment import MAX_BRIEF_CHARS
 from agents.generation.prompts import BODY_TASK
-from agents.generation.stage import GenerateStage
 from agents.guard.threads_length import MAX_LENGTH
 from agents.personas.directory import PersonaDirectory
 from agents.personas.step_models import StepModels
 from schemas.records import CostEvent, DraftGenerated, PersonaRequest
-from streams.settings import Settings
 from tests.drafting import (
-    NOW,
     REQUESTS,
-    ListedPast,
     ListedPersonas,
-    SettableClock,
     finished_effects,
-    free_budgets,
-    outputs_to,
     request,
     rows,
     samples,
 )
-from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.generate_stage import costs_of, drafts_of, generating
+from tests.openai_loopback import LoopbackOpenAI
 
 MOST_CALLS = 6  # three for hooks, three for a body
 HOOKS = ["I was wrong about 20 minutes of napping.", "I nap before every night shift.", "Napping is no weakness."]
@@ -100,22 +93,11 @@ async def came_of(
 ) -> CameOf:
     """Let the generate stage write, and hold it to its bounds: calls of each draft, and every token booked once."""
     personas = [each if models is None else each.model_copy(update={"models": models}) for each in samples()]
-    async with loopback_openai(server) as running:
-        settings = Settings(
-            OPENAI_BASE_URL=running.base_url, OPENAI_API_KEY="sk-test", llm_timeout_s=10.0, burst_size=burst_size
-        )
-        directory = PersonaDirectory(ListedPersonas(personas))
-        clock = SettableClock(NOW)
-        stage = GenerateStage(settings, directory, read_prices(), ListedPast(), free_budgets(), clock=clock)
-        await stage.open()
-        await stage.restore(REQUESTS, ())
-        try:
-            refused = await stage.add(rows(REQUESTS, requests))
-            effects = await finished_effects(stage)
-        finally:
-            await stage.close()
-    drafts = [each for each in outputs_to(effects, "drafts.generated") if isinstance(each, DraftGenerated)]
-    costs = [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
+    directory = PersonaDirectory(ListedPersonas(personas))
+    async with generating(server, directory=directory, burst_size=burst_size) as stage:
+        refused = await stage.add(rows(REQUESTS, requests))
+        effects = await finished_effects(stage)
+    drafts, costs = drafts_of(effects), costs_of(effects)
     rejected = [*refused, *effects.rejections.get(REQUESTS, ())]
     assert len(drafts) + len(rejected) == len(requests)
     assert len({cost.event_id for cost in costs}) == len(costs)

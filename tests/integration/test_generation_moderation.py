@@ -6,54 +6,25 @@ from typing import Literal
 
 import pytest
 
-from agents.costs.price_file import read_prices
-from agents.generation.stage import GenerateStage
-from schemas.records import CostEvent, DraftGenerated
 from streams.engine.stage import Effects
-from streams.settings import Settings
-from tests.drafting import (
-    NOW,
-    REQUESTS,
-    ListedPast,
-    SettableClock,
-    finished_effects,
-    free_budgets,
-    outputs_to,
-    request,
-    rows,
-    sample_directory,
-)
-from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.drafting import REQUESTS, finished_effects, request, rows
+from tests.generate_stage import costs_of, drafts_of, faults_of, generating
+from tests.openai_loopback import LoopbackOpenAI
 from tests.openai_vectors import MARKER
 
 
 async def generated(server: LoopbackOpenAI, moderation: Literal["provider", "words"], brief: str) -> Effects:
-    async with loopback_openai(server) as running:
-        settings = Settings(
-            OPENAI_BASE_URL=running.base_url, OPENAI_API_KEY="sk-test", llm_timeout_s=10.0, moderation=moderation
-        )
-        stage = GenerateStage(
-            settings, sample_directory(), read_prices(), ListedPast(), free_budgets(), clock=SettableClock(NOW)
-        )
-        await stage.open()
-        await stage.restore(REQUESTS, ())
-        try:
-            await stage.add(rows(REQUESTS, [request(brief=brief)]))
-            return await finished_effects(stage)
-        finally:
-            await stage.close()
-
-
-def drafts_of(effects: Effects) -> list[DraftGenerated]:
-    return [each for each in outputs_to(effects, "drafts.generated") if isinstance(each, DraftGenerated)]
+    async with generating(server, moderation=moderation) as stage:
+        await stage.add(rows(REQUESTS, [request(brief=brief)]))
+        return await finished_effects(stage)
 
 
 async def test_what_the_provider_flags_is_revised_twice_then_refused_with_the_reason_and_still_paid_for() -> None:
     effects = await generated(LoopbackOpenAI(), "provider", f"napping and {MARKER}")
     assert drafts_of(effects) == []
-    (refused,) = effects.rejections[REQUESTS]
-    assert str(refused.fault).count("moderation: violence") == 3
-    assert len([each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]) == 4
+    (refused,) = faults_of(effects).values()
+    assert refused.count("moderation: violence") == 3
+    assert len(costs_of(effects)) == 4
 
 
 async def test_with_word_lists_the_provider_is_not_asked() -> None:

@@ -1,0 +1,48 @@
+"""Requests for tomorrow: they go through the Batch API at half the price."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from tests.drafting import (
+    NOW,
+    REQUESTS,
+    SettableClock,
+    rows,
+)
+from tests.generate_stage import (
+    costs_of,
+    drafts_of,
+    effects_with_drafts,
+    generating,
+    savings_of,
+    some_requests,
+    state_of,
+)
+from tests.openai_loopback import LoopbackOpenAI
+
+
+async def test_requests_for_tomorrow_go_through_one_batch_at_its_price_and_a_crash_submits_it_once() -> None:
+    server, clock = LoopbackOpenAI(), SettableClock(NOW)
+    wanted = [replace(each, deadline="tomorrow") for each in some_requests(2)]
+    async with generating(server, clock=clock) as stage:
+        assert await stage.add(rows(REQUESTS, wanted)) == []
+        assert stage.unfinished(REQUESTS) is None
+        state = dict(state_of(await stage.flush()))
+        async with asyncio.timeout(20):
+            while len(server.batches.batches) < 1:
+                state.update(state_of(await stage.flush()))  # what follows is lost in the crash
+                await asyncio.sleep(0.01)
+    async with generating(server, state=list(state.items()), clock=clock) as stage:
+        effects = await effects_with_drafts(stage, 2)
+    assert len(server.batches.batches) == 1
+    assert server.requests == []
+    assert {draft.request_id for draft in drafts_of(effects)} == {"r0", "r1"}
+    costs = costs_of(effects)
+    assert [cost.step for cost in costs] == ["hook", "body"] * 2
+    savings = savings_of(effects)
+    booked = sum(cost.cost_micros or 0 for cost in costs)
+    spared = sum(saving.saved_micros or 0 for saving in savings if saving.measure == "batch")
+    assert abs(booked - spared) <= len(costs)  # half the price, each share rounded
+    assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
