@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.generation.answers import Answer, Answers, Thrift, answer_text, answers_in, answers_schema
 from agents.generation.assignment import Assignment
+from agents.generation.call_gate import CallGate
 from agents.generation.model_tiers import ModelTiers, Step
 from agents.generation.prompts import Instructions, body_prompt, hook_prompt, instructions
 from agents.generation.shares import usage_shares
@@ -42,7 +42,7 @@ class _Question:
 
 
 class ChatWriter:
-    """Write through chat completions with structured output; `at_once` bounds the calls under way."""
+    """Write through chat completions with structured output; `gate` bounds the calls under way."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ChatWriter:
         cache: ResponseCache,
         tiers: ModelTiers,
         *,
-        at_once: asyncio.Semaphore,
+        gate: CallGate,
         most_at_once: int,
         instruction_tokens: int,
     ) -> None:
@@ -60,7 +60,7 @@ class ChatWriter:
         self._caller = caller
         self._cache = cache
         self._tiers = tiers
-        self._at_once = at_once
+        self._gate = gate
         self._instruction_tokens = instruction_tokens
 
     async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
@@ -121,7 +121,7 @@ class ChatWriter:
         user = question.prompt(places)
 
         async def ask(model: str) -> tuple[str, Reply]:
-            async with self._at_once:
+            async with self._gate:
                 reply = await self._client.chat(model=model, system=system, user=user, answer=answer, sampling=sampling)
                 return model, reply
 

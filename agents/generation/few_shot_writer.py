@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from agents.generation.answers import Answers, answered
 from agents.generation.assignment import Assignment
+from agents.generation.call_gate import CallGate
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.client import LanguageModelClient, Sampling
 from agents.llm.provider import EMBEDDED_MODEL
@@ -19,7 +19,7 @@ _FREQUENCY_PENALTY = 0.4  # measured: without it every third text turns in circl
 
 
 class FewShotWriter:
-    """Write through text completions, one draft a call; `at_once` bounds the calls under way.
+    """Write through text completions, one draft a call; `gate` bounds the calls under way.
 
     The prompt up to the brief is the same for all requests of a persona, so that the server keeps it in its cache; it
     closes each post with a quotation mark, at which the answer stops. The model can't be told what was wrong: a
@@ -28,9 +28,9 @@ class FewShotWriter:
 
     most_at_once = 1
 
-    def __init__(self, client: LanguageModelClient, *, at_once: asyncio.Semaphore) -> None:
+    def __init__(self, client: LanguageModelClient, *, gate: CallGate) -> None:
         self._client = client
-        self._at_once = at_once
+        self._gate = gate
 
     async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
         """Ask for one hook."""
@@ -46,7 +46,7 @@ class FewShotWriter:
 
     async def _continue(self, assignment: Assignment, prompt: str, seed: int, max_tokens: int) -> Answers:
         sampling = Sampling(max_tokens, assignment.persona.temperature, seed, frequency_penalty=_FREQUENCY_PENALTY)
-        async with self._at_once:
+        async with self._gate:
             reply = await self._client.complete(model=EMBEDDED_MODEL, prompt=prompt, stop=_STOPS, sampling=sampling)
         return answered(reply, [(reply.text,) if reply.text.strip() else ()])
 

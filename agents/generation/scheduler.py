@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from agents.generation.burst import Burst
+from agents.generation.call_gate import CallGate, CallsHeld
 from agents.generation.graph import DraftOutcome
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import Backoff
@@ -37,18 +38,21 @@ class Scheduler:
 
     While the model is away a burst waits and is tried again: nothing of it is lost, and other bursts go on as far as
     their own models allow. Any other error of a burst is kept and raised by `check`: it ends the worker.
+    While the gate is shut no burst begins, and one that would call waits for its turn again.
     """
 
     def __init__(
         self,
         write: Callable[[Burst], Awaitable[Sequence[DraftOutcome]]],
         finished: Callable[[Job, Sequence[DraftOutcome]], None],
+        gate: CallGate,
         *,
         bound: int,
         backoff: Backoff | None = None,
     ) -> None:
         self._write = write
         self._finished = finished
+        self._gate = gate
         self._bound = bound
         self._backoff = backoff or Backoff()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
@@ -71,6 +75,18 @@ class Scheduler:
     async def room(self) -> None:
         """Wait until a burst that is begun now would not wait for its turn."""
         await self._has_room.wait()
+
+    async def settle(self, within_s: float) -> None:
+        """Shut the gate, and wait until no call is under way any more, or for `within_s` seconds."""
+        self._gate.shut()
+        self._go_on()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=within_s)
+
+    def resume(self) -> None:
+        """Open the gate, and go on with what waits."""
+        self._gate.open()
+        self._go_on()
 
     def check(self) -> None:
         """Raise the error that a burst ended with, if there is one."""
@@ -97,15 +113,22 @@ class Scheduler:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._tasks) < self._bound and self._error is None:
+        may_begin = self._error is None and not self._gate.is_shut
+        while may_begin and self._waiting and len(self._tasks) < self._bound:
             job = self._waiting.popleft()
-            task = asyncio.create_task(self._write_in_the_end(job))
+            task = asyncio.create_task(self._write_or_hold(job))
             self._tasks[task] = job
             task.add_done_callback(self._ended)
-        if self._waiting:
+        if self._waiting or self._gate.is_shut:
             self._has_room.clear()
         else:
             self._has_room.set()
+
+    async def _write_or_hold(self, job: Job) -> None:
+        try:
+            await self._write_in_the_end(job)
+        except CallsHeld:
+            self._waiting.appendleft(job)
 
     async def _write_in_the_end(self, job: Job) -> None:
         failures = 0
@@ -114,7 +137,8 @@ class Scheduler:
                 outcomes = await self._write(job.burst)
             except Unavailable as error:
                 failures += 1
-                await asyncio.sleep(self._backoff.delay_s(failures, error.retry_after_s, self._random.random()))
+                delay_s = self._backoff.delay_s(failures, error.retry_after_s, self._random.random())
+                await self._gate.pause(delay_s)
             else:
                 self._finished(job, outcomes)
                 return

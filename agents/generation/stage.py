@@ -72,7 +72,9 @@ class GenerateStage(Stage):
         self._writing = await open_writing(self._settings, self._clock)
         writer = self._writing.writer
         graph = DraftGraph(writer, self._memory, self._past, self._writing.guard)
-        self._scheduler = Scheduler(graph.write, self._written, bound=2 * self._writing.calls_at_once)
+        self._scheduler = Scheduler(
+            graph.write, self._written, self._writing.gate, bound=2 * self._writing.calls_at_once
+        )
         self._context = WorkContext(
             directory=self._directory,
             budgets=self._budgets,
@@ -118,7 +120,7 @@ class GenerateStage(Stage):
     def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
         self._partitions[job.source].written(job.burst, outcomes)
 
-    async def _resume(self) -> None:
+    async def _go_on_with_parked(self) -> None:
         """Go on with the parked requests whose time has come, or park them anew."""
         now = self._clock()
         due = [(part, each) for part in self._partitions.values() for each in part.book.due(now)]
@@ -141,7 +143,7 @@ class GenerateStage(Stage):
             while True:
                 await asyncio.sleep(self._settings.batch_poll_s)
                 parts = [part for part in self._partitions.values() if part.book.has_batches]
-                if parts and await self._caught_up():
+                if parts and not self._writing.gate.is_shut and await self._caught_up():
                     for part in parts:
                         await desk.advance(part)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
@@ -163,7 +165,7 @@ class GenerateStage(Stage):
 
     async def flush(self) -> Effects:
         self._scheduler.check()
-        await self._resume()
+        await self._go_on_with_parked()
         if self._writing.desk is not None:
             self._writing.desk.flushed()
         news = sorted(self._memory.take_news())
@@ -179,6 +181,16 @@ class GenerateStage(Stage):
         """Return what is under way, waiting and parked, and the state of every model's breaker."""
         books = [part.book for part in self._partitions.values()]
         return generation_readings(self._scheduler.load, books, self._writing.caller.readings(), self._clock())
+
+    async def settle(self, within_s: float) -> bool:
+        """Take the answers of calls under way and begin no other: what is paid for is kept at the checkpoint."""
+        if self._scheduler.is_broken:
+            return False
+        await self._scheduler.settle(within_s)
+        return self.idle_flush_due()
+
+    def resume(self) -> None:
+        self._scheduler.resume()
 
     async def drop(self, source: TopicPartition) -> None:
         await self._scheduler.drop(source)

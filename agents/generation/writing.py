@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from agents.generation.batch_desk import BatchDesk, BatchTerms
+from agents.generation.call_gate import CallGate
 from agents.generation.chat_writer import ChatWriter
 from agents.generation.few_shot_writer import FewShotWriter
 from agents.generation.guard import DraftGuard
@@ -32,6 +32,7 @@ class Writing:
     writer: Writer
     guard: DraftGuard
     caller: ModelCaller
+    gate: CallGate
     calls_at_once: int
     languages: tuple[str, ...] | None
     desk: BatchDesk | None
@@ -52,14 +53,15 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         SettingsError: there is no provider.
     """
     client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
-    provider, caller = client.provider, ModelCaller()
-    at_once, guard = asyncio.Semaphore(provider.concurrency), DraftGuard(_moderator(settings, client))
+    provider, gate = client.provider, CallGate(client.provider.concurrency)
+    caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(_moderator(settings, client))
     if provider.embedded:
-        few_shot = FewShotWriter(client, at_once=at_once)
+        few_shot = FewShotWriter(client, gate=gate)
         return Writing(
             few_shot,
             guard,
             caller,
+            gate,
             provider.concurrency,
             provider.languages,
             desk=None,
@@ -74,7 +76,7 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         caller,
         cache,
         tiers,
-        at_once=at_once,
+        gate=gate,
         most_at_once=settings.burst_size,
         instruction_tokens=settings.instruction_tokens,
     )
@@ -83,6 +85,7 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         chat,
         guard,
         caller,
+        gate,
         provider.concurrency,
         provider.languages,
         desk=desk,

@@ -25,6 +25,7 @@ from streams.state.changelogged import Appended, ChangeloggedState
 logger = logging.getLogger(__name__)
 
 RELEASE_TIMEOUT_S = 10.0  # for the last checkpoint before partitions go; far below the rebalance time-out
+SETTLE_WITHIN_S = 5.0  # for what is under way, before that checkpoint: others wait for their partitions meanwhile
 TICK_S = 0.02
 MEMBER_FOR_S = 0.5  # after the group confirmed it: far below the time after which it would give partitions to another
 
@@ -96,6 +97,7 @@ class CheckpointedLoop:
         self._folded: list[Slice] = []
         self._letters: list[Output] = []
         self._tainted = False
+        self._is_settled = False
 
     # slices
 
@@ -253,15 +255,18 @@ class CheckpointedLoop:
     async def release(self) -> None:
         """Make everything durable, because partitions may go: within `RELEASE_TIMEOUT_S`, or not at all.
 
+        Before, what is under way has `SETTLE_WITHIN_S` to come to an end, once until the next assignment.
         A worker that is no member of the group any more gives up at once: others have its partitions already.
         """
         if (self._folded or self._work) and not await self._acknowledger.is_member(self._generation):
             self._interrupt()
-            self._tainted = True
+            self._tainted, has_news = True, False
+        else:
+            has_news = await self._settle()
         await self._lock_in_time()
         try:
             self._owned = set()
-            if self._folded and not self._tainted:
+            if (self._folded or has_news) and not self._tainted:
                 async with asyncio.timeout(RELEASE_TIMEOUT_S):
                     await self._checkpoint()
         except TimeoutError:
@@ -272,6 +277,13 @@ class CheckpointedLoop:
             )
         finally:
             self._lock.release()
+
+    async def _settle(self) -> bool:
+        is_lost = self._tainted and self._work is None  # and no checkpoint under way that may mend it
+        if self._is_settled or is_lost:
+            return False
+        self._is_settled = True
+        return await self.stage.settle(SETTLE_WITHIN_S)
 
     async def _lock_in_time(self) -> None:
         try:
@@ -296,6 +308,8 @@ class CheckpointedLoop:
             self._folded = [replace(part, size_bytes=0) for part in self._folded if part.source in kept]
             self._letters, self._tainted = [], False
             self._owned, self._generation = owned, generation
+            self._is_settled = False
+            self.stage.resume()
 
     async def _drop(self, source: TopicPartition) -> None:
         await self.stage.drop(source)

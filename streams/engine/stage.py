@@ -102,6 +102,19 @@ class Stage(ABC):
     async def flush(self) -> Effects:
         """Return what has to be durable before the offsets of the added batches are committed."""
 
+    async def settle(self, within_s: float) -> bool:
+        """Begin nothing new, and bring what is under way to where it can be kept: the partitions may go.
+
+        What is not there within `within_s` seconds is left as it is. Called before the last checkpoint, while `add`
+        and `flush` may be; `resume` follows, or the end. Returns whether something came of it that has to be made
+        durable, even where no batch waits for it.
+        """
+        del within_s
+        return False
+
+    def resume(self) -> None:  # noqa: B027 - optional hook
+        """Go on with the partitions that were not dropped: the rebalance that `settle` was for is over."""
+
     async def drop(self, source: TopicPartition) -> None:  # noqa: B027 - optional hook
         """Forget a partition: its state and what was folded since the last flush; another worker has it now."""
 

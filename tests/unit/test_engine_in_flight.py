@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from schemas.records import DeadLetter, PersonaRequest
 from streams.engine.batch import Batch, ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage
-from streams.errors import RecordFault
+from streams.errors import RecordFault, Unavailable
 from tests.loop_in_memory import AT, SOURCE, TOPIC, StageWorker, Surroundings, event
 
 OTHER = TopicPartition(TOPIC.name, 1)
+DEADLINE_S = 10.0
 
 
 class LongWork(Stage):
@@ -29,6 +30,8 @@ class LongWork(Stage):
         self.refused: list[tuple[TopicPartition, int]] = []
         self.free = asyncio.Event()
         self.free.set()
+        self.settling = asyncio.Event()  # set while nothing is begun
+        self.in_time: set[int] = set()  # offsets of SOURCE that end while it settles
 
     async def room(self) -> None:
         await self.free.wait()
@@ -59,6 +62,17 @@ class LongWork(Stage):
             effects.rejections.setdefault(source, []).append(Rejection(offset, RecordFault("came to nothing")))
         self.finished, self.refused = [], []
         return effects
+
+    async def settle(self, within_s: float) -> bool:
+        assert not self.settling.is_set(), "settled twice"
+        self.settling.set()
+        for offset in sorted(self.in_time):
+            await asyncio.sleep(within_s / 1_000)
+            self.finish(SOURCE, offset)
+        return self.idle_flush_due()
+
+    def resume(self) -> None:
+        self.settling.clear()
 
     async def drop(self, source: TopicPartition) -> None:
         self.under_way.pop(source, None)
@@ -133,6 +147,56 @@ async def test_a_partition_that_stays_through_a_rebalance_goes_on_with_its_work(
     await worker.checkpoint()
     assert surroundings.committed[SOURCE] == 3
     assert done(surroundings) == {"0/0", "0/1", "0/2"}
+
+
+async def test_what_ends_while_the_stage_settles_is_durable_before_the_partition_goes() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 3)
+    stage.in_time = {0, 2}
+    await worker.loop.release()
+    assert stage.settling.is_set()
+    assert done(surroundings) == {"0/0", "0/2"}
+    assert surroundings.committed[SOURCE] == 1
+    await worker.loop.release()  # at a stop there are two: the second must not settle again
+    await worker.loop.assign(set(), 2)
+    assert (stage.settling.is_set(), stage.under_way) == (False, {})
+
+
+async def test_what_no_offset_waits_for_is_durable_before_the_partition_goes_too() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 1)
+    stage.finish(SOURCE, 0)
+    await worker.checkpoint()
+    stage.under_way[SOURCE] = {7}
+    stage.in_time = {7}
+    await worker.loop.release()
+    assert done(surroundings) == {"0/0", "0/7"}
+
+
+async def test_a_worker_that_is_no_member_any_more_does_not_wait_for_its_work() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 2)
+    stage.in_time = {0}
+    worker.transport.generation += 1
+    await worker.loop.release()
+    assert (stage.settling.is_set(), done(surroundings)) == (False, set())
+
+
+async def test_a_checkpoint_under_way_does_not_keep_the_stage_from_settling() -> None:
+    surroundings = Surroundings()
+    worker, stage = await working(surroundings, 2)
+    stage.finish(SOURCE, 0)
+    stage.in_time = {1}
+    worker.now += 1.0
+    surroundings.faults += [("outputs", "before", Unavailable("broker away"))]
+    checkpoint = asyncio.create_task(worker.loop.tick())
+    async with asyncio.timeout(DEADLINE_S):
+        while surroundings.faults:
+            await asyncio.sleep(0)
+        await worker.loop.release()
+        await checkpoint
+    assert done(surroundings) == {"0/0", "0/1"}
+    assert surroundings.committed[SOURCE] == 2
 
 
 async def test_a_full_stage_holds_back_the_next_slice_and_not_the_checkpoint() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from agents.generation.assignment import Assignment, assignments_of
 from agents.generation.burst import Burst, bursts_of
+from agents.generation.call_gate import CallGate, CallsHeld
 from agents.generation.graph import DraftOutcome
 from agents.generation.scheduler import Job, Scheduler
 from agents.personas.directory import AppliedPersona
@@ -65,8 +66,9 @@ class Model:
                 await asyncio.sleep(0.001)
 
 
-def scheduler(model: Model, bound: int = 2) -> Scheduler:
-    return Scheduler(model.write, model.finished, bound=bound, backoff=Backoff(first_s=0.001, max_s=0.002))
+def scheduler(model: Model, bound: int = 2, gate: CallGate | None = None, wait_s: float = 0.001) -> Scheduler:
+    backoff = Backoff(first_s=wait_s, max_s=2 * wait_s)
+    return Scheduler(model.write, model.finished, gate or CallGate(bound), bound=bound, backoff=backoff)
 
 
 def job(name: str, source: TopicPartition = REQUESTS) -> Job:
@@ -145,6 +147,104 @@ async def test_dropping_a_partition_breaks_off_its_bursts_alone() -> None:
     await model.until("kept")
     assert model.ended == ["kept"]
     assert (work.load.under_way, work.load.waiting) == (0, 0)
+
+
+class TwoCalls(Model):
+    """Writes a burst by two calls through a gate; finished first calls are remembered."""
+
+    def __init__(self, gate: CallGate) -> None:
+        super().__init__()
+        self.gate = gate
+        self.asked: list[str] = []
+        self.answered: set[str] = set()
+
+    async def write(self, burst: Burst) -> Sequence[DraftOutcome]:
+        for call in ("first", "second"):
+            name = f"{burst[0].request_id} {call}"
+            if name not in self.answered:
+                async with self.gate:
+                    self.asked.append(name)
+                    await super().write(burst)
+                self.answered.add(name)
+        return [NOTHING] * len(burst)
+
+
+async def test_settling_waits_for_calls_under_way_begins_no_other_and_afterwards_all_goes_on() -> None:
+    gate = CallGate(1)
+    model = TwoCalls(gate)
+    work = scheduler(model, gate=gate)
+    for name in ("a", "b", "c"):
+        work.begin(job(name))
+    await model.until_begun(1)
+    settling = asyncio.create_task(work.settle(DEADLINE_S))
+    await asyncio.sleep(0)
+    assert not settling.done()
+    model.open("a")
+    await asyncio.wait_for(settling, DEADLINE_S)
+    assert (model.asked, model.answered, model.ended) == (["a first"], {"a first"}, [])
+    assert (work.load.under_way, work.load.waiting) == (0, 3)
+    room = asyncio.create_task(work.room())
+    work.begin(job("d"))
+    for name in ("b", "c", "d"):
+        model.open(name)
+    work.resume()
+    await model.until("a", "b", "c", "d")
+    await asyncio.wait_for(room, DEADLINE_S)
+    assert sorted(model.asked) == [f"{name} {call}" for name in "abcd" for call in ("first", "second")]
+
+
+async def test_settling_does_not_wait_longer_than_it_may_and_the_slow_call_goes_on() -> None:
+    model = Model()
+    work = scheduler(model)
+    work.begin(job("slow"))
+    await model.until_begun(1)
+    await asyncio.wait_for(work.settle(0.01), DEADLINE_S)
+    assert work.load.under_way == 1
+    model.open("slow")
+    await model.until("slow")
+
+
+async def test_settling_does_not_wait_for_a_model_that_is_away() -> None:
+    model = Model()
+    model.away = {"a"}
+    work = scheduler(model, wait_s=10 * DEADLINE_S)
+    work.begin(job("a"))
+    await model.until_begun(1)
+    await asyncio.wait_for(work.settle(10 * DEADLINE_S), DEADLINE_S)
+    model.away = set()
+    model.open("a")
+    work.resume()
+    await model.until("a")
+
+
+async def test_a_settled_partition_that_goes_is_forgotten_and_the_others_go_on() -> None:
+    model = Model()
+    work = scheduler(model, bound=1)
+    await work.settle(DEADLINE_S)
+    work.begin(job("gone"))
+    work.begin(job("kept", OTHER))
+    await work.drop(REQUESTS)
+    assert model.begun == []
+    model.open("kept")
+    work.resume()
+    await model.until("kept")
+    assert model.begun == ["kept"]
+
+
+async def test_a_shut_gate_ends_pauses_and_is_passed_by_nobody_who_waited() -> None:
+    gate = CallGate(1)
+    await gate.pause(0.001)
+    async with gate:
+        waiting = asyncio.create_task(gate.__aenter__())
+        pausing = asyncio.create_task(gate.pause(10 * DEADLINE_S))
+        await asyncio.sleep(0)
+        gate.shut()
+    for held in (waiting, pausing, asyncio.create_task(gate.__aenter__())):
+        with pytest.raises(CallsHeld):
+            await asyncio.wait_for(held, DEADLINE_S)
+    gate.open()
+    async with gate:
+        assert not gate.is_shut
 
 
 def test_assignments_with_the_same_instructions_make_bursts_in_their_order() -> None:
