@@ -14,16 +14,7 @@ from agents.spend.gate import BudgetGate
 from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
 from streams.engine.stage import Effects
 from streams.settings import Settings
-from tests.drafting import (
-    NOW,
-    REQUESTS,
-    ListedPast,
-    SettableClock,
-    free_budgets,
-    outputs_to,
-    request,
-    sample_directory,
-)
+from tests.drafting import NOW, REQUESTS, ListedPast, SettableClock, free_budgets, outputs_to, request, sample_directory
 from tests.openai_loopback import LoopbackOpenAI, loopback_openai
 
 State = Sequence[tuple[bytes, bytes]]

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from psycopg.conninfo import make_conninfo
 
 from streams.endpoints import read_endpoints
 from streams.settings import Settings
+from tests.postgres_tables import own_database
 
 DEADLINE_S = 180.0
 POLL_S = 0.05
@@ -81,16 +80,13 @@ class SinkWorkers:
 @asynccontextmanager
 async def sink_workers(stack: Servers, roles: tuple[str, ...], home: Path) -> AsyncIterator[SinkWorkers]:
     """Start roles on a database of their own, and take both away at the end."""
-    name = f"roles_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        workers = SinkWorkers(stack, roles, make_conninfo(stack.postgres_dsn, dbname=name), home)
+    with own_database(stack.postgres_dsn) as dsn:
+        workers = SinkWorkers(stack, roles, dsn, home)
         await workers.start()
         try:
             yield workers
         finally:
             await workers.kill()
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def series(home: Path) -> dict[tuple[str, ...], float]:

@@ -16,14 +16,7 @@ from agents.guard.threads_length import MAX_LENGTH
 from agents.personas.directory import PersonaDirectory
 from agents.personas.step_models import StepModels
 from schemas.records import CostEvent, DraftGenerated, PersonaRequest
-from tests.drafting import (
-    REQUESTS,
-    ListedPersonas,
-    finished_effects,
-    request,
-    rows,
-    samples,
-)
+from tests.drafting import REQUESTS, ListedPersonas, finished_effects, request, rows, samples
 from tests.generate_stage import costs_of, drafts_of, generating
 from tests.openai_loopback import LoopbackOpenAI
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from tests.drafting import (
-    NOW,
-    REQUESTS,
-    SettableClock,
-    rows,
-)
+from tests.drafting import NOW, REQUESTS, SettableClock, rows
 from tests.generate_stage import (
     costs_of,
     drafts_of,

@@ -7,24 +7,8 @@ from datetime import timedelta
 
 from agents.costs.budget import Limits
 from schemas.records import DeadLetter, SpendTotal
-from tests.drafting import (
-    NOW,
-    REQUESTS,
-    SettableClock,
-    budgets,
-    finished_effects,
-    outputs_to,
-    request,
-    rows,
-)
-from tests.generate_stage import (
-    CHEAP,
-    drafts_of,
-    effects_with_drafts,
-    generating,
-    some_requests,
-    state_of,
-)
+from tests.drafting import NOW, REQUESTS, SettableClock, budgets, finished_effects, outputs_to, request, rows
+from tests.generate_stage import CHEAP, drafts_of, effects_with_drafts, generating, some_requests, state_of
 from tests.openai_loopback import LoopbackOpenAI
 
 

@@ -7,19 +7,8 @@ import asyncio
 import pytest
 
 from streams.errors import SettingsError
-from tests.drafting import (
-    REQUESTS,
-    finished_effects,
-    request,
-    rows,
-)
-from tests.generate_stage import (
-    costs_of,
-    drafts_of,
-    faults_of,
-    generating,
-    some_requests,
-)
+from tests.drafting import REQUESTS, finished_effects, request, rows
+from tests.generate_stage import costs_of, drafts_of, faults_of, generating, some_requests
 from tests.openai_loopback import Fault, LoopbackOpenAI
 
 

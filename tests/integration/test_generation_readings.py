@@ -6,20 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.drafting import (
-    NOW,
-    REQUESTS,
-    SettableClock,
-    finished_effects,
-    rows,
-)
-from tests.generate_stage import (
-    CHEAP,
-    STRONG,
-    drafts_of,
-    generating,
-    some_requests,
-)
+from tests.drafting import NOW, REQUESTS, SettableClock, finished_effects, rows
+from tests.generate_stage import CHEAP, STRONG, drafts_of, generating, some_requests
 from tests.openai_loopback import LoopbackOpenAI
 
 

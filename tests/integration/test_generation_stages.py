@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.drafting import (
-    REQUESTS,
-    finished_effects,
-    request,
-    rows,
-)
-from tests.generate_stage import (
-    CHEAP,
-    STRONG,
-    costs_of,
-    drafts_of,
-    generating,
-    savings_of,
-    some_requests,
-    state_of,
-)
+from tests.drafting import REQUESTS, finished_effects, request, rows
+from tests.generate_stage import CHEAP, STRONG, costs_of, drafts_of, generating, savings_of, some_requests, state_of
 from tests.openai_loopback import LoopbackOpenAI
 
 

@@ -9,18 +9,8 @@ from agents.deduplication.stage import DeduplicateStage
 from agents.scoring.stage import ScoreStage
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import TopicPartition
-from tests.drafting import (
-    REQUESTS,
-    finished_effects,
-    outputs_to,
-    request,
-    rows,
-    sample_directory,
-)
-from tests.generate_stage import (
-    drafts_of,
-    generating,
-)
+from tests.drafting import REQUESTS, finished_effects, outputs_to, request, rows, sample_directory
+from tests.generate_stage import drafts_of, generating
 from tests.openai_loopback import LoopbackOpenAI
 from tests.single_outputs import single
 

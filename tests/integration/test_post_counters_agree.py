@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 import polars as pl
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from agents.kpis.counters import POST_COUNTERS
 from agents.kpis.fold import FoldStage
@@ -45,22 +43,6 @@ class Counted:
 
     posts: PostCounts
     viral: Counter[str]
-
-
-class Servers(Protocol):
-    """The part of the session's stack that is used here."""
-
-    postgres_dsn: str
-
-
-@pytest.fixture
-def dsn(stack: Servers) -> Iterator[str]:
-    """A database of the test's own."""
-    name = f"agree_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(stack.postgres_dsn, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 async def nothing(source: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[FetchedRecord]]:

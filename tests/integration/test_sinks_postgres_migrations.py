@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
-from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import Migration, MigrationError, migrate, migrations
 
 TIMEOUT_S = 20.0
 LATEST = len(migrations())
-
-
-class Servers(Protocol):
-    """The part of the session's stack that is used here."""
-
-    postgres_dsn: str
-
-
-@pytest.fixture
-def dsn(stack: Servers) -> Iterator[str]:
-    """A database of the test's own."""
-    name = f"migrations_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(stack.postgres_dsn, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 async def applied(dsn: str, wanted: tuple[Migration, ...]) -> list[int]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
-from uuid import uuid4
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrate, migrations
@@ -20,26 +18,11 @@ from sinks.postgres.sink import PostgresSink
 from streams.engine.batch import Batch, TopicPartition
 from streams.errors import Unavailable
 from tests.engagement_log import NOON_MS, Log, Row
+from tests.postgres_tables import query
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 KINDS = (*COUNTERS, "follower_change")
 DEADLINE_S = 30.0
-
-
-class Servers(Protocol):
-    """The part of the session's stack that is used here."""
-
-    postgres_dsn: str
-
-
-@pytest.fixture
-def dsn(stack: Servers) -> Iterator[str]:
-    """A database of the test's own."""
-    name = f"totals_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(stack.postgres_dsn, dbname=name)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def expected_posts(log: Log) -> dict[tuple[str, str], Row]:
@@ -73,11 +56,6 @@ def expected_post(published: int | None, events: Sequence[Row]) -> Row:
         "events": len(events),
         "simulated_events": sum(row["simulated"] for row in events),
     }
-
-
-def query(dsn: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute(statement.encode()).fetchall()
 
 
 def found_posts(dsn: str) -> dict[tuple[str, str], Row]:

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from psycopg.conninfo import make_conninfo
 
 from schemas.records import DraftDecided, DraftGenerated, EngagementEvent, PersonaRequest, Quality, Record
 from schemas.registry import open_registry
@@ -24,6 +23,7 @@ from sinks.replay import replay
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.settings import Settings, current_settings
+from tests.postgres_tables import query
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -39,19 +39,14 @@ class Servers(Protocol):
 
 
 @pytest.fixture
-def dsn(stack: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def dsn(stack: Servers, dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A database and a home of the test's own, as this process's settings."""
-    name = f"replay_{uuid4().hex}"
-    with psycopg.connect(stack.postgres_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        dsn = make_conninfo(stack.postgres_dsn, dbname=name)
-        environment = {"THREADS_HOME": str(tmp_path), "THREADS_POSTGRES_DSN": dsn, "THREADS_KAFKA": stack.bootstrap}
-        for variable, value in (stack.environment() | environment).items():
-            monkeypatch.setenv(variable, value)
-        current_settings.cache_clear()
-        yield dsn
-        current_settings.cache_clear()
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    environment = {"THREADS_HOME": str(tmp_path), "THREADS_POSTGRES_DSN": dsn, "THREADS_KAFKA": stack.bootstrap}
+    for variable, value in (stack.environment() | environment).items():
+        monkeypatch.setenv(variable, value)
+    current_settings.cache_clear()
+    yield dsn
+    current_settings.cache_clear()
 
 
 def produce(stack: Servers, topic: str, records: Sequence[Record]) -> int:
@@ -73,11 +68,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(replay, arguments, catch_exceptions=False)
 
 
-def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute(statement.encode()).fetchall()
-
-
 def engagement(name: str, count: int) -> EngagementEvent:
     event_id = f"replay-{name}-{uuid4()}"
     return EngagementEvent(event_id=event_id, occurred_at=NOON, persona_id=name, kind="view", count=count)
@@ -90,15 +80,15 @@ def test_a_column_topic_is_replayed_into_dropped_tables_with_the_same_rows(stack
     first = run("engagement.events", "--since", str(since), "--into", "postgres")
     assert "502 read, 501 written, 1 refused" in first.stdout
     checksum = "SELECT count(*), sum(count), md5(string_agg(e::text, ',' ORDER BY event_id)) FROM engagement AS e"
-    before = rows(dsn, checksum)
+    before = query(dsn, checksum)
     assert before[0][:2] == (500, sum(range(500)))
     assert run("engagement.events", "--since", str(since), "--into", "postgres").exit_code == 0
-    assert rows(dsn, checksum) == before
+    assert query(dsn, checksum) == before
     with psycopg.connect(dsn) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
     run("engagement.events", "--since", str(since), "--into", "postgres")
-    assert rows(dsn, checksum) == before
+    assert query(dsn, checksum) == before
 
 
 def test_a_range_ends_before_until(stack: Servers, dsn: str) -> None:
@@ -110,7 +100,7 @@ def test_a_range_ends_before_until(stack: Servers, dsn: str) -> None:
     produce(stack, "persona.requests", [later])
     until = datetime.fromtimestamp(middle / 1000, UTC).isoformat()
     run("persona.requests", "--since", str(since), "--until", until, "--into", "postgres")
-    assert rows(dsn, "SELECT brief FROM requests") == [("first",)]
+    assert query(dsn, "SELECT brief FROM requests") == [("first",)]
 
 
 def test_accepted_drafts_are_replayed_into_the_embedded_qdrant(stack: Servers, dsn: str, tmp_path: Path) -> None:
