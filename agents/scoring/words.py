@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+_KEPT_TEXTS = 256  # every feature of a draft asks for the words of the same few texts
 _WORD = re.compile(r"[^\W_]+(?:['’\-.,:][^\W_]+)*")
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)]*(?=\s|$)""")
 _ABBREVIATION = re.compile(r"(?:\b[a-zA-Z](?:\.[a-zA-Z])*|\b(?:Dr|Mr|Mrs|Ms|St|vs|etc|ca|bzw|Sr|Sra|No))\.$")
 
 
-def words_of(text: str) -> list[str]:
+@lru_cache(_KEPT_TEXTS)
+def words_of(text: str) -> tuple[str, ...]:
     """Return the words in lower case; an apostrophe, hyphen or decimal sign inside a word belongs to it."""
-    return [word.replace("’", "'").replace("ʼ", "'") for word in _WORD.findall(text.casefold())]
+    plain = text.casefold().replace("’", "'").replace("ʼ", "'")
+    return tuple(_WORD.findall(plain))
 
 
 def sentences_of(text: str) -> list[str]:

@@ -84,4 +84,4 @@ def test_hook_words_are_written_as_words_are_found() -> None:
     assert set(hook_words()) <= set(lexicons())
     for lists in hook_words().values():
         for words in lists.model_dump().values():
-            assert all(words_of(word) == [word] for word in words)
+            assert all(words_of(word) == (word,) for word in words)

@@ -131,7 +131,7 @@ def test_sentences_end_where_a_reader_stops_and_not_at_abbreviations() -> None:
         '"Really?"',
         "Yes!",
     ]
-    assert words_of("Don’t pay 3.50 for rock-salt.") == ["don't", "pay", "3.50", "for", "rock-salt"]
+    assert words_of("Don’t pay 3.50 for rock-salt.") == ("don't", "pay", "3.50", "for", "rock-salt")
 
 
 async def test_the_stage_scores_with_the_banned_phrases_of_the_persona_in_force() -> None:
