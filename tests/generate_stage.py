@@ -45,6 +45,7 @@ async def generating(
         )
         await stage.open()
         await stage.restore(REQUESTS, state)
+        await stage.catch_up()
         try:
             yield stage
         finally:

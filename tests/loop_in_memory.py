@@ -167,7 +167,8 @@ class CountingStage(Stage):
     def __init__(self) -> None:
         self.counts: dict[TopicPartition, dict[str, tuple[int, int]]] = {}  # stamp and count of each persona
         self.changed: set[tuple[TopicPartition, str]] = set()
-        self.away: Counter[str] = Counter()  # how often add and flush still find their surroundings away
+        self.caught_up = 0
+        self.away: Counter[str] = Counter()  # how often a call still finds its surroundings away
         self.gate = asyncio.Event()
         self.gate.set()
         self.waiting = asyncio.Event()
@@ -175,6 +176,10 @@ class CountingStage(Stage):
     async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
         pairs = ((key.decode(), struct.unpack("<qq", value)) for key, value in state)
         self.counts[source] = {persona: (stamp, count) for persona, (stamp, count) in pairs}
+
+    async def catch_up(self) -> None:
+        self._meet("catch_up")
+        self.caught_up += 1
 
     async def add(self, batch: Batch) -> Sequence[Rejection]:
         self._meet("add")
@@ -309,7 +314,7 @@ class StageWorker:
         part = self.transport.fetch(source, most)
         if part is None:
             return False
-        await self.loop.receive(part, self.transport.generation)
+        await self.loop.receive([part], self.transport.generation)
         return True
 
     async def checkpoint(self) -> None:

@@ -107,15 +107,14 @@ class GenerateStage(Stage):
     async def room(self) -> None:
         await self._scheduler.room()
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, RowBatch)
-        await self._catch_up()
-        return self._partitions[batch.source].take([(row.offset, _request(row)) for row in batch.rows])
-
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
         await asyncio.gather(
             self._directory.refresh(), self._past.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S)
         )
+
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        assert isinstance(batch, RowBatch)
+        return self._partitions[batch.source].take([(row.offset, _request(row)) for row in batch.rows])
 
     def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
         self._partitions[job.source].written(job.burst, outcomes)
@@ -131,7 +130,7 @@ class GenerateStage(Stage):
     async def _caught_up(self) -> bool:
         """Catch up for parked requests; False where that can't be done, and they wait on."""
         try:
-            await self._catch_up()
+            await self.catch_up()
         except Unavailable as error:
             logger.warning("Parked requests wait on: %s", error)
             return False

@@ -10,6 +10,7 @@ from typing import Any
 import faust
 
 from streams.engine.batch import TopicPartition
+from streams.engine.inbox import Inbox
 from streams.engine.loop import CheckpointedLoop
 from streams.engine.transport import PartitionListener, register
 from streams.settings import Settings
@@ -68,14 +69,25 @@ class RoleApp(faust.App):
         self.loops.append(loop)
 
         async def feed(stream: Any) -> None:
-            async for event in stream.noack().events():
-                try:
-                    await loop.receive(event.value, event.message.generation_id)
-                except Exception as error:
-                    self.fail(error)
-                    raise
+            inbox = Inbox(self.conf.broker_max_poll_records)
+            handing_over = asyncio.create_task(self._hand_over(inbox, loop))
+            try:
+                async for event in stream.noack().events():
+                    inbox.put(event.value, event.message.generation_id)
+            finally:
+                handing_over.cancel()
+                await asyncio.gather(handing_over, return_exceptions=True)
 
         self.agent(self.topic(*loop.stage.topics, schema=SliceSchema()), name=loop.stage.name)(feed)
+
+    async def _hand_over(self, inbox: Inbox, loop: CheckpointedLoop) -> None:
+        while True:
+            parts, generation = await inbox.take()
+            try:
+                await loop.receive(parts, generation)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+                self.fail(error)
+                return
 
 
 def make_app(

@@ -101,11 +101,17 @@ class CheckpointedLoop:
 
     # slices
 
-    async def receive(self, part: Slice, generation: int) -> None:
-        """Fold a slice, and take a checkpoint when one is due. Slices of an earlier generation are void."""
+    async def receive(self, parts: Sequence[Slice], generation: int) -> None:
+        """Fold slices, and take a checkpoint whenever one is due. Slices of an earlier generation are void."""
         await self.stage.room()
         async with self._lock:
-            await self._interruptible(self._receive(part, generation))
+            await self._interruptible(self._receive_all(parts, generation))
+
+    async def _receive_all(self, parts: Sequence[Slice], generation: int) -> None:
+        if generation == self._generation and not self._tainted:
+            await self.breaker.until_available(self.stage.catch_up)
+        for part in parts:
+            await self._receive(part, generation)
 
     async def _receive(self, part: Slice, generation: int) -> None:
         if generation != self._generation or part.source not in self._owned or self._tainted:

@@ -67,6 +67,7 @@ class Stage(ABC):
 
     The loop calls one method of a stage at a time, never two at once:
     `open`, then for each partition `restore`, then `add` and `flush` in turn, at a rebalance `drop`, and `close`.
+    `catch_up` comes before the batches that arrived together, whether or not one of them is added.
 
     - `add` may await, and raises `Unavailable` when the surroundings fail: it is called again with the same batch, so
       it must not have folded any of it. It returns the records it refuses; any other exception ends the worker, which
@@ -93,6 +94,9 @@ class Stage(ABC):
 
     async def room(self) -> None:  # noqa: B027 - optional hook
         """Wait until the stage takes another batch; called before each, while checkpoints go on."""
+
+    async def catch_up(self) -> None:  # noqa: B027 - optional hook
+        """Learn what the batches that follow may refer to, once for all that arrived together; may be `Unavailable`."""
 
     @abstractmethod
     async def add(self, batch: Batch) -> Sequence[Rejection]:

@@ -28,6 +28,7 @@ async def test_the_embedded_model_writes_posts_that_pass_and_cost_nothing(stack:
     stage = GenerateStage(settings, sample_directory(), read_prices(), ListedPast(), free_budgets(), clock=lambda: NOW)
     await stage.open()
     await stage.restore(REQUESTS, [])
+    await stage.catch_up()
     records = [
         request("r1", brief="coffee at four in the morning"),
         request("r2", persona_id="balcony-bea", brief="growing strawberries in a pot"),

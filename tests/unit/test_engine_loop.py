@@ -119,7 +119,7 @@ async def test_slices_of_an_earlier_generation_are_void(surroundings: Surroundin
     stale = worker.transport.fetch(SOURCE, 10)
     assert stale is not None
     await worker.join(2, SOURCE)
-    await worker.loop.receive(stale, 1)
+    await worker.loop.receive([stale], 1)
     assert worker.stage.changed == set()
     await deliver_and_checkpoint(worker)
     assert surroundings.told() == Counter(ada=1)
@@ -131,9 +131,21 @@ async def test_slices_of_partitions_of_others_are_void(surroundings: Surrounding
     foreign = worker.transport.fetch(OTHER, 10)
     assert foreign is not None
     await worker.join(2, SOURCE)
-    await worker.loop.receive(foreign, 2)
+    await worker.loop.receive([foreign], 2)
     await worker.checkpoint()
     assert (surroundings.committed, worker.transport.in_flight_bytes) == ({}, 0)
+
+
+async def test_slices_that_arrive_together_are_caught_up_for_once_however_long_that_takes(
+    surroundings: Surroundings,
+) -> None:
+    worker = await joined(surroundings, SOURCE, OTHER)
+    for source in (SOURCE, OTHER):
+        surroundings.produce(event("ada"), source)
+    parts = [part for source in (SOURCE, OTHER) if (part := worker.transport.fetch(source, 10))]
+    worker.stage.away["catch_up"] = 2
+    await worker.loop.receive(parts, 1)
+    assert (len(parts), worker.stage.caught_up, worker.stage.total()) == (2, 1, Counter(ada=2))
 
 
 async def test_a_slice_that_never_came_ends_the_worker_instead_of_being_lost(surroundings: Surroundings) -> None:
