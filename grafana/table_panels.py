@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from grafana_foundation_sdk.builders import table, timeseries
+
 from grafana.panels import Look, rows, stacked_bars
 from grafana.sources import SqlQuery
 
@@ -13,7 +15,15 @@ WHOLE_WIDTH = 24
 
 def table_panels() -> Iterator[Any]:
     """Yield the panels of the Postgres sink's tables and views."""
-    yield rows(
+    yield _kpis_by_window()
+    yield _top_posts()
+    yield _daily_history()
+    yield _latest_drafts()
+    yield _engagement_by_day()
+
+
+def _kpis_by_window() -> table.Panel:
+    return rows(
         Look(
             "KPIs by window",
             "The latest KPI update of each persona for the chosen windows, from view kpi_current. "
@@ -34,7 +44,10 @@ def table_panels() -> Iterator[Any]:
             "as of": "dateTimeAsIso",
         },
     )
-    yield rows(
+
+
+def _top_posts() -> table.Panel:
+    return rows(
         Look(
             "Top posts",
             "Of the posts published in the time range the 50 with the most views, from view post_kpis; counts are of "
@@ -47,7 +60,10 @@ def table_panels() -> Iterator[Any]:
         SqlQuery("top_posts"),
         {"published": "dateTimeAsIso", "engagement rate": "percentunit", "first day growth": "percentunit"},
     )
-    yield rows(
+
+
+def _daily_history() -> table.Panel:
+    return rows(
         Look(
             "Daily history",
             "What happened on each UTC day of the time range by the events' own time, however late they came, from "
@@ -66,7 +82,10 @@ def table_panels() -> Iterator[Any]:
             "revenue": "currencyUSD",
         },
     )
-    yield rows(
+
+
+def _latest_drafts() -> table.Panel:
+    return rows(
         Look(
             "Latest drafts",
             "The 50 latest drafts of the time range from table drafts: status (accepted or rejected once decided), "
@@ -77,7 +96,10 @@ def table_panels() -> Iterator[Any]:
         SqlQuery("latest_drafts"),
         {"generated": "dateTimeAsIso", "cost": "currencyUSD"},
     )
-    yield stacked_bars(
+
+
+def _engagement_by_day() -> timeseries.Panel:
+    return stacked_bars(
         Look(
             "Engagement by day",
             "Sum of the counts of table day_totals by kind and UTC day of the event's own time (occurred_at); "
