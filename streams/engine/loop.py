@@ -264,11 +264,11 @@ class CheckpointedLoop:
         Before, what is under way has `SETTLE_WITHIN_S` to come to an end, once until the next assignment.
         A worker that is no member of the group any more gives up at once: others have its partitions already.
         """
+        within_s = SETTLE_WITHIN_S
         if (self._folded or self._work) and not await self._acknowledger.is_member(self._generation):
             self._interrupt()
-            self._tainted, has_news = True, False
-        else:
-            has_news = await self._settle()
+            self._tainted, within_s = True, 0.0
+        has_news = await self._settle(within_s)
         await self._lock_in_time()
         try:
             self._owned = set()
@@ -284,12 +284,12 @@ class CheckpointedLoop:
         finally:
             self._lock.release()
 
-    async def _settle(self) -> bool:
-        is_lost = self._tainted and self._work is None  # and no checkpoint under way that may mend it
-        if self._is_settled or is_lost:
+    async def _settle(self, within_s: float) -> bool:
+        if self._is_settled:
             return False
         self._is_settled = True
-        return await self.stage.settle(SETTLE_WITHIN_S)
+        is_lost = self._tainted and self._work is None  # a checkpoint under way may mend it, a broken one can't be
+        return await self.stage.settle(0.0 if is_lost else within_s)
 
     async def _lock_in_time(self) -> None:
         try:
