@@ -14,6 +14,7 @@ class CallGate:
     """Let `at_once` calls be under way; entering, and pauses between attempts, raise `CallsHeld` while it is shut."""
 
     def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
         self._free = asyncio.Semaphore(at_once)
         self._shut = asyncio.Event()
 

@@ -73,7 +73,7 @@ class GenerateStage(Stage):
         writer = self._writing.writer
         graph = DraftGraph(writer, self._memory, self._past, self._writing.guard)
         self._scheduler = Scheduler(
-            graph.write, self._written, self._writing.gate, bound=2 * self._writing.calls_at_once
+            graph.write, self._written, self._writing.gate, bound=2 * self._writing.gate.at_once
         )
         self._context = WorkContext(
             directory=self._directory,

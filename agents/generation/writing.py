@@ -33,12 +33,11 @@ class Writing:
     guard: DraftGuard
     caller: ModelCaller
     gate: CallGate
-    calls_at_once: int
-    languages: tuple[str, ...] | None
-    desk: BatchDesk | None
     client: LanguageModelClient
-    tiers: ModelTiers | None
+    languages: tuple[str, ...] | None
     _closing: tuple[Callable[[], Awaitable[None]], ...]
+    desk: BatchDesk | None = None
+    tiers: ModelTiers | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -57,18 +56,7 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(_moderator(settings, client))
     if provider.embedded:
         few_shot = FewShotWriter(client, gate=gate)
-        return Writing(
-            few_shot,
-            guard,
-            caller,
-            gate,
-            provider.concurrency,
-            provider.languages,
-            desk=None,
-            client=client,
-            tiers=None,
-            _closing=(client.close,),
-        )
+        return Writing(few_shot, guard, caller, gate, client, provider.languages, _closing=(client.close,))
     tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
     cache, batches = response_cache(settings), BatchClient(provider, timeout_s=settings.llm_timeout_s)
     chat = ChatWriter(
@@ -81,18 +69,8 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
         instruction_tokens=settings.instruction_tokens,
     )
     desk = BatchDesk(batches, tiers, BatchTerms(settings.batch_size, settings.instruction_tokens), clock)
-    return Writing(
-        chat,
-        guard,
-        caller,
-        gate,
-        provider.concurrency,
-        provider.languages,
-        desk=desk,
-        client=client,
-        tiers=tiers,
-        _closing=(cache.close, batches.close, client.close),
-    )
+    closing = (cache.close, batches.close, client.close)
+    return Writing(chat, guard, caller, gate, client, provider.languages, closing, desk, tiers)
 
 
 def _moderator(settings: Settings, client: LanguageModelClient) -> Moderator:
