@@ -38,7 +38,7 @@ def requests(seed: int) -> list[PersonaRequest]:
             event_id=f"kill-{seed}-{number}",
             occurred_at=datetime.now(UTC),
             persona_id=personas[number % len(personas)],
-            brief=f"what {seed + number} days without a plan taught me about number {number}",
+            brief=f"what {seed % 900 + number} days without a plan taught me about number {number}",
         )
         for number in range(REQUESTS)
     ]

@@ -17,7 +17,7 @@ from tests.faults.engagement_load import load, produced_during
 from tests.faults.fault_report import BeginFault, FaultRun
 
 SLOT = "local state"
-STORED_BYTES = 2**18
+STORED_BYTES = 2**12
 PARTITIONS = 4
 RESTORED = r"Restored TopicPartition\(topic='kpi.partials'"
 Damage = Callable[[Path, random.Random], None]
