@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from rocksdict import Options, Rdict, WriteBatch
 logger = logging.getLogger(__name__)
 
 WRITE_BUFFER_BYTES = 4 * 2**20  # a partition of a stage holds it up to twice; RocksDB's own 64 MB outgrow the rest
+_HELD = re.compile("While lock file|lock hold by current process")  # RocksDB's words for a store that is in use
 _STATE = b"s"  # prefix of the keys of the state
 _POSITION = b"t"  # key of the next changelog offset, behind all of the state: who reads on to it has read all
 
@@ -144,17 +146,45 @@ class RocksStore:
 
 
 def open_store(folder: Path) -> LocalStore:
-    """Open the RocksDB store of a partition; where another process holds it, go on in memory and say so.
+    """Open the RocksDB store of a partition, anew where it is damaged; in memory where another process holds it.
 
     The local store only shortens a restart: the changelog has everything.
     """
     try:
-        return _readable(RocksStore(folder))
+        return _opened(folder)
     except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exceptions: locked, corrupt, full disk
         logger.warning("Local state in %s can't be used (%s); restoring from the changelog into memory", folder, error)
         return MemoryStore()
 
 
+def _opened(folder: Path) -> RocksStore:
+    """Open a store; one that can't be opened or read is removed first.
+
+    RocksDB must not try again over what is left of it: without its index it begins an empty database, and takes what
+    its write-ahead log still has for all there is.
+    """
+    if _lost_its_index(folder):
+        logger.warning("Local state in %s is not whole; restoring from the changelog", folder)
+        shutil.rmtree(folder)
+    try:
+        return _readable(RocksStore(folder))
+    except Exception as error:
+        if _HELD.search(str(error)):
+            raise
+        logger.warning("Local state in %s is damaged (%s); restoring from the changelog", folder, error)
+        shutil.rmtree(folder, ignore_errors=True)
+        return _readable(RocksStore(folder))
+
+
+def _lost_its_index(folder: Path) -> bool:
+    """Tell whether a database's files are there without the file that names its index."""
+    return folder.is_dir() and not (folder / "CURRENT").exists() and any(folder.glob("*.*"))
+
+
 def _readable(store: RocksStore) -> RocksStore:
-    store.position()  # damage may show here first
+    try:
+        store.position()  # damage may show here first
+    except Exception:
+        store.close()
+        raise
     return store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -175,3 +176,22 @@ def test_a_store_whose_compaction_met_a_damaged_block_can_be_emptied_closed_and_
         overwrite(store, 2)
         assert len(list(store.items())) == 2_000
     assert (tmp_path / "db").exists() == (end is not RocksStore.remove)
+
+
+@pytest.mark.parametrize("lost", ["CURRENT", "MANIFEST-*", "*.sst"])
+def test_a_store_that_lost_a_file_never_passes_off_the_rest_as_all(tmp_path: Path, lost: str) -> None:
+    folder, killed = tmp_path / "db", tmp_path / "killed"
+    first = RocksStore(folder)
+    first.apply([(b"old", b"1")], 5)
+    first.close()  # into a data file
+    second = RocksStore(folder)
+    second.apply([(b"new", b"2")], 9)  # into the write-ahead log
+    shutil.copytree(folder, killed)
+    second.close()
+    for path in killed.glob(lost):
+        path.unlink()
+    for _ in range(2):
+        store = open_store(killed)
+        found = store.position(), dict(store.items())
+        store.close()
+        assert found == (None, {})
