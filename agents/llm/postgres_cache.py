@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 
 from agents.llm.reply import Reply, Usage
 from agents.llm.response_cache import Question, worth_keeping
+from streams.sql_file import read_statements
 
 logger = logging.getLogger(__name__)
 
@@ -25,24 +26,8 @@ STATEMENT_TIMEOUT_S = 2.0
 LEFT_ALONE_S = 10.0  # for so long a server that failed is not asked: a cache must not cost more time than it saves
 SWEEP_PUTS = 500
 
-_LOCK = b"SELECT pg_advisory_xact_lock(hashtext('threads-agent-stack llm_cache'))"
-_CREATE = (
-    b"CREATE SCHEMA IF NOT EXISTS llm_cache",
-    b"""CREATE TABLE IF NOT EXISTS llm_cache.replies (
-        key text PRIMARY KEY,
-        reply bytea NOT NULL,
-        kept_at timestamptz NOT NULL DEFAULT now()
-    )""",
-    b"CREATE INDEX IF NOT EXISTS replies_kept_at ON llm_cache.replies (kept_at)",
-)
-_GET = b"SELECT reply FROM llm_cache.replies WHERE key = %s AND kept_at > now() - make_interval(secs => %s)"
-_PUT = b"""INSERT INTO llm_cache.replies (key, reply) VALUES (%s, %s)
-    ON CONFLICT (key) DO UPDATE SET reply = excluded.reply, kept_at = excluded.kept_at"""
-_SWEEP = b"""DELETE FROM llm_cache.replies WHERE kept_at <= now() - make_interval(secs => %s) OR key IN (
-    SELECT key FROM (
-        SELECT key, sum(octet_length(reply)) OVER (ORDER BY kept_at DESC, key) AS newer FROM llm_cache.replies
-    ) AS aged WHERE newer > %s
-)"""
+_SQL = read_statements("agents.llm", "postgres_cache.sql")
+_CREATE = ("lock", "create_schema", "create_replies", "create_index")
 
 
 class PostgresCache:
@@ -66,7 +51,9 @@ class PostgresCache:
         row = None
         async with self._session() as connection:
             if connection is not None:
-                row = await (await connection.execute(_GET, (question.key, self._ttl_s))).fetchone()
+                row = await (
+                    await connection.execute(_SQL["get"], {"key": question.key, "ttl_s": self._ttl_s})
+                ).fetchone()
         return _reply(row[0]) if row is not None else None
 
     async def put(self, question: Question, reply: Reply) -> None:
@@ -76,16 +63,19 @@ class PostgresCache:
         kept = json.dumps(asdict(reply)).encode()
         async with self._session() as connection:
             if connection is not None:
-                await connection.execute(_PUT, (question.key, kept))
+                await connection.execute(_SQL["put"], {"key": question.key, "reply": kept})
                 self._puts += 1
                 if self._puts % SWEEP_PUTS == 0:
-                    await connection.execute(_SWEEP, (self._ttl_s, self._max_bytes))
+                    await self._sweep(connection)
 
     async def sweep(self) -> None:
         """Delete what is too old, and the oldest of what is too much."""
         async with self._session() as connection:
             if connection is not None:
-                await connection.execute(_SWEEP, (self._ttl_s, self._max_bytes))
+                await self._sweep(connection)
+
+    async def _sweep(self, connection: AsyncConnection) -> None:
+        await connection.execute(_SQL["sweep"], {"ttl_s": self._ttl_s, "max_bytes": self._max_bytes})
 
     async def close(self) -> None:
         """Close the connection."""
@@ -129,9 +119,8 @@ class PostgresCache:
                 timeout_ms = str(int(STATEMENT_TIMEOUT_S * 1000))
                 await connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
                 async with connection.transaction():
-                    await connection.execute(_LOCK)
-                    for statement in _CREATE:
-                        await connection.execute(statement)
+                    for name in _CREATE:
+                        await connection.execute(_SQL[name])
         except BaseException:
             await connection.close()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,18 +11,22 @@ from psycopg import AsyncConnection
 
 from sinks.postgres.connection import exchange
 from sinks.postgres.frames import copy_in, copy_out
-from sinks.postgres.statements import statements
+from sinks.postgres.statements import filled
 from sinks.postgres.table import Changes
+from sinks.postgres.upsert import PLACE
 from streams.engine.batch import Batch, ColumnBatch
 
 CHUNK_RECORDS = 50_000  # a COPY of these takes under a second; bounds memory and the time of one statement
-_PLACE = ("source_partition", "source_offset")
 _EARLIER = (pl.col("source_partition") < pl.col("source_partition_known")) | (
     (pl.col("source_partition") == pl.col("source_partition_known"))
     & (pl.col("source_offset") < pl.col("source_offset_known"))
 )
 _KNOWN = {"event_id": pl.String, "source_partition": pl.Int32, "source_offset": pl.Int64}
 _TOLD_TYPES = {"count": pl.Int64, "simulated": pl.Int8, "occurred_at": pl.Int64}  # others are text
+_TOLD_AS = {
+    "simulated": "later.simulated::integer AS simulated",
+    "occurred_at": "(extract(epoch FROM later.occurred_at) * 1000)::bigint AS occurred_at",
+}  # others as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,20 @@ class ColumnTable:
     columns: tuple[str, ...]
     told: tuple[str, ...] = ()
 
+    @property
+    def statements(self) -> Mapping[str, bytes]:
+        """Return the statements of this table; see sql/facts.sql."""
+        columns = (*self.columns, "occurred_at", *PLACE)
+        told = ("event_id", *self.told)
+        return filled(
+            "facts.sql",
+            table=self.name,
+            columns=", ".join(columns),
+            assignments=",\n        ".join(f"{name} = staged.{name}" for name in columns if name != "event_id"),
+            told=", ".join(told),
+            told_before=",\n        ".join(_TOLD_AS.get(name, f"later.{name}") for name in told),
+        )
+
     async def write(self, connection: AsyncConnection, batches: Sequence[Batch], timeout_s: float) -> Changes:
         """Insert the new events of all batches; of several with one id the first in the log stays."""
         changes = []
@@ -50,7 +68,7 @@ class ColumnTable:
         """Yield the rows in the order of their event_id, of each the first in the log."""
         rows = (
             pl.concat([self._rows(batch) for batch in batches if isinstance(batch, ColumnBatch)])
-            .sort("event_id", *_PLACE)
+            .sort("event_id", *PLACE)
             .unique(subset="event_id", keep="first", maintain_order=True)
         )
         yield from rows.iter_slices(CHUNK_RECORDS)
@@ -76,23 +94,23 @@ class ColumnTable:
         return changes
 
     async def _known(self, connection: AsyncConnection, chunk: pl.DataFrame) -> pl.DataFrame:
-        staged = statements("staged_ids.sql")
-        await connection.execute(staged["stage"])
-        await connection.execute(staged["clear"])
-        await copy_in(connection, staged["copy"], chunk.select("event_id"))
-        return await copy_out(connection, statements(f"{self.name}.sql")["known"], _KNOWN)
+        sql = self.statements
+        await connection.execute(sql["stage_ids"])
+        await connection.execute(sql["clear_ids"])
+        await copy_in(connection, sql["copy_ids"], chunk.select("event_id"))
+        return await copy_out(connection, sql["known"], _KNOWN)
 
     async def _insert(self, connection: AsyncConnection, rows: pl.DataFrame) -> bool:
         """Copy rows into the table, all or, where it has one of them, none; another worker may have just written it."""
         try:
             async with connection.transaction():  # a savepoint: the sink has begun
-                await copy_in(connection, statements(f"{self.name}.sql")["copy"], _with_times(rows))
+                await copy_in(connection, self.statements["copy"], _with_times(rows))
         except psycopg.errors.UniqueViolation:
             return False
         return True
 
     async def _replace(self, connection: AsyncConnection, rows: pl.DataFrame) -> list[Changes]:
-        sql = statements(f"{self.name}.sql")
+        sql = self.statements
         await connection.execute(sql["stage"])
         await connection.execute(sql["clear"])
         await copy_in(connection, sql["copy_staged"], _with_times(rows))

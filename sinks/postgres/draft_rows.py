@@ -8,6 +8,7 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from schemas.records import DraftDecided, DraftGenerated, DraftScored, NearDuplicate, Quality
+from sinks.postgres.upsert import Row
 from streams.engine.batch import TopicPartition
 
 DraftEvent = DraftGenerated | DraftScored | DraftDecided
@@ -28,42 +29,42 @@ class _Standing:
     decided_at: datetime | None = None
 
 
-def draft_row(event: DraftEvent, source: TopicPartition, offset: int) -> tuple[object, ...]:
-    """Return the row, in the order of the columns in sql/drafts.sql."""
+def draft_row(event: DraftEvent, source: TopicPartition, offset: int) -> Row:
+    """Return the row of `drafts`."""
     standing = _standing(event)
     draft, near = standing.draft, standing.near_duplicate
-    return (
-        draft.draft_id,
-        draft.persona_id,
-        draft.request_id,
-        standing.status,
-        draft.persona_version,
-        draft.hook,
-        draft.body,
-        draft.text,
-        draft.language,
-        draft.model,
-        draft.prompt_tokens,
-        draft.completion_tokens,
-        draft.cost_micros,
-        draft.latency_ms,
-        draft.occurred_at,
-        *_quality_values(standing.quality),
-        list(standing.reasons),
-        near.draft_id if near else None,
-        near.similarity if near else None,
-        standing.embedding_model,
-        standing.decided_at,
-        draft.call_to_action,
-        draft.revisions,
-        list(draft.guard_reasons),
-        Jsonb([asdict(step) for step in draft.steps]),
-        standing.precedence,
-        standing.event_at,
-        source.topic,
-        source.partition,
-        offset,
-    )
+    return {
+        "draft_id": draft.draft_id,
+        "persona_id": draft.persona_id,
+        "request_id": draft.request_id,
+        "status": standing.status,
+        "persona_version": draft.persona_version,
+        "hook": draft.hook,
+        "body": draft.body,
+        "text": draft.text,
+        "language": draft.language,
+        "model": draft.model,
+        "prompt_tokens": draft.prompt_tokens,
+        "completion_tokens": draft.completion_tokens,
+        "cost_micros": draft.cost_micros,
+        "latency_ms": draft.latency_ms,
+        "generated_at": draft.occurred_at,
+        **_quality_values(standing.quality),
+        "reasons": list(standing.reasons),
+        "near_duplicate_id": near.draft_id if near else None,
+        "near_duplicate_similarity": near.similarity if near else None,
+        "embedding_model": standing.embedding_model,
+        "decided_at": standing.decided_at,
+        "call_to_action": draft.call_to_action,
+        "revisions": draft.revisions,
+        "guard_reasons": list(draft.guard_reasons),
+        "steps": Jsonb([asdict(step) for step in draft.steps]),
+        "precedence": standing.precedence,
+        "event_at": standing.event_at,
+        "source_topic": source.topic,
+        "source_partition": source.partition,
+        "source_offset": offset,
+    }
 
 
 def _standing(event: DraftEvent) -> _Standing:
@@ -84,11 +85,16 @@ def _standing(event: DraftEvent) -> _Standing:
     )
 
 
-def _quality_values(quality: Quality | None) -> tuple[object, ...]:
+def _quality_values(quality: Quality | None) -> Row:
     if quality is None:
-        return (None, None, None, None)
+        return {"score": None, "threshold": None, "passed": None, "features": None}
     features = [
         {"name": each.name, "value": each.value, "weight": each.weight, "reason": each.reason}
         for each in quality.features
     ]
-    return (quality.score, quality.threshold, quality.passed, Jsonb(features))
+    return {
+        "score": quality.score,
+        "threshold": quality.threshold,
+        "passed": quality.passed,
+        "features": Jsonb(features),
+    }

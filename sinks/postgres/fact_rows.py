@@ -1,4 +1,4 @@
-"""Fact rows: rows of personas, requests, KPI history and dead letters, in the columns' order of the .sql files."""
+"""Fact rows: rows of personas, requests, KPI history and dead letters, their values by column."""
 
 from __future__ import annotations
 
@@ -8,68 +8,76 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from schemas.records import DeadLetter, KpiUpdate, PersonaApplied, PersonaRequest
+from sinks.postgres.upsert import Row
 from streams.engine.batch import TopicPartition
 
 _MINUTE_PANES = frozenset({"1h", "24h"})
 
 
-def persona_row(record: PersonaApplied, source: TopicPartition, offset: int) -> tuple[object, ...]:
+def persona_row(record: PersonaApplied, source: TopicPartition, offset: int) -> Row:
     """Return the row of `personas`."""
-    return (record.persona_id, record.version, record.definition, record.occurred_at, source.partition, offset)
+    return {
+        "persona_id": record.persona_id,
+        "version": record.version,
+        "definition": record.definition,
+        "applied_at": record.occurred_at,
+        "source_partition": source.partition,
+        "source_offset": offset,
+    }
 
 
-def request_row(record: PersonaRequest, source: TopicPartition, offset: int) -> tuple[object, ...]:
+def request_row(record: PersonaRequest, source: TopicPartition, offset: int) -> Row:
     """Return the row of `requests`."""
-    return (
-        record.event_id,
-        record.persona_id,
-        record.brief,
-        record.language,
-        record.draft_count,
-        record.trend,
-        record.deadline,
-        record.causation_id,
-        record.occurred_at,
-        source.partition,
-        offset,
-    )
+    return {
+        "event_id": record.event_id,
+        "persona_id": record.persona_id,
+        "brief": record.brief,
+        "language": record.language,
+        "draft_count": record.draft_count,
+        "trend": record.trend,
+        "deadline": record.deadline,
+        "causation_id": record.causation_id,
+        "occurred_at": record.occurred_at,
+        "source_partition": source.partition,
+        "source_offset": offset,
+    }
 
 
-def kpi_row(record: KpiUpdate, source: TopicPartition, offset: int) -> tuple[object, ...]:
+def kpi_row(record: KpiUpdate, source: TopicPartition, offset: int) -> Row:
     """Return the row of `kpi_updates`."""
-    return (
-        record.persona_id,
-        record.window,
-        kpi_pane(record.window, record.window_end),
-        record.event_id,
-        record.window_start,
-        record.window_end,
-        record.views,
-        record.likes,
-        record.replies,
-        record.reposts,
-        record.quotes,
-        record.shares,
-        record.clicks,
-        record.follows,
-        record.account_growth,
-        record.posts,
-        record.cost_micros,
-        record.unpriced_calls,
-        record.revenue_micros,
-        record.one_off_revenue_micros,
-        record.recurring_revenue_micros,
-        record.late_events,
-        record.engagements,
-        record.engagement_rate,
-        record.cost_per_follow_dollars,
-        record.cost_per_account_growth_dollars,
-        record.revenue_projection_monthly_micros,
-        record.viral_posts,
-        record.occurred_at,
-        source.partition,
-        offset,
-    )
+    return {
+        "persona_id": record.persona_id,
+        "window_name": record.window,
+        "pane": kpi_pane(record.window, record.window_end),
+        "event_id": record.event_id,
+        "window_start": record.window_start,
+        "as_of": record.window_end,
+        "views": record.views,
+        "likes": record.likes,
+        "replies": record.replies,
+        "reposts": record.reposts,
+        "quotes": record.quotes,
+        "shares": record.shares,
+        "clicks": record.clicks,
+        "follows": record.follows,
+        "account_growth": record.account_growth,
+        "posts": record.posts,
+        "cost_micros": record.cost_micros,
+        "unpriced_calls": record.unpriced_calls,
+        "revenue_micros": record.revenue_micros,
+        "one_off_revenue_micros": record.one_off_revenue_micros,
+        "recurring_revenue_micros": record.recurring_revenue_micros,
+        "late_events": record.late_events,
+        "engagements": record.engagements,
+        "engagement_rate": record.engagement_rate,
+        "cost_per_follow_dollars": record.cost_per_follow_dollars,
+        "cost_per_account_growth_dollars": record.cost_per_account_growth_dollars,
+        "revenue_projection_monthly_micros": record.revenue_projection_monthly_micros,
+        "viral_posts": record.viral_posts,
+        "occurred_at": record.occurred_at,
+        "source_partition": source.partition,
+        "source_offset": offset,
+    }
 
 
 def kpi_pane(window: str, as_of: datetime) -> datetime:
@@ -78,28 +86,28 @@ def kpi_pane(window: str, as_of: datetime) -> datetime:
     return minute if window in _MINUTE_PANES else minute.replace(minute=0)
 
 
-def dead_letter_row(record: DeadLetter, source: TopicPartition, offset: int) -> tuple[object, ...]:
+def dead_letter_row(record: DeadLetter, source: TopicPartition, offset: int) -> Row:
     """Return the row of `dead_letters`; NUL characters are replaced: a refused letter would make another."""
     headers = [
         {"name": _holdable(each.name), "value": None if each.value is None else base64.b64encode(each.value).decode()}
         for each in record.headers
     ]
-    return (
-        _holdable(record.event_id),
-        record.occurred_at,
-        _holdable(record.consumer),
-        _holdable(record.source_topic),
-        record.source_partition,
-        record.source_offset,
-        record.source_timestamp,
-        record.key,
-        record.value,
-        Jsonb(headers),
-        _holdable(record.error_class),
-        _holdable(record.reason),
-        source.partition,
-        offset,
-    )
+    return {
+        "event_id": _holdable(record.event_id),
+        "occurred_at": record.occurred_at,
+        "consumer": _holdable(record.consumer),
+        "source_topic": _holdable(record.source_topic),
+        "source_partition": record.source_partition,
+        "source_offset": record.source_offset,
+        "source_timestamp": record.source_timestamp,
+        "record_key": record.key,
+        "record_value": record.value,
+        "headers": Jsonb(headers),
+        "error_class": _holdable(record.error_class),
+        "reason": _holdable(record.reason),
+        "letter_partition": source.partition,
+        "letter_offset": offset,
+    }
 
 
 def _holdable(text: str) -> str:

@@ -1,32 +1,23 @@
-"""Statements: SQL lives in .sql files, each statement under a line `-- name: NAME`."""
+"""Statements: those of the .sql files in sinks/postgres/sql, some of them with a table filled in."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+from streams.sql_file import read_statements
 
 
-@cache
 def statements(file_name: str) -> Mapping[str, bytes]:
-    """Return the named statements of a file in sinks/postgres/sql, as bytes (psycopg takes them as they are)."""
-    return parse_statements(files("sinks.postgres").joinpath("sql", file_name).read_text(encoding="utf-8"))
+    """Return the named statements of a file in sinks/postgres/sql."""
+    return read_statements("sinks.postgres", "sql", file_name)
 
 
-def parse_statements(text: str) -> Mapping[str, bytes]:
-    """Split the text of an .sql file by its `-- name:` lines.
+def filled(file_name: str, **parts: str) -> Mapping[str, bytes]:
+    """Return the named statements of a file that tables share, `{part}` by `{part}` filled in.
 
-    Raises:
-        ValueError: text before the first name, no name at all, or a name that comes twice.
+    Parts are SQL as it stands in the statement: names of our own tables and columns, never a value.
     """
-    head, *parts = _NAME.split(text)
-    names, bodies = parts[::2], parts[1::2]
-    if head.strip() or not names:
-        raise ValueError("expected each statement under a line `-- name: NAME`, from the first line on")
-    if len(set(names)) != len(names):
-        raise ValueError(f"expected distinct statement names, got {', '.join(sorted(names))}")
-    return MappingProxyType({name: body.strip().encode() for name, body in zip(names, bodies, strict=True)})
+    return MappingProxyType(
+        {name: sql.decode().format_map(parts).encode() for name, sql in statements(file_name).items()}
+    )
