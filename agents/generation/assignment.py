@@ -99,16 +99,28 @@ def _trend(request: PersonaRequest) -> tuple[str | None, tuple[str, ...]]:
 def _language(wanted: str | None, persona: Persona, writable: Sequence[str] | None) -> str:
     """Choose the language: the wanted one, even if the persona does not name it; else the persona's first writable."""
     if wanted is None:
-        possible = [each for each in persona.languages if writable is None or each in writable]
-        if possible:
-            return possible[0]
-        wanted = persona.languages[0]
+        possible = (each for each in persona.languages if not _why_unwritable(each, persona, writable))
+        wanted = next(possible, persona.languages[0])
     code = wanted.strip().lower()
     if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - ISO 639-1 has two letters
         raise RecordFault(f"language must be an ISO 639-1 code such as en, got {wanted[:20]!r}")
-    if writable is not None and code not in writable:
-        raise RecordFault(
+    if why := _why_unwritable(code, persona, writable):
+        raise RecordFault(why)
+    return code
+
+
+def _why_unwritable(code: str, persona: Persona, writable: Sequence[str] | None) -> str | None:
+    """Return why the model can't write the language; None where it can. The embedded model continues examples."""
+    if writable is None:
+        return None
+    if code not in writable:
+        return (
             f"the embedded model writes {', '.join(writable)} only, the request asks for {code}: "
             "set OPENAI_API_KEY or OPENAI_BASE_URL, or ask for one of these"
         )
-    return code
+    if not persona.has_examples_in(code):
+        return (
+            f"the embedded model continues examples, and persona {persona.persona_id} has none in {code}: "
+            f"give it some with `language: {code}`, or set OPENAI_API_KEY or OPENAI_BASE_URL"
+        )
+    return None

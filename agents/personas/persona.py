@@ -84,8 +84,14 @@ class Persona(BaseModel):
 
     def examples_in(self, language: str) -> tuple[Example, ...]:
         """Return the examples in a language; all of them where there is none, for the voice alone."""
-        first = self.languages[0]
-        return tuple(each for each in self.examples if (each.language or first) == language) or self.examples
+        return self._written_in(language) or self.examples
+
+    def has_examples_in(self, language: str) -> bool:
+        """Tell whether an example is in a language."""
+        return bool(self._written_in(language))
+
+    def _written_in(self, language: str) -> tuple[Example, ...]:
+        return tuple(each for each in self.examples if (each.language or self.languages[0]) == language)
 
     def calls_to_action_in(self, language: str) -> tuple[str, ...]:
         """Return the calls to action for a post in a language: none but in the persona's first."""

@@ -10,7 +10,7 @@ from agents.bench.choice import choose
 from agents.bench.generation.decisions import Decision
 from agents.bench.generation.instant_answers import InstantAnswers
 from agents.bench.generation.latency import steady_latency
-from agents.bench.generation.offline import topical_requests
+from agents.bench.generation.offline import read_topics, reasons_counted, topical_requests
 from agents.bench.generation.posts import HOOKS, sample_posts
 from agents.bench.generation.roster import ROSTER, blocking_requests
 from agents.bench.generation.stack_run import Load
@@ -111,6 +111,36 @@ def test_an_unknown_contestant_is_named_with_those_there_are() -> None:
 
 
 def test_the_offline_models_briefs_are_about_pairs_of_topics() -> None:
-    requests = topical_requests(POSTS.personas[:2], 20)
-    assert len({(each.persona_id, each.brief) for each in requests}) == 20
-    assert {each.persona_id for each in requests} == {each.persona_id for each in POSTS.personas[:2]}
+    requests = topical_requests({"a": ["x", "y", "z"], "b": ["x", "y", "z"]}, 7)
+    assert [(each.persona_id, each.brief) for each in requests[:5]] == [
+        ("a", "x and y"),
+        ("b", "x and y"),
+        ("a", "x and z"),
+        ("b", "x and z"),
+        ("a", "y and z"),
+    ]
+    assert requests[6].brief == "x and y", "all pairs were used"
+
+
+def test_the_offline_models_personas_are_eight_samples_with_examples_in_english() -> None:
+    personas = {each.persona_id: each for each in POSTS.personas}
+    topics = read_topics()
+    assert len(topics) == 8
+    assert all("en" in personas[persona_id].languages for persona_id in topics)
+    requests = topical_requests(topics, 200)
+    assert len({(each.persona_id, each.brief) for each in requests}) == 200
+
+
+def test_reasons_are_counted_by_their_class() -> None:
+    decisions = [
+        Decision("a", 1, is_accepted=True, calls=2),
+        Decision("b", 2, is_accepted=False, calls=2, reasons=("quality: score 0.71 is under 0.78",)),
+        Decision("c", 3, is_accepted=False, calls=2, reasons=("quality: score 0.55 is under 0.78", "more")),
+        Decision("d", 4, is_accepted=False, calls=2, reasons=("duplicate: nearly the draft 9 of persona x",)),
+    ]
+    refusals = ["1 of 1 drafts could not be: draft 1: hook: no usable answer in 3 attempts (blank)"]
+    assert reasons_counted(decisions, refusals) == {
+        "rejected: quality score": 2,
+        "rejected: duplicate nearly the draft": 1,
+        "refused: hook no usable answer in": 1,
+    }

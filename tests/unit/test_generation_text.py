@@ -150,6 +150,13 @@ def test_without_a_language_the_first_that_the_model_can_write_is_taken() -> Non
     assert assignments_of(request(), CARLA, ENGLISH)[0].language == "en"
 
 
+def test_the_embedded_model_is_not_asked_for_a_language_without_an_example_to_continue() -> None:
+    (olena,) = (AppliedPersona(each, "v1") for each in samples() if each.persona_id == "hrushka-olena")
+    with pytest.raises(RecordFault, match="persona hrushka-olena has none in en: give it some with `language: en`"):
+        assignments_of(request(language="en"), olena, ENGLISH)
+    assert assignments_of(request(language="en"), olena, None)[0].language == "en"
+
+
 def test_a_language_that_the_persona_does_not_name_is_written_all_the_same() -> None:
     assert assignments_of(request(language="uk"), NORA, None)[0].language == "uk"
 

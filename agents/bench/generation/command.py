@@ -149,9 +149,12 @@ def _show_offline(requests: int, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found) | {"accepted_per_5_s": found.accepted_per_5_s})
         return
-    columns = ("accepted posts in 5 s", "accepted", "decided", "seconds", "worker CPU s", "model CPU s")
-    row = [found.accepted_per_5_s, found.accepted, found.decided, found.seconds, found.worker_cpu_s, found.model_cpu_s]
+    columns = ("accepted in 5 s", "accepted", "rejected", "refused", "revised", "seconds", "calls", "tokens in", "out")
+    tokens = (found.tokens.calls, found.tokens.prompt, found.tokens.completion)
+    row = [found.accepted_per_5_s, found.accepted, found.rejected, found.refused, found.revised, found.seconds, *tokens]
     print_table(f"The offline model on {os.cpu_count()} cores", columns, [row])
+    for reason, count in found.why.items():
+        table_console().print(f"{count:>5} x {reason}", markup=False)
 
 
 def _versions() -> dict[str, str]:

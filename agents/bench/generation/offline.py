@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, cycle
+from itertools import combinations, cycle, takewhile
+from pathlib import Path
+
+import yaml
 
 from agents.bench.generation.appending import append_requests, make_ready
-from agents.bench.generation.decisions import DecisionLog
+from agents.bench.generation.decisions import Decision, DecisionLog, Tokens
 from agents.bench.generation.posts import sample_posts
 from agents.bench.generation.stack_run import ROLE
 from agents.bench.group_progress import GroupProgress
 from agents.bench.own_broker import Broker, broker
 from agents.bench.process_usage import cpu_seconds
 from agents.bench.worker_process import WorkerProcess, workers
-from agents.llm.provider import EMBEDDED_LANGUAGES
-from agents.personas.persona import Persona
 from schemas.records import PersonaRequest
 from streams.embedded.llm import ModelServer
 from streams.embedded.ports import free_port
@@ -29,16 +31,25 @@ from streams.wall_clock import utc_now
 
 SLOWEST_DRAFT_S = 60.0
 START_TIMEOUT_S = 120.0
+TOPICS = Path(__file__).with_name("offline_topics.yaml")
+LANGUAGE = "en"
 UNIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineRun:
-    """What became of the requests in `seconds`, from the first one's append to the last decision."""
+    """What became of the requests in `seconds`, from the first one's append to the last decision.
+
+    `refused` requests went to the dead letters without a draft; `why` counts the reasons of these and of rejected
+    drafts. `tokens` are those of every call.
+    """
 
     accepted: int
-    decided: int
+    rejected: int
     refused: int
+    revised: int
+    why: Mapping[str, int]
+    tokens: Tokens
     seconds: float
     worker_cpu_s: float
     model_cpu_s: float
@@ -50,13 +61,14 @@ class OfflineRun:
 
 
 def offline_run(requests: int) -> OfflineRun:
-    """Let the embedded model write so many posts of the English samples, on a broker and with a worker of their own.
+    """Let the embedded model write so many posts of eight samples, on a broker and with a worker of their own.
 
     Raises:
         ServerFailed: the model is not installed.
         ThreadsError: the worker ended, or it took too long.
     """
-    personas = [each for each in sample_posts().personas if each.languages[0] in EMBEDDED_LANGUAGES]
+    topics = read_topics()
+    personas = [each for each in sample_posts().personas if each.persona_id in topics]
     with broker(requests) as running:
         model = ModelServer(running.folder / "llm", free_port())
         process = run_server(model, running.folder / "logs")
@@ -64,30 +76,48 @@ def offline_run(requests: int) -> OfflineRun:
             asyncio.run(make_ready(running, personas))
             update_endpoints(running.home, llm=model.address)
             with workers(running, 1, role=ROLE) as (worker,):
-                return asyncio.run(_measured(running, topical_requests(personas, requests), worker, process.pid))
+                return asyncio.run(_measured(running, topical_requests(topics, requests), worker, process.pid))
         finally:
             stop(process, model.launch().stop_signal)
 
 
-def topical_requests(personas: Sequence[Persona], count: int) -> list[PersonaRequest]:
+def read_topics() -> Mapping[str, Sequence[str]]:
+    """Return the topics by persona."""
+    topics: dict[str, list[str]] = yaml.safe_load(TOPICS.read_text(encoding="utf-8"))
+    return topics
+
+
+def topical_requests(topics: Mapping[str, Sequence[str]], count: int) -> list[PersonaRequest]:
     """Return requests of the personas in turn, each about two of their topics; a pair comes again when all were used.
 
     The ids follow from the numbers, so that the embedded model writes the same each time.
     """
-    pairs = [cycle(combinations(persona.topics, 2)) for persona in personas]
+    turns = cycle([(persona_id, cycle(combinations(named, 2))) for persona_id, named in topics.items()])
     found = []
-    for number in range(count):
-        persona = personas[number % len(personas)]
-        one, other = next(pairs[number % len(personas)])
+    for number, (persona_id, pairs) in zip(range(count), turns, strict=False):
+        one, other = next(pairs)
         found.append(
             PersonaRequest(
                 event_id=derived_id("bench-offline", str(number)),
                 occurred_at=utc_now(),
-                persona_id=persona.persona_id,
+                persona_id=persona_id,
                 brief=f"{one} and {other}",
+                language=LANGUAGE,
             )
         )
     return found
+
+
+def reasons_counted(decisions: Iterable[Decision], refusals: Iterable[str]) -> Mapping[str, int]:
+    """Return how often a draft was rejected, or a request refused, by the class of its first reason."""
+    rejected = (f"rejected: {_class_of(each.reasons[0])}" for each in decisions if not each.is_accepted)
+    refused = (f"refused: {_class_of(reason.partition('draft 1: ')[2] or reason)}" for reason in refusals)
+    return dict(Counter([*rejected, *refused]).most_common())
+
+
+def _class_of(reason: str) -> str:
+    """Return the beginning of a reason, up to its first figure, quotation or id."""
+    return " ".join(takewhile(str.isalpha, reason.replace(":", "").split()))
 
 
 async def _measured(
@@ -99,13 +129,18 @@ async def _measured(
     await append_requests(running, requests)
     async with DecisionLog(running) as log:
         timeout_s = START_TIMEOUT_S + SLOWEST_DRAFT_S * len(requests)
-        counts = await log.until(len(requests), timeout_s, worker.check, may_be_refused=True)
-        decisions = await log.decisions()
+        await log.until(len(requests), timeout_s, worker.check, may_be_refused=True)
+        seconds = time.time() - began
+        decisions, refusals, tokens = await log.decisions(), await log.refusals(), await log.tokens()
+    accepted = sum(each.is_accepted for each in decisions)
     return OfflineRun(
-        accepted=sum(each.is_accepted for each in decisions),
-        decided=counts.decided,
-        refused=counts.refused,
-        seconds=round(time.time() - began, 2),
+        accepted=accepted,
+        rejected=len(decisions) - accepted,
+        refused=len(refusals),
+        revised=sum(each.revisions > 0 for each in decisions),
+        why=reasons_counted(decisions, refusals),
+        tokens=tokens,
+        seconds=round(seconds, 2),
         worker_cpu_s=round(worker.usage().cpu_seconds - worker_cpu, 2),
         model_cpu_s=round(cpu_seconds(model_pid) - model_cpu, 2),
     )
