@@ -33,7 +33,8 @@ def model_parameters(port: int, model: Path) -> xllamacpp.CommonParams:
     parameters.ui = False
     parameters.verbosity = LOG_WARNINGS
     parameters.timeout_read = parameters.timeout_write = HTTP_TIMEOUT_S
-    threads = max(1, (os.cpu_count() or 1) // 2)
+    cores = os.cpu_count() or 1
+    threads = min(cores, max(2, cores // 2))
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     return parameters
 
