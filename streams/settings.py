@@ -79,7 +79,10 @@ class Settings(BaseSettings):
     )
     io_timeout_s: float = Field(30.0, gt=0, le=600, description="Time-out of calls to Kafka, Postgres and Qdrant.")
     duplicate_horizon: int = Field(
-        1_000_000, ge=0, description="Offsets of a partition within which an event_id counts once; 16 bytes each."
+        1_000_000,
+        ge=0,
+        le=2**31,
+        description="Offsets of a partition within which an event_id counts once; 12 bytes each.",
     )
 
     metrics_host: str = Field(

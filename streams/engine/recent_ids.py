@@ -13,17 +13,33 @@ Offsets = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Distinct hashes in ascending order, each with the last offset it was seen at."""
+    """Distinct hashes in ascending order, each with the last offset it was seen at, counted from `base`."""
 
     hashes: Hashes
-    last_seen: Offsets
+    base: int
+    seen: NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def last_seen(self, places: NDArray[np.intp]) -> Offsets:
+        """Return the offsets of the hashes at some places."""
+        return self.seen[places].astype(np.int64) + self.base
+
+    def since(self, base: int) -> _Segment:
+        """Return what was seen at an offset or later, counted from it."""
+        recent = self.seen >= np.int64(base - self.base)
+        seen = (self.seen[recent] - np.int64(base - self.base)).astype(np.uint32)
+        return _Segment(self.hashes[recent], base, seen)
+
+
+def _segment(hashes: Hashes, offsets: Offsets) -> _Segment:
+    base = int(offsets.min())
+    return _Segment(hashes, base, (offsets - base).astype(np.uint32))
+
 
 class RecentIds:
-    """Remember the event ids of the last `horizon` offsets of one partition as 64-bit hashes, 16 bytes each.
+    """Remember the event ids of the last `horizon` offsets of one partition as 64-bit hashes, 12 bytes each.
 
     An event is a repetition when the same id stands at one of the `horizon` offsets before it, whether a repetition
     itself or not. This is a function of the log alone: any batching and any restart gives the same answer, once
@@ -58,7 +74,7 @@ class RecentIds:
         for segment in self._segments:
             repeated |= self._in_segment(segment, ordered, at)
         last_of_run = np.append(~same_as_previous, True)
-        self._push(_Segment(ordered[last_of_run], at[last_of_run]), newest=int(offsets[-1]))
+        self._push(_segment(ordered[last_of_run], at[last_of_run]), newest=int(offsets[-1]))
         result = np.empty(count, dtype=np.bool_)
         result[order] = ~repeated
         return result
@@ -67,7 +83,7 @@ class RecentIds:
         place = np.searchsorted(segment.hashes, ordered)
         place[place == len(segment)] = 0
         found = segment.hashes[place] == ordered
-        return np.asarray(found & (at - segment.last_seen[place] <= self._horizon), dtype=np.bool_)
+        return np.asarray(found & (at - segment.last_seen(place) <= self._horizon), dtype=np.bool_)
 
     def _push(self, segment: _Segment, newest: int) -> None:
         while self._segments and len(self._segments[-1]) <= 2 * len(segment):
@@ -75,10 +91,11 @@ class RecentIds:
         self._segments.append(segment)
 
     def _merge(self, older: _Segment, newer: _Segment, newest: int) -> _Segment:
-        recent = older.last_seen >= newest - self._horizon
-        hashes = np.concatenate((older.hashes[recent], newer.hashes))
+        base = max(older.base, newest - self._horizon)
+        older, newer = older.since(base), newer.since(base)
+        hashes = np.concatenate((older.hashes, newer.hashes))
         order = np.argsort(hashes, kind="stable")  # stable: of equal hashes the newer stands last
         hashes = hashes[order]
         last_of_run = np.append(hashes[1:] != hashes[:-1], True)
         hashes, order = hashes[last_of_run], order[last_of_run]
-        return _Segment(hashes, np.concatenate((older.last_seen[recent], newer.last_seen))[order])
+        return _Segment(hashes, base, np.concatenate((older.seen, newer.seen))[order])
