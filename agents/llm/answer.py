@@ -6,7 +6,10 @@ from collections.abc import AsyncIterable
 from typing import NamedTuple
 
 from openai.types import Completion, CompletionUsage
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk
+from pydantic import BaseModel, Field
+
+from agents.llm.reply import TokenReport
 
 
 class Answer(NamedTuple):
@@ -14,15 +17,35 @@ class Answer(NamedTuple):
 
     text: str | None
     model: str
-    usage: CompletionUsage | None
+    usage: CompletionUsage | TokenReport | None
     finish_reason: str | None
     refusal: str | None = None
 
 
-def chat_answer(answer: ChatCompletion) -> Answer:
-    """Return what a chat completion says."""
-    choice = answer.choices[0]
-    return Answer(choice.message.content, answer.model, answer.usage, choice.finish_reason, choice.message.refusal)
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class ChatBody(BaseModel):
+    """The body of a chat completion, as much of it as is read: servers differ in the rest.
+
+    The client's own types hold all of it, and take .7 ms a call to build.
+    """
+
+    choices: tuple[_Choice, ...] = Field(min_length=1)
+    model: str = ""
+    usage: TokenReport | None = None
+
+    def answer(self) -> Answer:
+        """Return what it says."""
+        choice = self.choices[0]
+        return Answer(choice.message.content, self.model, self.usage, choice.finish_reason, choice.message.refusal)
 
 
 def completion_answer(answer: Completion) -> Answer:

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from openai.types.chat import ChatCompletion
-
-from agents.llm.answer import chat_answer
+from agents.llm.answer import ChatBody
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.llm.faults import status_fault
 from agents.llm.reply import Reply, usage_of
@@ -96,8 +94,8 @@ def _outcome(said: Mapping[str, object], server: str, model: str | None) -> Repl
 
 def _reply(body: Mapping[str, object], server: str) -> Reply | ThreadsError:
     try:
-        answer = chat_answer(ChatCompletion.model_validate(body))
-    except (ValueError, LookupError) as error:
+        answer = ChatBody.model_validate(body).answer()
+    except ValueError as error:
         kind = type(error).__name__
         return Unavailable(f"{server}: a line of a batch is no answer of its API ({kind}); ask it again")
     return Reply(

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from openai.types import Completion
 
-from agents.llm.answer import Answer, chat_answer, completion_answer, streamed_answer
+from agents.llm.answer import Answer, ChatBody, completion_answer, streamed_answer
 from agents.llm.connection import connection_to
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.guarded_call import guarded
@@ -121,9 +121,10 @@ class LanguageModelClient:
 
     async def _whole(self, asked: dict[str, Any]) -> Answer:
         # as extra body it is sent as it is: the client walks through typed arguments for milliseconds a call
-        return chat_answer(
-            await self._client.chat.completions.create(model=asked["model"], messages=(), extra_body=asked)
+        raw = await self._client.chat.completions.with_raw_response.create(
+            model=asked["model"], messages=(), extra_body=asked
         )
+        return ChatBody.model_validate_json(raw.content).answer()
 
     async def _completed(self, call: Awaitable[Completion]) -> Answer:
         return completion_answer(await call)

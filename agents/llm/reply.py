@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openai.types import CompletionUsage
+from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,21 @@ class Reply:
     refusal: str | None = None
 
 
-def usage_of(reported: CompletionUsage | None) -> Usage:
+class _TokenDetails(BaseModel):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class TokenReport(BaseModel):
+    """The usage that a provider reports; servers that are not OpenAI's leave parts of it out."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _TokenDetails | None = None
+    completion_tokens_details: _TokenDetails | None = None
+
+
+def usage_of(reported: CompletionUsage | TokenReport | None) -> Usage:
     """Return the tokens of a provider's report; details that it leaves out are 0."""
     if reported is None:
         return Usage()
