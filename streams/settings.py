@@ -163,8 +163,9 @@ class Settings(BaseSettings):
         600.0, gt=0, le=86_400, description="Time after which a batch is made of fewer requests."
     )
     batch_poll_s: float = Field(30.0, gt=0, le=3_600, description="Time between two looks at the batches under way.")
-    moderation: Literal["provider", "words"] = Field(
-        "words", description="Who moderates drafts: the provider's moderation endpoint, or the word lists."
+    moderation: Literal["auto", "provider", "words"] = Field(
+        "auto",
+        description="Who moderates drafts: the provider, or word lists; auto: OpenAI where it writes.",
     )
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")

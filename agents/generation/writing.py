@@ -53,7 +53,7 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     """
     client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
     provider, gate = client.provider, CallGate(client.provider.concurrency)
-    caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(_moderator(settings, client))
+    caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(moderator_of(settings, client))
     if provider.embedded:
         few_shot = FewShotWriter(client, gate=gate)
         return Writing(few_shot, guard, caller, gate, client, provider.languages, _closing=(client.close,))
@@ -73,8 +73,9 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     return Writing(chat, guard, caller, gate, client, provider.languages, closing, desk, tiers)
 
 
-def _moderator(settings: Settings, client: LanguageModelClient) -> Moderator:
-    """Return who moderates: the provider where it shall, but the embedded model has no such endpoint."""
-    if settings.moderation == "provider" and not client.provider.embedded:
+def moderator_of(settings: Settings, client: LanguageModelClient) -> Moderator:
+    """Return who moderates: OpenAI where it writes or the settings say so; the embedded model has no such endpoint."""
+    provider, wanted = client.provider, settings.moderation
+    if not provider.embedded and (wanted == "provider" or (wanted == "auto" and provider.is_openai)):
         return OpenAIModerator(client)
     return WordListModerator()

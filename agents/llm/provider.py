@@ -28,6 +28,11 @@ class Provider:
     embedded: bool = False
     languages: tuple[str, ...] | None = None
 
+    @property
+    def is_openai(self) -> bool:
+        """Tell whether it is OpenAI itself, with all of its endpoints."""
+        return self.base_url.rstrip("/") == OPENAI_URL
+
     def __str__(self) -> str:
         """Name the server without its key."""
         return f"the embedded model at {self.base_url}" if self.embedded else f"the model provider at {self.base_url}"
