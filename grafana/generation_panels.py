@@ -18,6 +18,7 @@ from streams.metrics import (
     LLM_BREAKER_STATE,
     WORKER_BREAKER_STATE,
     WORKER_CHECKPOINT_AGE,
+    WORKER_ROLE_FAILING,
     Metric,
 )
 
@@ -44,6 +45,10 @@ def generation_panels() -> Iterator[Any]:
     yield lines(
         Look("Time since progress", described(WORKER_CHECKPOINT_AGE, None, "The longest of any worker."), "s", 8),
         [promql(greatest(WORKER_CHECKPOINT_AGE, ("stage",)), "{{stage}}")],
+    )
+    yield lines(
+        Look("Roles given up", described(WORKER_ROLE_FAILING, None, "Here the number of workers."), "locale", 24),
+        [promql(total(WORKER_ROLE_FAILING, ("role",)), "{{role}}")],
     )
 
 

@@ -12,7 +12,14 @@ class SettingsError(ThreadsError):
 
 
 class RecordFault(ThreadsError):
-    """One record can't be processed, now or ever: it goes to dead.letters and its neighbours go on."""
+    """One record can't be processed, now or ever: it goes to dead.letters and its neighbours go on.
+
+    `error_class` is what the dead letter names as the error's class, this class where nothing is said.
+    """
+
+    def __init__(self, message: str, *, error_class: str | None = None) -> None:
+        super().__init__(message)
+        self.error_class = error_class or type(self).__name__
 
 
 class Unavailable(ThreadsError):

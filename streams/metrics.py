@@ -134,6 +134,12 @@ WORKER_CHECKPOINT_AGE = Metric(
     ("stage",),
     "Time since a stage last folded a slice or took a checkpoint, seconds; an idle stage ages too.",
 )
+WORKER_ROLE_FAILING = Metric(
+    "worker_role_failing",
+    "gauge",
+    ("role",),
+    "1 for a role that the worker gave up, because it kept on ending whatever records came; 0 for one that runs.",
+)
 
 WORKER_METRICS = (
     GENERATION_BOUND,
@@ -144,6 +150,7 @@ WORKER_METRICS = (
     LLM_BREAKER_STATE,
     WORKER_BREAKER_STATE,
     WORKER_CHECKPOINT_AGE,
+    WORKER_ROLE_FAILING,
 )
 
 METRICS: tuple[Metric, ...] = (*BUSINESS_METRICS, *WORKER_METRICS)

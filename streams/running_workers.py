@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from streams.process_mark import ProcessMark, mark
 
@@ -16,19 +17,22 @@ FOLDER = "workers"
 
 @dataclass(frozen=True, slots=True)
 class RunningWorker:
-    """A worker's process, the roles that it runs and the URL of its /metrics."""
+    """A worker's process, the roles that it runs, the URL of its /metrics, and why it gave up roles, by role."""
 
     process: ProcessMark
     roles: tuple[str, ...]
     metrics_url: str
+    failing: Mapping[str, str]
 
 
 @contextlib.contextmanager
-def announced(home: Path, roles: Sequence[str], metrics_url: str) -> Iterator[RunningWorker]:
+def announced(
+    home: Path, roles: Sequence[str], metrics_url: str, failing: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[RunningWorker]:
     """Announce this process in the home while the context lasts, and remove what killed workers left there."""
     process = mark(os.getpid())
     assert process is not None
-    worker = RunningWorker(process, tuple(roles), metrics_url)
+    worker = RunningWorker(process, tuple(roles), metrics_url, dict(failing))
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("*.json"):
@@ -57,6 +61,6 @@ def _read(path: Path) -> RunningWorker | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         process = found["process"]
         marked = ProcessMark(int(process["pid"]), float(process["started"]), tuple(process["command"]))
-        return RunningWorker(marked, tuple(found["roles"]), str(found["metrics_url"]))
+        return RunningWorker(marked, tuple(found["roles"]), str(found["metrics_url"]), dict(found["failing"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # gone meanwhile, or of another version

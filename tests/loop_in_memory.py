@@ -22,6 +22,7 @@ from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.loop import CheckpointedLoop
+from streams.engine.quarantine import Quarantine
 from streams.engine.retry import Backoff
 from streams.engine.slices import Slice, weigh
 from streams.engine.stage import Effects, Output, OutputColumns, Rejection, Stage, StateChange
@@ -283,7 +284,14 @@ class Transport:
 class StageWorker:
     """One life of a worker that runs a stage: a loop with a clock that stands still between checkpoints."""
 
-    def __init__(self, surroundings: Surroundings, stage: Stage, slot: str = "0", horizon: int = 1_000) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        stage: Stage,
+        slot: str = "0",
+        horizon: int = 1_000,
+        quarantine: Quarantine | None = None,
+    ) -> None:
         self.transport = Transport(surroundings)
         self.now = 0.0
         duplicates = DuplicateFilter(horizon, COLUMNS, surroundings.read_log) if stage.once_per_event else None
@@ -296,6 +304,7 @@ class StageWorker:
             appender=surroundings,
             acknowledger=self.transport,
             limits=CheckpointLimits(1.0, 1.0, 1.0, NEVER, NEVER),
+            quarantine=quarantine or Quarantine(),
             max_letter_bytes=MAX_LETTER_BYTES,
             monotonic=lambda: self.now,
         )

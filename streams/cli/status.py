@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -11,15 +12,18 @@ from rich.table import Table
 from streams.embedded.control import find_stack, observed
 from streams.embedded.state_file import ChildStatus
 from streams.endpoints import read_endpoints
+from streams.running_workers import running_workers
 from streams.settings import current_settings
 
 METRICS_ROLE = "sink-prometheus"
 
 
-def _entry(child: ChildStatus, metrics_url: str | None) -> dict[str, str | int | None]:
+def _entry(child: ChildStatus, metrics_url: str | None, given_up: Mapping[str, str]) -> dict[str, str | int | None]:
     address = (metrics_url or "") if child.role == METRICS_ROLE else child.address
     pid = child.process.pid if child.process else None
-    return {"kind": child.kind, "role": child.role, "pid": pid, "address": address, "state": child.state}
+    is_given_up = child.kind == "worker" and child.state == "running" and child.role in given_up
+    state = "failing" if is_given_up else child.state
+    return {"kind": child.kind, "role": child.role, "pid": pid, "address": address, "state": state}
 
 
 def _table(entries: list[dict[str, str | int | None]]) -> Table:
@@ -33,15 +37,21 @@ def _table(entries: list[dict[str, str | int | None]]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects: kind, role, pid, address, state.")
 @click.pass_context
 def status(ctx: click.Context, *, as_json: bool) -> None:
-    """Show servers and workers; exit status 0 when all run, else 1."""
+    """Show servers and workers; exit status 0 when all run, else 1.
+
+    A role that is failing ended again and again, whatever records came; the lines below the table say why.
+    """
     home = current_settings().home.absolute()
     state = find_stack(home)
     metrics_url = read_endpoints(home).metrics
-    entries = [_entry(observed(child), metrics_url) for child in state.children] if state else []
+    given_up = {role: why for worker in running_workers(home) for role, why in worker.failing.items()}
+    entries = [_entry(observed(child), metrics_url, given_up) for child in state.children] if state else []
     if as_json:
         click.echo(json.dumps(entries, indent=2))
     elif entries:
         Console().print(_table(entries))
+        for role, why in given_up.items():
+            click.echo(f"{role} is failing: {why}. Mend that, then `threads-agent down` and `threads-agent up`")
     else:
         click.echo(f"nothing runs in {home}; start it with `threads-agent up`")
     ctx.exit(0 if entries and all(entry["state"] == "running" for entry in entries) else 1)

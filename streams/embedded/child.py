@@ -14,6 +14,7 @@ from streams.engine.retry import Backoff
 from streams.process_mark import ProcessMark, mark
 
 RESTART_BACKOFF = Backoff(first_s=0.5, max_s=30.0)
+FAILING_AFTER = 6  # ends in a row; it is started again all the same, for what it lacks may come back
 STABLE_S = 60.0  # a child that ran this long starts over with the shortest delay
 
 
@@ -109,4 +110,6 @@ class Child:
 
     def status(self) -> ChildStatus:
         """Return what the state file says of it."""
-        return ChildStatus(self.kind, self.role, self.address, self.state, self.restarts, self._mark)
+        is_failing = self.state == "restarting" and self._failures >= FAILING_AFTER
+        state: ChildState = "failing" if is_failing else self.state
+        return ChildStatus(self.kind, self.role, self.address, state, self.restarts, self._mark)

@@ -14,7 +14,7 @@ from streams.process_mark import ProcessMark
 FILE_NAME = "supervisor.json"
 
 Kind = Literal["server", "worker"]
-ChildState = Literal["starting", "running", "restarting", "stopped"]
+ChildState = Literal["starting", "running", "restarting", "failing", "stopped"]
 Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 

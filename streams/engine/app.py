@@ -85,7 +85,9 @@ class RoleApp(faust.App):
             parts, generation = await inbox.take()
             try:
                 await loop.receive(parts, generation)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, a panic of Rust code too, it ends the worker
                 self.fail(error)
                 return
 

@@ -9,6 +9,7 @@ from schemas.records import DeadLetter, Header
 from streams.engine.batch import TopicPartition
 from streams.engine.slices import FetchedRecord
 from streams.engine.stage import Output
+from streams.errors import RecordFault
 from streams.identity import derived_id
 
 TOPIC = "dead.letters"
@@ -26,7 +27,7 @@ class _Content:
 
 
 def dead_letter(
-    consumer: str, source: TopicPartition, record: FetchedRecord, fault: Exception, *, now: datetime, max_bytes: int
+    consumer: str, source: TopicPartition, record: FetchedRecord, fault: RecordFault, *, now: datetime, max_bytes: int
 ) -> Output:
     """Return the dead letter of a record; the same record refused by the same consumer again has the same event_id.
 
@@ -50,7 +51,7 @@ def dead_letter(
         key=content.key,
         value=content.value,
         headers=content.headers,
-        error_class=type(fault).__name__,
+        error_class=fault.error_class,
         reason=reason,
     )
     return Output(TOPIC, letter)

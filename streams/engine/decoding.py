@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
@@ -16,7 +17,7 @@ from schemas.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice, offsets_of
 from streams.engine.stage import Rejection
-from streams.errors import RecordFault
+from streams.errors import RecordFault, ThreadsError
 from streams.kafka.record_size import check_size, record_limit
 from streams.schema_faults import schema_faults
 from streams.settings import Settings
@@ -40,13 +41,45 @@ class Decoder:
         self._rows = RowCodec(registry)
         self._columns = ColumnCodec(registry)
         self._settings = settings
+        self._read: set[str] = set()  # topics of which records could be decoded
 
     def decode(self, part: Slice) -> Decoded:
         """Decode a slice; a record that is no value of its topic's schema, or breaks its rules, is a rejection.
 
+        So is one with which decoding ends in an error that nobody thought of, if others of its topic can be decoded:
+        it is found by bisection.
+
         Raises:
             Unavailable: a record's schema id is not known here, and the registry does not answer.
         """
+        try:
+            decoded = self._decode(part)
+        except ThreadsError:
+            raise
+        except (Exception, PanicException) as error:
+            decoded = self._by_halves(part, error)
+            if decoded.batch is None and part.source.topic not in self._read:
+                raise  # no record of it was ever decoded here: the fault need not be theirs
+        if decoded.batch is not None:
+            self._read.add(part.source.topic)
+        return decoded
+
+    def _by_halves(self, part: Slice, error: BaseException) -> Decoded:
+        if len(part.records) == 1:
+            reason = f"ended its decoding with {type(error).__name__}: {str(error)[:2_000]}; others can be decoded"
+            return Decoded(None, [Rejection(part.first_offset, RecordFault(reason, error_class=type(error).__name__))])
+        halves = part.split(part.records[len(part.records) // 2].offset)
+        return _together([self._in_any_case(half) for half in halves if half is not None])
+
+    def _in_any_case(self, part: Slice) -> Decoded:
+        try:
+            return self._decode(part)
+        except ThreadsError:
+            raise
+        except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it is, the record that has it is found
+            return self._by_halves(part, error)
+
+    def _decode(self, part: Slice) -> Decoded:
         topic = topic_named(part.source.topic)
         decode: Callable[[Topic, Slice], Decoded] = (
             self._decode_rows if topic.layout == "rows" else self._decode_columns
@@ -101,6 +134,17 @@ class Decoder:
             except RecordFault as fault:
                 rejections.append(Rejection(record.offset, fault))
         return kept, rejections
+
+
+def _together(halves: Sequence[Decoded]) -> Decoded:
+    """Return what was decoded of consecutive slices of one partition as one."""
+    batches = [half.batch for half in halves if half.batch is not None]
+    rejections = [rejection for half in halves for rejection in half.rejections]
+    frames = [batch.frame for batch in batches if isinstance(batch, ColumnBatch)]
+    if frames:
+        return Decoded(ColumnBatch(batches[0].source, pl.concat(frames)), rejections)
+    rows = [row for batch in batches if isinstance(batch, RowBatch) for row in batch.rows]
+    return Decoded(RowBatch(batches[0].source, rows) if rows else None, rejections)
 
 
 def _as_record_fault(fault: DecodeFault | RecordFault) -> RecordFault:

@@ -16,9 +16,11 @@ from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.dead_letters import dead_letter
 from streams.engine.decoding import Decoded, Decoder
 from streams.engine.duplicates import DuplicateFilter
+from streams.engine.quarantine import Quarantine
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
 from streams.engine.stage import Effects, Output, OutputColumns, Rejection, Stage
+from streams.engine.suspects import Step
 from streams.errors import ThreadsError, Unavailable
 from streams.state.changelogged import Appended, ChangeloggedState
 
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 RELEASE_TIMEOUT_S = 10.0  # for the last checkpoint before partitions go; far below the rebalance time-out
 SETTLE_WITHIN_S = 5.0  # for what is under way, before that checkpoint: others wait for their partitions meanwhile
 TICK_S = 0.02
+TRIAL_WITHIN_S = 120.0  # for the work on records under suspicion, before the loop goes on without its end
 MEMBER_FOR_S = 0.5  # after the group confirmed it: far below the time after which it would give partitions to another
 
 
@@ -58,6 +61,9 @@ class CheckpointedLoop:
     the local store; then the slices are acknowledged and their offsets committed. After a crash anywhere in between,
     slices come again from the last commit, and stamps in the state or ids in the outputs keep them from counting twice.
 
+    Records with which the worker ended before are taken in steps of their own, until the one is found that is the cause
+    (`Quarantine`).
+
     Everything that touches the stage holds one lock. A rebalance calls `release` while partitions are still ours, then
     `assign`; what could not be made durable in time is forgotten and read again by whoever has the partition then.
     """
@@ -73,12 +79,15 @@ class CheckpointedLoop:
         appender: Appender,
         acknowledger: Acknowledger,
         limits: CheckpointLimits,
+        quarantine: Quarantine,
         max_letter_bytes: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stage = stage
         self.breaker = CircuitBreaker(f"{consumer_name}/{stage.name}: something it needs")
         self.progress_at = monotonic()
+        self.quarantine = quarantine
+        quarantine.begin()
         self._consumer_name = consumer_name
         self._decoder = decoder
         self._duplicates = duplicates
@@ -123,9 +132,39 @@ class CheckpointedLoop:
         if fresh is None:
             return
         await self._restore({part.source} - self._restored)
-        await self._fold(fresh)
-        if self._due():
+        for step in self.quarantine.steps(fresh):
+            await self._take(step)
+
+    async def _take(self, step: Step) -> None:
+        """Fold a step of a slice; one under suspicion stands alone between two checkpoints."""
+        if not step.is_usual:
+            await self._conclude()
+        if step.is_cause:
+            self._pass_over(step)
+            return
+        await self._fold(step.part)
+        if not step.is_usual:
+            await self._conclude()
+        elif self._due():
             await self._checkpoint()
+
+    async def _conclude(self) -> None:
+        """Bring what is folded to its end, and make it durable: what ends the worker then has no other cause."""
+        for _ in range(int(TRIAL_WITHIN_S / TICK_S)):
+            if all(self.stage.unfinished(source) is None for source in self._restored):
+                break
+            if self._due():
+                await self._checkpoint()
+            await asyncio.sleep(TICK_S)
+        if self._folded and self.quarantine.lets_through:
+            await self._checkpoint()
+
+    def _pass_over(self, step: Step) -> None:
+        """Dead-letter the record that ended the worker, without a look at it."""
+        assert step.suspect is not None
+        self.quarantine.set_aside()
+        self._set_aside(step.part, [Rejection(record.offset, step.suspect.fault) for record in step.part.records])
+        self._passed(step.part)
 
     def _unfolded(self, part: Slice) -> Slice | None:
         position = self._position.get(part.source, -1)
@@ -153,8 +192,13 @@ class CheckpointedLoop:
         refused = list(decoded.rejections)
         if batch is not None:
             kept = batch
-            refused += await self.breaker.until_available(lambda: self._add(kept))
+            refused += await self.breaker.until_available(lambda: self._add(part, kept))
         self._set_aside(part, refused)
+        self.quarantine.folded(part)
+        self._passed(part)
+
+    def _passed(self, part: Slice) -> None:
+        """Note that a slice is folded or set aside: the next checkpoint acknowledges it, once its work is done."""
         self._position[part.source] = part.last_offset
         age_s = time.time() - part.records[-1].timestamp / 1000
         self._clock.folded(part, self._acknowledger.behind(part), age_s)
@@ -165,10 +209,12 @@ class CheckpointedLoop:
         self.progress_at = self._monotonic()
 
     async def _decode(self, part: Slice) -> Decoded:
-        return self._decoder.decode(part)
+        with self.quarantine.at_work(part):
+            return self._decoder.decode(part)
 
-    async def _add(self, batch: Batch) -> list[Rejection]:
-        return list(await self.stage.add(batch))
+    async def _add(self, part: Slice, batch: Batch) -> list[Rejection]:
+        with self.quarantine.at_work(part):
+            return list(await self.stage.add(batch))
 
     async def _warm_up(self, part: Slice) -> None:
         assert self._duplicates is not None
@@ -199,6 +245,8 @@ class CheckpointedLoop:
     def _due(self) -> bool:
         if self._tainted:  # effects are missing: a checkpoint would acknowledge what they were made of
             return False
+        if not self.quarantine.lets_through:
+            return False
         return (self._any_done() or self.stage.idle_flush_due()) and self._clock.due(self._monotonic())
 
     def _any_done(self) -> bool:
@@ -218,22 +266,35 @@ class CheckpointedLoop:
         started = self._monotonic()
         available = self.breaker.until_available
         self._tainted = True  # until all is durable: what a broken-off flush took from the stage is gone from memory
-        effects: Effects = await available(self.stage.flush)
+        effects: Effects = await available(self._flush)
         done, rest = self._by_progress()
         self._set_aside_late(effects.rejections)
-        appended = await available(lambda: self._append_state(effects))
-        letters, outputs = self._letters, effects.outputs
-        if outputs or letters:
-            await available(lambda: self._appender.append_all([*outputs, *letters]))
-        if self._state is not None:
-            self._state.store(appended)
+        await self._make_durable(effects)
         for part in done:
             self._acknowledger.acknowledge(part)
         self._folded, self._letters = rest, []
         self._tainted = False
+        self.quarantine.durable(done, rest)
         await self._acknowledger.commit()
         self._clock.finished(started, self._monotonic())
         self.progress_at = self._monotonic()
+
+    async def _flush(self) -> Effects:
+        with self.quarantine.at_work():
+            return await self.stage.flush()
+
+    async def _make_durable(self, effects: Effects) -> None:
+        available, records = self.breaker.until_available, [*effects.outputs, *self._letters]
+        appended = await available(lambda: self._append_state(effects))
+        if records:
+            await available(lambda: self._append_records(records))
+        if self._state is not None:
+            with self.quarantine.at_work():
+                self._state.store(appended)
+
+    async def _append_records(self, records: Sequence[Output | OutputColumns]) -> None:
+        with self.quarantine.at_work():
+            await self._appender.append_all(records)
 
     def _by_progress(self) -> tuple[list[Slice], list[Slice]]:
         """Return what of the folded slices is done, in the order of each partition, and what is still worked on."""
@@ -254,7 +315,8 @@ class CheckpointedLoop:
                 f"the group does not confirm that this worker still is a member of generation {self._generation}: "
                 "it must not write its state over that of the partitions' next owner"
             )
-        return await self._state.append(effects.state)
+        with self.quarantine.at_work():
+            return await self._state.append(effects.state)
 
     # partitions
 
@@ -272,7 +334,7 @@ class CheckpointedLoop:
         await self._lock_in_time()
         try:
             self._owned = set()
-            if (self._folded or has_news) and not self._tainted:
+            if (self._folded or has_news) and not self._tainted and self.quarantine.lets_through:
                 async with asyncio.timeout(RELEASE_TIMEOUT_S):
                     await self._checkpoint()
         except TimeoutError:
@@ -321,6 +383,7 @@ class CheckpointedLoop:
         await self.stage.drop(source)
         self._restored.discard(source)
         self._position.pop(source, None)
+        self.quarantine.forget(source)
         if self._duplicates is not None:
             self._duplicates.forget(source)
         if self._state is not None:
@@ -358,6 +421,9 @@ class CheckpointedLoop:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 raise
+        except BaseException:
+            self._tainted = True  # a batch may be folded in part: this life takes no checkpoint any more
+            raise
         finally:
             self._work = None
 

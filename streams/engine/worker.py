@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,6 +22,9 @@ from streams.engine.duplicates import DuplicateFilter
 from streams.engine.free_memory import keep_returning_free_memory
 from streams.engine.garbage import tune_garbage_collection
 from streams.engine.loop import TICK_S, CheckpointedLoop
+from streams.engine.quarantines import Quarantines
+from streams.engine.readings import Reading
+from streams.engine.retry import Backoff
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Stage
 from streams.engine.worker_metrics import WorkerCollector
@@ -31,6 +35,7 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_offsets
 from streams.kafka.record_size import letter_room
 from streams.kafka.topics import partition_counts
+from streams.metrics import WORKER_ROLE_FAILING
 from streams.metrics_server import MetricsServer
 from streams.role import Role, load_role
 from streams.running_workers import announced
@@ -42,17 +47,29 @@ from streams.state.local_store import open_store
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 30.0
+RESTART_BACKOFF = Backoff(first_s=0.5, max_s=15.0)
 
 
 class Worker:
     """Run roles on one event loop with one producer.
 
-    The first error that the loops could not classify ends the worker: `run` returns 1, whoever supervises starts it
-    again, and it goes on from the last checkpoint. A signal (SIGTERM, SIGINT) drains: `run` returns 0.
+    The first error that the loops could not classify ends the worker: `run` returns 1, another worker is started, and
+    goes on from the last checkpoint. A signal (SIGTERM, SIGINT) drains: `run` returns 0. `quarantines` know what ended
+    earlier workers; roles that are hopeless are not run.
     """
 
-    def __init__(self, roles: Sequence[Role], settings: Settings, instance_id: str | None) -> None:
-        self._roles = roles
+    def __init__(
+        self,
+        roles: Sequence[Role],
+        settings: Settings,
+        instance_id: str | None,
+        quarantines: Quarantines | None = None,
+    ) -> None:
+        self.asked_to_end = asyncio.Event()
+        self.is_stuck = False  # it could not stop: what it holds is free only when the process ends
+        self._quarantines = quarantines or Quarantines()
+        self._given_up = {role.name: why for role in roles if (why := self._quarantines.hopeless(role.name))}
+        self._roles = [role for role in roles if role.name not in self._given_up]
         self._settings = settings
         self._instance_id = instance_id
         self._ended: asyncio.Event = asyncio.Event()
@@ -61,24 +78,24 @@ class Worker:
         self._registry: SchemaRegistry = open_registry(resolve(settings).schemas)
         self._producer = EventProducer(self._bootstrap, self._registry, settings)
 
-    def fail(self, error: BaseException) -> None:
-        """End the worker because of an error."""
+    def fail(self, role: str, error: BaseException) -> None:
+        """End the worker because of an error of a role."""
         if self._fault is None:
             self._fault = error
-            logger.error(
-                "The worker ends, and goes on from its last checkpoint when started again: %r", error, exc_info=error
-            )
+            self._quarantines.ended(role, error)
+            logger.error("%s ends, and starts again from its last checkpoint: %r", role, error, exc_info=error)
         self._ended.set()
 
     def end(self) -> None:
         """End the worker as a signal would: it drains, and `run` returns."""
+        self.asked_to_end.set()
         self._ended.set()
 
     async def run(self) -> int:
         """Run until a signal, `end` or a fault; return the exit status."""
         running = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            running.add_signal_handler(signum, self._ended.set)
+            running.add_signal_handler(signum, self.end)
         async with contextlib.AsyncExitStack() as stack:
             await check_broker(self._bootstrap, self._settings)
             configure_logging(self._settings.log_level)  # not before: the client logs a broker that is away, too
@@ -87,15 +104,33 @@ class Worker:
             await self._producer.start()
             stack.push_async_callback(self._producer.stop)
             for role in self._roles:
-                app = await stack.enter_async_context(self._running(role))
-                stack.enter_context(collector.watching(app.loops))
-            stack.enter_context(announced(self._settings.home, [role.name for role in self._roles], url))
+                await self._start(role, collector, stack)
+            self._tell_of_roles(collector)
+            names = [role.name for role in self._roles]
+            stack.enter_context(announced(self._settings.home, names, url, self._given_up))
             tune_garbage_collection()
             returning = asyncio.create_task(keep_returning_free_memory())
             stack.callback(returning.cancel)
-            logger.info("Running %s; its metrics are at %s", ", ".join(role.name for role in self._roles), url)
+            logger.info("Running %s; its metrics are at %s", ", ".join(names) or "no role", url)
             await self._ended.wait()
         return 1 if self._fault else 0
+
+    async def _start(self, role: Role, collector: WorkerCollector, stack: contextlib.AsyncExitStack) -> None:
+        try:
+            app = await stack.enter_async_context(self._running(role))
+        except ThreadsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            self.fail(role.name, error)
+        else:
+            stack.enter_context(collector.watching(app.loops))
+
+    def _tell_of_roles(self, collector: WorkerCollector) -> None:
+        for role in self._roles:
+            collector.state(Reading(WORKER_ROLE_FAILING, (role.name,), 0.0))
+        for name, why in self._given_up.items():
+            collector.state(Reading(WORKER_ROLE_FAILING, (name,), 1.0))
+            logger.error("%s is failing and does not run: %s. Mend that, and start the worker again", name, why)
 
     @contextlib.contextmanager
     def _served(self, collector: WorkerCollector) -> Iterator[str]:
@@ -108,13 +143,13 @@ class Worker:
 
     @contextlib.asynccontextmanager
     async def _running(self, role: Role) -> AsyncIterator[RoleApp]:
-        app = make_app(role.name, self._bootstrap, self._settings, self._instance_id, self.fail)
+        app = make_app(role.name, self._bootstrap, self._settings, self._instance_id, partial(self.fail, role.name))
         for stage in role.build(self._settings):
             await stage.open()
             app.add_stage(await self._loop(role, stage, app))
         await app.start()
         stopping = asyncio.Event()
-        ticks = [asyncio.create_task(self._tick(loop, stopping)) for loop in app.loops]
+        ticks = [asyncio.create_task(self._tick(role.name, loop, stopping)) for loop in app.loops]
         try:
             yield app
         finally:
@@ -131,16 +166,19 @@ class Worker:
                 for loop in app.loops:
                     await loop.stop()
         except TimeoutError:
+            self.is_stuck = True
             logger.warning(
                 "%s did not stop within %.0f s; what was not durable is done again", app.conf.id, STOP_TIMEOUT_S
             )
 
-    async def _tick(self, loop: CheckpointedLoop, stopping: asyncio.Event) -> None:
+    async def _tick(self, role: str, loop: CheckpointedLoop, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             try:
                 await loop.tick()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
-                self.fail(error)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it ends the worker
+                self.fail(role, error)
                 return
             await asyncio.sleep(TICK_S)
 
@@ -158,6 +196,7 @@ class Worker:
             appender=self._producer,
             acknowledger=_Transport(app),
             limits=CheckpointLimits.of(self._settings),
+            quarantine=self._quarantines.of(role.name, stage.name),
             max_letter_bytes=letter_room(self._settings),
         )
 
@@ -205,7 +244,7 @@ def configure_logging(level: str) -> None:
 
 
 def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None = None) -> int:
-    """Run roles by name in this process until a signal or a fault, and return the exit status.
+    """Run roles by name in this process until a signal, and return the exit status.
 
     Raises:
         ThreadsError: a role is unknown, the home not writable, or Kafka not configured or not there.
@@ -214,8 +253,32 @@ def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None 
     roles = [load_role(name) for name in names]
     if not roles:
         raise ThreadsError("No role given; for example: threads-agent worker kpis")
-    return asyncio.run(_run(partial(Worker, roles, settings, instance_id)))
+    return asyncio.run(keep_running(roles, settings, instance_id))
 
 
-async def _run(make: partial[Worker]) -> int:
-    return await make().run()
+async def keep_running(roles: Sequence[Role], settings: Settings, instance_id: str | None) -> int:
+    """Run worker after worker until a signal ends one; 1 when one could not stop, so that the process must end."""
+    quarantines = Quarantines(settings.home, instance_id)
+    try:
+        for role in roles:
+            quarantines.known(role.name)
+        while True:
+            worker = Worker(roles, settings, instance_id, quarantines)
+            status = await worker.run()
+            if status == 0 or worker.is_stuck:
+                return status
+            if await _is_asked_to_end(worker, quarantines.fruitless_starts()):
+                return 0
+    finally:
+        quarantines.close()
+
+
+async def _is_asked_to_end(worker: Worker, fruitless_starts: int) -> bool:
+    """Pause before the next worker, the longer the less the last ones got done; tell whether a signal came."""
+    delay_s = RESTART_BACKOFF.delay_s(fruitless_starts, None, random.random()) if fruitless_starts else 0.0  # noqa: S311
+    try:
+        async with asyncio.timeout(delay_s):
+            await worker.asked_to_end.wait()
+    except TimeoutError:
+        return False
+    return True

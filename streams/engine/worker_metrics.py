@@ -56,6 +56,11 @@ class WorkerCollector(Collector):
         self._monotonic = monotonic
         self._answer_timeout_s = answer_timeout_s
         self._loops: list[CheckpointedLoop] = []
+        self._constant: list[Reading] = []
+
+    def state(self, reading: Reading) -> None:
+        """Tell a reading that stays as it is."""
+        self._constant.append(reading)
 
     @contextlib.contextmanager
     def watching(self, loops: Iterable[CheckpointedLoop]) -> Iterator[None]:
@@ -82,7 +87,8 @@ class WorkerCollector(Collector):
             if not answer.set_running_or_notify_cancel():
                 return
             try:
-                answer.set_result([each for loop in self._loops for each in loop_readings(loop, self._monotonic())])
+                of_loops = [each for loop in self._loops for each in loop_readings(loop, self._monotonic())]
+                answer.set_result([*self._constant, *of_loops])
             except Exception as error:  # noqa: BLE001 - it is the scrape's, not the event loop's
                 answer.set_exception(error)
 

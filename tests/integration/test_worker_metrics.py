@@ -48,7 +48,8 @@ async def test_a_worker_of_two_roles_serves_the_metrics_of_both_until_sigterm(
     [found] = announced_by(stack, worker)
     assert found.roles == ("kpis", "sink-postgres")
     shown = await asyncio.to_thread(series, found.metrics_url)
-    assert set(shown) == {"worker_breaker_state", "worker_checkpoint_age_seconds"}
+    assert set(shown) == {"worker_breaker_state", "worker_checkpoint_age_seconds", "worker_role_failing"}
+    assert set(shown["worker_role_failing"].values()) == {0.0}
     assert "sink-postgres" in shown["worker_breaker_state"]
     assert len(shown["worker_breaker_state"]) >= 2
     assert set(shown["worker_breaker_state"].values()) == {1.0}
