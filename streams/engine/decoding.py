@@ -56,18 +56,18 @@ class Decoder:
             decoded = self._decode(part)
         except ThreadsError:
             raise
-        except (Exception, PanicException) as error:
-            decoded = self._by_halves(part, error)
+        except (Exception, PanicException):
+            decoded = self._by_halves(part)
             if decoded.batch is None and part.source.topic not in self._read:
                 raise  # no record of it was ever decoded here: the fault need not be theirs
         if decoded.batch is not None:
             self._read.add(part.source.topic)
         return decoded
 
-    def _by_halves(self, part: Slice, error: BaseException) -> Decoded:
+    def _by_halves(self, part: Slice) -> Decoded:
+        """Decode each half on its own, down to the records that can't be; each of these is tried twice."""
         if len(part.records) == 1:
-            reason = f"ended its decoding with {type(error).__name__}: {str(error)[:2_000]}; others can be decoded"
-            return Decoded(None, [Rejection(part.first_offset, RecordFault(reason, error_class=type(error).__name__))])
+            return self._alone(part)
         halves = part.split(part.records[len(part.records) // 2].offset)
         return _together([self._in_any_case(half) for half in halves if half is not None])
 
@@ -76,8 +76,17 @@ class Decoder:
             return self._decode(part)
         except ThreadsError:
             raise
-        except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it is, the record that has it is found
-            return self._by_halves(part, error)
+        except (Exception, PanicException):  # noqa: BLE001 - whatever it is, the record that has it is found
+            return self._by_halves(part)
+
+    def _alone(self, part: Slice) -> Decoded:
+        try:
+            return self._decode(part)
+        except ThreadsError:
+            raise
+        except (Exception, PanicException) as error:  # noqa: BLE001 - it becomes the record's dead letter
+            reason = f"ended its decoding with {type(error).__name__}: {str(error)[:2_000]}; others can be decoded"
+            return Decoded(None, [Rejection(part.first_offset, RecordFault(reason, error_class=type(error).__name__))])
 
     def _decode(self, part: Slice) -> Decoded:
         topic = topic_named(part.source.topic)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.embedded.child import RESTART_BACKOFF, STABLE_S, Child
+from streams.embedded.child import FAILING_AFTER, RESTART_BACKOFF, STABLE_S, Child
 from streams.embedded.process import Launch
 
 
@@ -86,3 +86,18 @@ def test_a_child_that_ignores_the_graceful_signal_is_forced(tmp_path: Path) -> N
     deaf.finish(0.2)
     assert deaf.status().process is None
     assert deaf.state == "stopped"
+
+
+def test_a_child_that_ends_again_and_again_is_said_to_be_failing_and_still_started_again(tmp_path: Path) -> None:
+    dying, now = child(tmp_path, "raise SystemExit(3)"), 0.0
+    dying.start(now)
+    said = []
+    for _ in range(FAILING_AFTER + 1):
+        tick_until(dying, now, "restarting")
+        said.append(dying.status().state)
+        now += RESTART_BACKOFF.max_s
+        dying.tick(now)
+    assert said == ["restarting"] * (FAILING_AFTER - 1) + ["failing"] * 2
+    assert dying.restarts == FAILING_AFTER + 1
+    dying.ask_to_stop()
+    dying.finish(10)
