@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.registry import open_registry
-from sinks.sink import Sink
+from sinks.sink import Sink, record_count
 from streams.endpoints import require_kafka, resolve
+from streams.engine.batch import Batch
 from streams.engine.decoding import Decoder
 from streams.engine.slices import Slice, weigh
 from streams.kafka.reader import read_range
@@ -45,22 +46,30 @@ async def replay_range(
         Unavailable: Kafka or the sink's store is away; the replay may be run again.
     """
     decoder = Decoder(open_registry(resolve(settings).schemas), settings)
-    count, unflushed_records, unflushed_bytes = ReplayCount(), 0, 0
+    count, kept, unflushed_records, unflushed_bytes = ReplayCount(), list[Batch](), 0, 0
+
+    async def flush() -> None:
+        await sink.write(kept)
+        count.written += sum(map(record_count, kept))
+        kept.clear()
+
     blocks = read_range(settings, require_kafka(settings), topic, since_ms=span.since_ms, until_ms=span.until_ms)
     async for source, records in blocks:
         part = Slice(source, records, after=None, size_bytes=weigh(records))
         decoded = decoder.decode(part)
         refused = len(decoded.rejections)
         if decoded.batch is not None:
-            refused += len(await sink.add(decoded.batch))
+            screened = await sink.screen(decoded.batch)
+            refused += len(screened.rejections)
+            if screened.batch is not None:
+                kept.append(screened.batch)
         count.read += len(records)
         count.refused += refused
         unflushed_records += len(records)
         unflushed_bytes += part.size_bytes
         if unflushed_records >= FLUSH_RECORDS or unflushed_bytes >= settings.checkpoint_max_bytes:
-            await sink.flush()
+            await flush()
             unflushed_records = unflushed_bytes = 0
         on_read(len(records))
-    await sink.flush()
-    count.written = sink.written_records
+    await flush()
     return count

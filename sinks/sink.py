@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, Rejection, Stage
+from streams.engine.stage import Effects, Part, Rejection, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,22 @@ class Screened:
     rejections: tuple[Rejection, ...] = ()
 
 
-class Sink(Stage):
+class KeptPart(Part[Batch]):
+    """What a sink keeps of a partition until the next flush."""
+
+    def __init__(self, screen: Callable[[Batch], Awaitable[Screened]]) -> None:
+        self.kept: list[Batch] = []
+        self._screen = screen
+
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        """Keep a batch for the next flush; return the records that the store can't hold."""
+        screened = await self._screen(batch)
+        if screened.batch is not None:
+            self.kept.append(screened.batch)
+        return screened.rejections
+
+
+class Sink(Stage[KeptPart]):
     """A stage whose only effect is what it writes into its own store.
 
     A sink is told apart by two methods. `screen` finds the records that the store would refuse, so that none of them
@@ -28,10 +43,6 @@ class Sink(Stage):
     """
 
     settled_by_add = True
-
-    def __init__(self) -> None:
-        self._kept: list[Batch] = []
-        self.written_records = 0  # since the start; repeats count
 
     @abstractmethod
     async def screen(self, batch: Batch) -> Screened:
@@ -45,24 +56,18 @@ class Sink(Stage):
             Unavailable: the store is away or too slow; nothing is lost, call again.
         """
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        """Keep a batch for the next flush; return the records that the store can't hold."""
-        screened = await self.screen(batch)
-        if screened.batch is not None:
-            self._kept.append(screened.batch)
-        return screened.rejections
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> KeptPart:
+        del source, state
+        return KeptPart(self.screen)
 
-    async def flush(self) -> Effects:
-        """Write what was kept; forget it only when the store has it."""
-        if self._kept:
-            await self.write(self._kept)
-            self.written_records += sum(record_count(batch) for batch in self._kept)
-            self._kept.clear()
-        return Effects()
-
-    async def drop(self, source: TopicPartition) -> None:
-        """Forget what was kept of a partition: its next owner reads it again."""
-        self._kept = [batch for batch in self._kept if batch.source != source]
+    async def flush(self, parts: Mapping[TopicPartition, KeptPart]) -> Mapping[TopicPartition, Effects]:
+        """Write what all partitions kept, at once; forget it only when the store has it."""
+        kept = [batch for part in parts.values() for batch in part.kept]
+        if kept:
+            await self.write(kept)
+            for part in parts.values():
+                part.kept.clear()
+        return {}
 
 
 def record_count(batch: Batch) -> int:

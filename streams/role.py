@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.errors import SettingsError
 from streams.settings import Settings
 
@@ -21,7 +21,7 @@ class Role:
     """
 
     name: str
-    build: Callable[[Settings], Sequence[Stage]]
+    build: Callable[[Settings], Sequence[AnyStage]]
 
 
 def role_names() -> list[str]:

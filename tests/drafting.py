@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from agents.costs.budget import BudgetPolicy, Limits
 from agents.generation.writer import Past
@@ -18,9 +19,9 @@ from agents.spend.directory import SpendDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import DraftDecided, DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
 from streams.engine.batch import Row, RowBatch, TopicPartition
-from streams.engine.stage import Effects, Stage
 from streams.settings import Settings
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage, Told
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REQUESTS = TopicPartition("persona.requests", 0)
@@ -128,7 +129,7 @@ def decided(of: DraftGenerated, *reasons: str) -> DraftDecided:
     )
 
 
-def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 0) -> RowBatch:
+def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 0) -> RowBatch[Any]:
     return RowBatch(source, [Row(first_offset + place, record) for place, record in enumerate(records)])
 
 
@@ -167,9 +168,11 @@ class ListedSpend:
         """Nothing is open."""
 
 
-async def finished_effects(stage: Stage, source: TopicPartition = REQUESTS, deadline_s: float = 20.0) -> Effects:
+async def finished_effects(
+    stage: DrivenStage[Any], source: TopicPartition = REQUESTS, deadline_s: float = 20.0
+) -> Told:
     """Flush until nothing of a partition is under way any more; return the effects of all flushes together."""
-    together = Effects()
+    together = Told()
     async with asyncio.timeout(deadline_s):
         while True:
             is_open = stage.unfinished(source) is not None
@@ -183,5 +186,5 @@ async def finished_effects(stage: Stage, source: TopicPartition = REQUESTS, dead
             await asyncio.sleep(0.005)
 
 
-def outputs_to(effects: Effects, topic: str) -> list[Record]:
+def outputs_to(effects: Told, topic: str) -> list[Record]:
     return [output.record for output in single(effects.outputs) if output.topic == topic]

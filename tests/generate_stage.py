@@ -12,10 +12,10 @@ from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
-from streams.engine.stage import Effects
 from streams.settings import Settings
 from tests.drafting import NOW, REQUESTS, ListedPast, SettableClock, free_budgets, outputs_to, request, sample_directory
 from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.stage_driver import DrivenStage, Told
 
 State = Sequence[tuple[bytes, bytes]]
 STRONG, CHEAP = "gpt-6.1-terra", "gpt-6-luna"
@@ -31,17 +31,19 @@ async def generating(
     gate: BudgetGate | None = None,
     clock: SettableClock | None = None,
     **settings: Any,
-) -> AsyncIterator[GenerateStage]:
+) -> AsyncIterator[DrivenStage[GenerateStage]]:
     """Run a stage that has taken over the partition REQUESTS; `settings` are those that differ from SETTINGS."""
     async with loopback_openai(server) as running:
         provider = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "sk-test"}
-        stage = GenerateStage(
-            Settings(**(SETTINGS | settings | provider)),
-            directory or sample_directory(),
-            read_prices(),
-            ListedPast(),
-            gate or free_budgets(),
-            clock=clock or SettableClock(NOW),
+        stage = DrivenStage(
+            GenerateStage(
+                Settings(**(SETTINGS | settings | provider)),
+                directory or sample_directory(),
+                read_prices(),
+                ListedPast(),
+                gate or free_budgets(),
+                clock=clock or SettableClock(NOW),
+            )
         )
         await stage.open()
         await stage.restore(REQUESTS, state)
@@ -56,31 +58,31 @@ def some_requests(count: int) -> list[PersonaRequest]:
     return [request(f"r{number}", brief=f"napping before shift number {number}") for number in range(count)]
 
 
-def drafts_of(effects: Effects) -> list[DraftGenerated]:
+def drafts_of(effects: Told) -> list[DraftGenerated]:
     return [each for each in outputs_to(effects, "drafts.generated") if isinstance(each, DraftGenerated)]
 
 
-def costs_of(effects: Effects) -> list[CostEvent]:
+def costs_of(effects: Told) -> list[CostEvent]:
     return [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
 
 
-def savings_of(effects: Effects) -> list[CostSaving]:
+def savings_of(effects: Told) -> list[CostSaving]:
     return [each for each in outputs_to(effects, "cost.savings") if isinstance(each, CostSaving)]
 
 
-def faults_of(effects: Effects) -> dict[int, str]:
+def faults_of(effects: Told) -> dict[int, str]:
     return {each.offset: str(each.fault) for each in effects.rejections.get(REQUESTS, ())}
 
 
-def state_of(effects: Effects) -> State:
+def state_of(effects: Told) -> State:
     """Return the state as it is after all changes."""
     kept: dict[bytes, bytes | None] = {change.key: change.value for change in effects.state}
     return [(key, value) for key, value in kept.items() if value is not None]
 
 
-async def effects_with_drafts(stage: GenerateStage, drafts: int) -> Effects:
+async def effects_with_drafts(stage: DrivenStage[GenerateStage], drafts: int) -> Told:
     """Flush until so many drafts have come and nothing is left to flush: no offset waits for parked requests."""
-    together = Effects()
+    together = Told()
     async with asyncio.timeout(20):
         while len(drafts_of(together)) < drafts:
             effects = await stage.flush()

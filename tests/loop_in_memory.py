@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,15 +17,16 @@ from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import RowCodec
 from schemas.records import EngagementEvent, PersonaRequest
 from schemas.registry import open_registry
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
+from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.loop import CheckpointedLoop
 from streams.engine.quarantine import Quarantine
 from streams.engine.retry import Backoff
 from streams.engine.slices import Slice, weigh
-from streams.engine.stage import Effects, Output, OutputColumns, Rejection, Stage, StateChange
+from streams.engine.stage import AnyStage, Effects, Output, OutputColumns, Part, Rejection, Stage
 from streams.errors import RecordFault, Unavailable
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState, Changes
@@ -156,8 +157,49 @@ class _KeptStore(MemoryStore):
         pass
 
 
-class CountingStage(Stage):
-    """Count events by persona, and tell every count that changed; stamps keep replayed events from counting twice."""
+class CountingPart(Part[ColumnBatch]):
+    """Counts of a partition by persona; stamps keep replayed events from counting twice."""
+
+    def __init__(self, stage: CountingStage, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
+        pairs = ((key.decode(), struct.unpack("<qq", value)) for key, value in state)
+        self.counts: dict[str, tuple[int, int]] = {persona: (stamp, count) for persona, (stamp, count) in pairs}
+        self.changed: set[str] = set()
+        self._stage = stage
+        self._source = source
+
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
+        self._stage.meet("add")
+        self._stage.waiting.set()
+        await self._stage.gate.wait()
+        refused = []
+        for persona, offset, count in batch.frame.select("persona_id", "offset", "count").iter_rows():
+            if persona == REFUSED:
+                refused.append(Rejection(offset, RecordFault("the stage takes no events of nobody")))
+            else:
+                self._count(persona, offset, count)
+        return refused
+
+    def _count(self, persona: str, offset: int, count: int) -> None:
+        stamp, before = self.counts.get(persona, (-1, 0))
+        if offset > stamp:
+            self.counts[persona] = (offset, before + count)
+        self.changed.add(persona)
+
+    def flush(self) -> Effects:
+        effects = Effects()
+        for persona in sorted(self.changed):
+            stamp, count = self.counts[persona]
+            effects.changes.append((persona.encode(), struct.pack("<qq", stamp, count)))
+            told = PersonaRequest(
+                event_id=str(self._source.partition), occurred_at=AT, persona_id=persona, brief=f"{stamp} {count}"
+            )
+            effects.outputs.append(Output("persona.requests", told))
+        self.changed.clear()
+        return effects
+
+
+class CountingStage(Stage[CountingPart]):
+    """Count events by persona, and tell every count that changed."""
 
     name = "counting"
     topics = (TOPIC.name,)
@@ -166,69 +208,27 @@ class CountingStage(Stage):
     settled_by_add = True
 
     def __init__(self) -> None:
-        self.counts: dict[TopicPartition, dict[str, tuple[int, int]]] = {}  # stamp and count of each persona
-        self.changed: set[tuple[TopicPartition, str]] = set()
         self.caught_up = 0
         self.away: Counter[str] = Counter()  # how often a call still finds its surroundings away
         self.gate = asyncio.Event()
         self.gate.set()
         self.waiting = asyncio.Event()
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        pairs = ((key.decode(), struct.unpack("<qq", value)) for key, value in state)
-        self.counts[source] = {persona: (stamp, count) for persona, (stamp, count) in pairs}
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> CountingPart:
+        return CountingPart(self, source, state)
 
     async def catch_up(self) -> None:
-        self._meet("catch_up")
+        self.meet("catch_up")
         self.caught_up += 1
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        self._meet("add")
-        self.waiting.set()
-        await self.gate.wait()
-        assert isinstance(batch, ColumnBatch)
-        refused = []
-        for persona, offset, count in batch.frame.select("persona_id", "offset", "count").iter_rows():
-            if persona == REFUSED:
-                refused.append(Rejection(offset, RecordFault("the stage takes no events of nobody")))
-            else:
-                self._count(batch.source, persona, offset, count)
-        return refused
+    async def flush(self, parts: Mapping[TopicPartition, CountingPart]) -> Mapping[TopicPartition, Effects]:
+        self.meet("flush")
+        return await super().flush(parts)
 
-    def _count(self, source: TopicPartition, persona: str, offset: int, count: int) -> None:
-        stamp, before = self.counts[source].get(persona, (-1, 0))
-        if offset > stamp:
-            self.counts[source][persona] = (offset, before + count)
-        self.changed.add((source, persona))
-
-    async def flush(self) -> Effects:
-        self._meet("flush")
-        effects = Effects()
-        for source, persona in sorted(self.changed):
-            stamp, count = self.counts[source][persona]
-            effects.state.append(StateChange(source, persona.encode(), struct.pack("<qq", stamp, count)))
-            told = PersonaRequest(
-                event_id=str(source.partition), occurred_at=AT, persona_id=persona, brief=f"{stamp} {count}"
-            )
-            effects.outputs.append(Output("persona.requests", told))
-        self.changed.clear()
-        return effects
-
-    def _meet(self, call: str) -> None:
+    def meet(self, call: str) -> None:
         if self.away[call]:
             self.away[call] -= 1
             raise Unavailable(f"{call} finds its surroundings away")
-
-    async def drop(self, source: TopicPartition) -> None:
-        self.counts.pop(source, None)
-        self.changed = {each for each in self.changed if each[0] != source}
-
-    def total(self) -> Counter[str]:
-        """Return the counts of the partitions held."""
-        total: Counter[str] = Counter()
-        for counts in self.counts.values():
-            total.update({persona: count for persona, (_, count) in counts.items()})
-        return total
 
 
 @dataclass
@@ -287,25 +287,27 @@ class StageWorker:
     def __init__(
         self,
         surroundings: Surroundings,
-        stage: Stage,
+        stage: AnyStage,
         slot: str = "0",
         horizon: int = 1_000,
         quarantine: Quarantine | None = None,
     ) -> None:
         self.transport = Transport(surroundings)
         self.now = 0.0
-        duplicates = DuplicateFilter(horizon, COLUMNS, surroundings.read_log) if stage.once_per_event else None
+
+        def duplicates(source: TopicPartition) -> DuplicateFilter:
+            return DuplicateFilter(source, horizon, COLUMNS, surroundings.read_log)
+
         self.loop = CheckpointedLoop(
-            consumer_name="test",
             stage=stage,
             decoder=DECODER,
-            duplicates=duplicates,
+            duplicates=duplicates if stage.once_per_event else None,
             state=ChangeloggedState(surroundings, Path(slot), surroundings.open_store),
             appender=surroundings,
             acknowledger=self.transport,
             limits=CheckpointLimits(1.0, 1.0, 1.0, NEVER, NEVER),
             quarantine=quarantine or Quarantine(),
-            max_letter_bytes=MAX_LETTER_BYTES,
+            letters=Letters("test", MAX_LETTER_BYTES),
             monotonic=lambda: self.now,
         )
         self.loop.breaker._backoff = Backoff(first_s=0.002, max_s=0.01)
@@ -337,6 +339,22 @@ class Worker(StageWorker):
     def __init__(self, surroundings: Surroundings, slot: str = "0", horizon: int = 1_000) -> None:
         self.stage = CountingStage()
         super().__init__(surroundings, self.stage, slot, horizon)
+
+    @property
+    def parts(self) -> dict[TopicPartition, CountingPart]:
+        """The partitions held."""
+        return self.loop._parts
+
+    def changed(self) -> set[tuple[TopicPartition, str]]:
+        """Return whose counts were not told yet."""
+        return {(source, persona) for source, part in self.parts.items() for persona in part.changed}
+
+    def total(self) -> Counter[str]:
+        """Return the counts of the partitions held."""
+        total: Counter[str] = Counter()
+        for part in self.parts.values():
+            total.update({persona: count for persona, (_, count) in part.counts.items()})
+        return total
 
 
 async def joined(surroundings: Surroundings, *owned: TopicPartition) -> Worker:

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from sinks.postgres.sink import PostgresSink
 from streams.engine.batch import Batch
+from tests.stage_driver import DrivenStage
 
 SINK_TIMEOUT_S = 20
 
@@ -31,7 +32,7 @@ def own_database(server_dsn: str) -> Iterator[str]:
 
 async def write(dsn: str, batches: Sequence[Batch], flush_every: int = 1) -> None:
     """Write batches of which nothing is refused; without any the tables are there and empty."""
-    sink = PostgresSink(dsn, SINK_TIMEOUT_S)
+    sink = DrivenStage(PostgresSink(dsn, SINK_TIMEOUT_S))
     await sink.open()
     try:
         for number, batch in enumerate(batches, 1):

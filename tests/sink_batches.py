@@ -35,7 +35,7 @@ QUALITY = Quality(
 )
 
 
-def rows(topic: str, partition: int, records: Sequence[Record], first_offset: int = 0) -> RowBatch:
+def rows(topic: str, partition: int, records: Sequence[Record], first_offset: int = 0) -> RowBatch[Any]:
     return RowBatch(
         TopicPartition(topic, partition), [Row(first_offset + n, record) for n, record in enumerate(records)]
     )

@@ -21,9 +21,9 @@ from agents.llm.reply import Reply
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import RowBatch, TopicPartition
 from streams.engine.dead_letters import dead_letter
-from streams.engine.stage import Effects, Output, Rejection, StateChange
+from streams.engine.stage import Effects, LongPart, Output, Rejection
 from streams.errors import RecordFault
 
 logger = logging.getLogger(__name__)
@@ -60,11 +60,18 @@ class _ParkedRecord:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-class PartitionWork:
+class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
     """The requests of one partition under way, and their effects since the last flush."""
 
-    def __init__(self, source: TopicPartition, book: RequestBook, context: WorkContext) -> None:
+    def __init__(
+        self,
+        source: TopicPartition,
+        book: RequestBook,
+        context: WorkContext,
+        on_leave: Callable[[TopicPartition], object],
+    ) -> None:
         self.source = source
+        self._on_leave = on_leave
         self.book = book
         self._context = context
         self._effects = Effects()
@@ -79,7 +86,7 @@ class PartitionWork:
     def has_effects(self) -> bool:
         """Tell whether there is something to make durable."""
         effects = self._effects
-        return bool(effects.state or effects.outputs or effects.rejections) or self.book.has_ended
+        return bool(effects.changes or effects.outputs or effects.rejections) or self.book.has_ended
 
     def take_effects(self, with_news_of: Sequence[str]) -> Effects:
         """Return the effects since the last time, and before them the finished calls of these requests.
@@ -89,23 +96,28 @@ class PartitionWork:
         taken, self._effects = self._effects, Effects()
         calls = [change for request_id in with_news_of for change in self.book.calls_to_keep(request_id)]
         let_go = self.book.flushed()
-        taken.state = [*self._changes(calls), *taken.state, *self._changes(let_go)]
+        taken.changes = [*calls, *taken.changes, *let_go]
         return taken
 
-    def leave(self) -> None:
-        """Give the partition up: nothing more of it is kept or told."""
+    async def leave(self) -> None:
+        """Give the partition up: its bursts are broken off, and nothing more of it is kept or told."""
+        await self._context.scheduler.drop(self.source)
         self._is_gone = True
         self.book.forget()
+        self._on_leave(self.source)
 
-    def take(self, requests: Sequence[tuple[int, PersonaRequest]]) -> list[Rejection]:
-        """Begin what the requests at their offsets ask for; return those that can't be written."""
+    def unfinished(self) -> int | None:
+        return self.book.unfinished()
+
+    async def add(self, batch: RowBatch[PersonaRequest]) -> Sequence[Rejection]:
+        """Begin what the requests ask for; return those that can't be written."""
         assignments: list[Assignment] = []
         refused: list[Rejection] = []
-        for offset, request in requests:
+        for row in batch.rows:
             try:
-                assignments += self._taken(offset, request)
+                assignments += self._taken(row.offset, row.record)
             except RecordFault as fault:
-                refused.append(Rejection(offset, fault))
+                refused.append(Rejection(row.offset, fault))
         self._begin(assignments)
         return refused
 
@@ -184,8 +196,7 @@ class PartitionWork:
             return
         if self.book.is_parked(request_id):
             self._send_letter(self.book.parked_request(request_id), fault)
-        refused = self._effects.rejections.setdefault(self.source, [])
-        refused += [Rejection(offset, fault) for offset in offsets]
+        self._effects.rejections += [Rejection(offset, fault) for offset in offsets]
 
     def _tell_fault_of_parked(self, parked: ParkedRequest, finished: FinishedRequest) -> None:
         fault = _fault_of(finished)
@@ -209,10 +220,7 @@ class PartitionWork:
     def keep(self, changes: Sequence[Change]) -> None:
         """Make changes of the book part of the state, unless the partition is gone."""
         if not self._is_gone:
-            self._effects.state += self._changes(changes)
-
-    def _changes(self, changes: Sequence[Change]) -> list[StateChange]:
-        return [StateChange(self.source, key, value) for key, value in changes]
+            self._effects.changes += changes
 
 
 def _fault_of(finished: FinishedRequest) -> RecordFault | None:

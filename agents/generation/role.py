@@ -21,12 +21,12 @@ from agents.spend.directory import spend_directory
 from agents.spend.gate import BudgetGate
 from schemas.registry import open_registry
 from streams.endpoints import resolve
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
 
-def build(settings: Settings) -> Sequence[Stage]:
+def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the three stages; generate and score share one directory of personas."""
     endpoints = resolve(settings)
     registry = open_registry(endpoints.schemas)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -21,10 +21,9 @@ from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
-from schemas.records import PersonaRequest
-from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
+from streams.engine.batch import TopicPartition
 from streams.engine.readings import Reading
-from streams.engine.stage import Effects, Rejection, Stage
+from streams.engine.stage import Effects, LongStage
 from streams.errors import Unavailable
 from streams.settings import Settings
 from streams.wall_clock import utc_now
@@ -34,7 +33,7 @@ logger = logging.getLogger(__name__)
 SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see BudgetGate
 
 
-class GenerateStage(Stage):
+class GenerateStage(LongStage[PartitionWork]):
     """Write the drafts that requests ask for, many at once: a slow one holds up no other.
 
     State, by request: the finished records; the finished calls of one under way, with the persona it began with; the
@@ -64,7 +63,7 @@ class GenerateStage(Stage):
         self._past = past
         self._budgets = budgets
         self._clock = clock
-        self._partitions: dict[TopicPartition, PartitionWork] = {}
+        self._parts: dict[TopicPartition, PartitionWork] = {}
         self._rounds: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -101,8 +100,10 @@ class GenerateStage(Stage):
         personas = [each.persona for each in self._directory.known()]
         await report_models(self._writing.client, tiers, personas, self._prices, self._clock().date())
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        self._partitions[source] = PartitionWork(source, RequestBook(state, self._memory), self._context)
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> PartitionWork:
+        part = PartitionWork(source, RequestBook(state, self._memory), self._context, self._parts.pop)
+        self._parts[source] = part
+        return part
 
     async def room(self) -> None:
         await self._scheduler.room()
@@ -112,17 +113,13 @@ class GenerateStage(Stage):
             self._directory.refresh(), self._past.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S)
         )
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, RowBatch)
-        return self._partitions[batch.source].take([(row.offset, _request(row)) for row in batch.rows])
-
     def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
-        self._partitions[job.source].written(job.burst, outcomes)
+        self._parts[job.source].written(job.burst, outcomes)
 
     async def _go_on_with_parked(self) -> None:
         """Go on with the parked requests whose time has come, or park them anew."""
         now = self._clock()
-        due = [(part, each) for part in self._partitions.values() for each in part.book.due(now)]
+        due = [(part, each) for part in self._parts.values() for each in part.book.due(now)]
         if due and await self._caught_up():
             for part, parked in due:
                 part.go_on(parked)
@@ -141,20 +138,16 @@ class GenerateStage(Stage):
         try:
             while True:
                 await asyncio.sleep(self._settings.batch_poll_s)
-                parts = [part for part in self._partitions.values() if part.book.has_batches]
+                parts = [part for part in self._parts.values() if part.book.has_batches]
                 if parts and not self._writing.gate.is_shut and await self._caught_up():
                     for part in parts:
                         await desk.advance(part)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self._scheduler.fail(error)
 
-    def unfinished(self, source: TopicPartition) -> int | None:
-        part = self._partitions.get(source)
-        return part.book.unfinished() if part else None
-
-    def idle_flush_due(self) -> bool:
+    def idle_flush_due(self, parts: Collection[PartitionWork]) -> bool:
         """Tell whether something was finished, or a parked request may go on."""
-        parts, desk = self._partitions.values(), self._writing.desk
+        desk = self._writing.desk
         if self._memory.has_news or self._scheduler.is_broken or any(part.has_effects for part in parts):
             return True
         if desk is not None and desk.waits_for_checkpoint:
@@ -162,53 +155,36 @@ class GenerateStage(Stage):
         now = self._clock()
         return any(part.book.due(now) for part in parts)
 
-    async def flush(self) -> Effects:
+    async def flush(self, parts: Mapping[TopicPartition, PartitionWork]) -> Mapping[TopicPartition, Effects]:
         self._scheduler.check()
         await self._go_on_with_parked()
         if self._writing.desk is not None:
             self._writing.desk.flushed()
         news = sorted(self._memory.take_news())
-        effects = Effects()
-        for part in self._partitions.values():
-            taken = part.take_effects(news)
-            effects.state += taken.state
-            effects.outputs += taken.outputs
-            effects.rejections |= taken.rejections
-        return effects
+        return {source: part.take_effects(news) for source, part in parts.items()}
 
     def readings(self) -> Iterable[Reading]:
         """Return what is under way, waiting and parked, and the state of every model's breaker."""
-        books = [part.book for part in self._partitions.values()]
+        books = [part.book for part in self._parts.values()]
         return generation_readings(self._scheduler.load, books, self._writing.caller.readings(), self._clock())
 
-    async def settle(self, within_s: float) -> bool:
+    async def drain(self, within_s: float) -> bool:
         """Take the answers of calls under way and begin no other: what is paid for is kept at the checkpoint."""
         if self._scheduler.is_broken:
             return False
         await self._scheduler.settle(within_s)
-        return self.idle_flush_due()
+        return self.idle_flush_due(self._parts.values())
 
     def resume(self) -> None:
         self._scheduler.resume()
-
-    async def drop(self, source: TopicPartition) -> None:
-        await self._scheduler.drop(source)
-        part = self._partitions.pop(source, None)
-        if part is not None:
-            part.leave()
 
     async def close(self) -> None:
         if self._rounds is not None:
             self._rounds.cancel()
             await asyncio.gather(self._rounds, return_exceptions=True)
-        for source in list(self._partitions):
-            await self.drop(source)
+        for part in list(self._parts.values()):
+            await part.leave()
         await self._writing.close()
         await self._past.close()
         await self._budgets.close()
         await self._directory.close()
-
-
-def _request(row: Row) -> PersonaRequest:
-    assert isinstance(row.record, PersonaRequest)
-    return row.record

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -17,8 +16,8 @@ from agents.kpis.told_windows import ToldWindow
 from agents.kpis.updates import kpi_updates, projections
 from agents.kpis.windows import MINUTE_MS, WINDOWS
 from schemas.records import KpiPartial
-from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
-from streams.engine.stage import Effects, OutputColumns, Rejection, Stage, StateChange
+from streams.engine.batch import Row, RowBatch, TopicPartition
+from streams.engine.stage import Effects, OutputColumns, Part, Rejection, Stage
 from streams.errors import RecordFault
 from streams.wall_clock import ClockMs, now_ms
 
@@ -30,29 +29,59 @@ def _nothing_told() -> dict[str, ToldWindow]:
     return {window.name: ToldWindow(len(COUNTERS) + 2) for window in WINDOWS}
 
 
-@dataclass(slots=True)
-class _Partition:
-    counters: PersonaCounters = field(default_factory=PersonaCounters)
-    applied: dict[str, int] = field(default_factory=dict)  # last offset of the ranges added, by source partition
-    sources: set[str] = field(default_factory=set)  # those added to since the last flush
-    told: dict[str, ToldWindow] = field(default_factory=_nothing_told)  # by window
+class MergePart(Part[RowBatch[KpiPartial]]):
+    """The counters of the personas of a partition, and how far each source partition is applied to them."""
 
-    def without_applied(self, state: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    def __init__(self, state: Iterable[tuple[bytes, bytes]]) -> None:
+        self.counters = PersonaCounters()
+        self.told = _nothing_told()
+        self._applied: dict[str, int] = {}  # last offset of the ranges added, by source partition
+        self._added: set[str] = set()  # source partitions that were added to since the last flush
+        self.counters.load(self._without_applied(state))
+
+    def _without_applied(self, state: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """Take what restored state says of sources, and yield the rest."""
         for key, value in state:
             if key.startswith(APPLIED):
-                self.applied[key[len(APPLIED) :].decode()] = struct.unpack("<q", value)[0]
+                self._applied[key[len(APPLIED) :].decode()] = struct.unpack("<q", value)[0]
             else:
                 yield key, value
 
+    async def add(self, batch: RowBatch[KpiPartial]) -> Sequence[Rejection]:
+        rejections = []
+        for row in batch.rows:
+            try:
+                self._merge(row)
+            except ValueError as error:
+                rejections.append(Rejection(row.offset, RecordFault(f"a partial of another version: {error}")))
+        return rejections
 
-class MergeStage(Stage):
+    def _merge(self, row: Row[KpiPartial]) -> None:
+        partial = row.record
+        source = f"{partial.source_topic}/{partial.source_partition}"
+        if partial.last_offset <= self._applied.get(source, -1):
+            return  # the fold said it again after a crash
+        self.counters.add(read_panes(partial.panes), read_posts(partial.posts), row.offset)
+        self._applied[source] = partial.last_offset
+        self._added.add(source)
+
+    def flush(self) -> Effects:
+        """Return what changed. The sources come last: who finds in the log how far one is applied has all its rows."""
+        effects = Effects(changes=list(self.counters.take_state()))
+        effects.changes += [
+            (APPLIED + name.encode(), struct.pack("<q", self._applied[name])) for name in sorted(self._added)
+        ]
+        self._added.clear()
+        return effects
+
+
+class MergeStage(Stage[MergePart]):
     """Read partials, add each range of a source partition once, and tell each persona's windows.
 
     Reads kpi.partials, writes kpi.updates; agents/kpis/persona_counters.py decides. A window is told when its counts
     have changed, be it by events or because the clock moved panes out of it, which is looked at once a minute; when
     many personas change, a little later (agents/kpis/telling_pace.py). What was not told before a stop or a crash is
-    told after it, by whoever restores the partition.
+    told after it, by whoever takes the partition over.
     """
 
     name = "merge"
@@ -61,86 +90,46 @@ class MergeStage(Stage):
 
     def __init__(self, clock_ms: ClockMs = now_ms) -> None:
         self._clock_ms = clock_ms
-        self._partitions: dict[TopicPartition, _Partition] = {}
         self._swept_minute = 0
         self._pace = TellingPace()
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        partition = self._partitions[source] = _Partition()
-        partition.counters.load(partition.without_applied(state))
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> MergePart:
+        del source
+        return MergePart(state)
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, RowBatch)
-        partition = self._partitions[batch.source]
-        rejections = []
-        for row in batch.rows:
-            try:
-                _merge(partition, row)
-            except ValueError as error:
-                rejections.append(Rejection(row.offset, RecordFault(f"a partial of another version: {error}")))
-        return rejections
-
-    def idle_flush_due(self) -> bool:
+    def idle_flush_due(self, parts: Collection[MergePart]) -> bool:
         now = self._clock_ms()
-        return now // MINUTE_MS != self._swept_minute or (self._changed() > 0 and self._pace.due(now))
+        return now // MINUTE_MS != self._swept_minute or (_changed(parts) > 0 and self._pace.due(now))
 
-    def _changed(self) -> int:
-        return sum(partition.counters.changed() for partition in self._partitions.values())
-
-    async def flush(self) -> Effects:
-        effects = Effects()
+    async def flush(self, parts: Mapping[TopicPartition, MergePart]) -> Mapping[TopicPartition, Effects]:
+        """Tell at one pace over all partitions."""
         now = self._clock_ms()
         sweep = now // MINUTE_MS != self._swept_minute
         self._swept_minute = now // MINUTE_MS
-        for source, partition in self._partitions.items():
-            effects.state += _changed_state(source, partition)
-            partition.counters.move_to(now)
+        effects = {}
+        for source, part in parts.items():
+            effects[source] = part.flush()
+            part.counters.move_to(now)
             if sweep:
-                expired = partition.counters.expire(now)
-                effects.state += [StateChange(source, key, None) for key in expired]
+                effects[source].changes += [(key, None) for key in part.counters.expire(now)]
         if self._pace.due(now):
-            self._pace.told(self._changed(), now)
-            for partition in self._partitions.values():
-                effects.outputs += _updates(partition, now)
+            self._pace.told(_changed(parts.values()), now)
+            for source, part in parts.items():
+                effects[source].outputs += _updates(part, now)
         return effects
 
-    def counters(self) -> list[PersonaCounters]:
-        """Return the merged counters of each partition this worker has."""
-        return [partition.counters for partition in self._partitions.values()]
 
-    async def drop(self, source: TopicPartition) -> None:
-        self._partitions.pop(source, None)
+def _changed(parts: Collection[MergePart]) -> int:
+    return sum(part.counters.changed() for part in parts)
 
 
-def _merge(partition: _Partition, row: Row) -> None:
-    partial = row.record
-    assert isinstance(partial, KpiPartial)
-    source = f"{partial.source_topic}/{partial.source_partition}"
-    if partial.last_offset <= partition.applied.get(source, -1):
-        return  # the fold said it again after a crash
-    partition.counters.add(read_panes(partial.panes), read_posts(partial.posts), row.offset)
-    partition.applied[source] = partial.last_offset
-    partition.sources.add(source)
-
-
-def _changed_state(source: TopicPartition, partition: _Partition) -> list[StateChange]:
-    """Return what changed. The sources come last: who finds in the log how far one is applied has all its rows."""
-    changes = [StateChange(source, key, value) for key, value in partition.counters.take_state()]
-    changes += [
-        StateChange(source, APPLIED + name.encode(), struct.pack("<q", partition.applied[name]))
-        for name in sorted(partition.sources)
-    ]
-    partition.sources.clear()
-    return changes
-
-
-def _updates(partition: _Partition, now: int) -> Iterator[OutputColumns]:
+def _updates(part: MergePart, now: int) -> Iterator[OutputColumns]:
     """Yield updates of the windows whose facts are not those last told."""
-    for counted in partition.counters.take_changed():
+    for counted in part.counters.take_changed():
         projected = projections(counted, now)
         viral = np.zeros(len(projected)) if counted.viral_posts is None else counted.viral_posts
         facts = np.column_stack((counted.counts, viral, [amount or 0 for amount in projected])).astype(np.int64)
-        news = partition.told[counted.window.name].news(counted.numbers, facts)
+        news = part.told[counted.window.name].news(counted.numbers, facts)
         if news.any():
             told = [amount for amount, new in zip(projected, news.tolist(), strict=True) if new]
             yield kpi_updates(counted.chosen(news), told, now)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from agents.kpis.fold import FoldStage
 from agents.kpis.merge import MergeStage
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
 
-def build(settings: Settings) -> Sequence[Stage]:
+def build(settings: Settings) -> Sequence[AnyStage]:
     return [FoldStage(settings.partitions), MergeStage()]
 
 

@@ -11,12 +11,12 @@ from agents.spend.alerts_stage import BudgetsStage
 from agents.spend.totals_stage import SpendStage
 from schemas.registry import open_registry
 from streams.endpoints import resolve
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
 
-def build(settings: Settings) -> Sequence[Stage]:
+def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the stage that adds up and the one that watches."""
     directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
     return (

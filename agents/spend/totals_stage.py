@@ -7,16 +7,41 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.spend.day_spend import DAY_MS, PartitionSpend, spend_total
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.stage import Effects, Output, Part, Rejection, Stage
 from streams.wall_clock import utc_now
 
 
-class SpendStage(Stage):
+class SpendPart(Part[ColumnBatch]):
+    """What was spent by the calls of a partition; days that are not kept are deleted from the state once a day."""
+
+    def __init__(self, partition: int, spend: PartitionSpend, clock: Callable[[], datetime]) -> None:
+        self._partition = partition
+        self._spend = spend
+        self._clock = clock
+        self._swept_day = -1
+
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
+        self._spend.add(batch.frame, _ms(self._clock()))
+        return ()
+
+    def flush(self) -> Effects:
+        """Return the sums of the persona days that calls have changed."""
+        effects, now = Effects(), self._clock()
+        if self._swept_day != (today := _ms(now) // DAY_MS):
+            self._swept_day = today
+            effects.changes += [(key.encoded(), None) for key in self._spend.expire(_ms(now))]
+        for key, spend in self._spend.take_touched():
+            effects.changes.append((key.encoded(), spend.encoded()))
+            effects.outputs.append(Output("spend.totals", spend_total(key, spend, self._partition, now)))
+        return effects
+
+
+class SpendStage(Stage[SpendPart]):
     """Sum the cost of model calls, each once, and tell the sums of a persona's day when calls have changed them.
 
     Reads cost.events, writes spend.totals; agents/spend/day_spend.py decides. Sums are absolute, so the newest total of
-    each key is all a reader needs. Days that are not kept are deleted from the state once a day.
+    each key is all a reader needs.
     """
 
     name: ClassVar[str] = "spend"
@@ -26,31 +51,9 @@ class SpendStage(Stage):
 
     def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self._clock = clock
-        self._partitions: dict[TopicPartition, PartitionSpend] = {}
-        self._swept_day: dict[TopicPartition, int] = {}
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        self._partitions[source] = PartitionSpend(state)
-
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, ColumnBatch)
-        self._partitions[batch.source].add(batch.frame, _ms(self._clock()))
-        return ()
-
-    async def flush(self) -> Effects:
-        effects, now = Effects(), self._clock()
-        for source, partition in self._partitions.items():
-            if self._swept_day.get(source) != (today := _ms(now) // DAY_MS):
-                self._swept_day[source] = today
-                effects.state += [StateChange(source, key.encoded(), None) for key in partition.expire(_ms(now))]
-            for key, spend in partition.take_touched():
-                effects.state.append(StateChange(source, key.encoded(), spend.encoded()))
-                effects.outputs.append(Output("spend.totals", spend_total(key, spend, source.partition, now)))
-        return effects
-
-    async def drop(self, source: TopicPartition) -> None:
-        self._partitions.pop(source, None)
-        self._swept_day.pop(source, None)
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> SpendPart:
+        return SpendPart(source.partition, PartitionSpend(state), self._clock)
 
 
 def _ms(moment: datetime) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 import polars as pl
 
@@ -50,7 +51,7 @@ def _screen_columns(batch: ColumnBatch) -> Screened:
     return Screened(ColumnBatch(batch.source, kept) if len(kept) else None, rejections)
 
 
-def _screen_rows(batch: RowBatch) -> Screened:
+def _screen_rows(batch: RowBatch[Any]) -> Screened:
     rows, rejections = [], []
     for row in batch.rows:
         why = next(_faults(row.record), None)

@@ -36,7 +36,6 @@ class PostgresSink(Sink):
     topics: ClassVar[tuple[str, ...]] = tuple(topic for table in TABLES for topic in table.topics)
 
     def __init__(self, dsn: str, timeout_s: float) -> None:
-        super().__init__()
         self._dsn = dsn
         self._timeout_s = timeout_s
         self._connection: AsyncConnection | None = None

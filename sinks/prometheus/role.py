@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from sinks.prometheus.stage import PrometheusStage
 from streams.endpoints import update_endpoints
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
 
-def _stages(settings: Settings) -> Sequence[Stage]:
+def _stages(settings: Settings) -> Sequence[AnyStage]:
     def announce(url: str) -> None:
         update_endpoints(settings.home, metrics=url)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate
 from sinks.prometheus.exposition import SnapshotCollector, snapshot_of
@@ -13,21 +12,71 @@ from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from sinks.prometheus.partition_counters import PartitionCounters
 from sinks.prometheus.seen_drafts import SeenDrafts
 from streams.engine.batch import Batch, ColumnBatch, Row, TopicPartition
-from streams.engine.stage import Effects, Rejection, Stage, StateChange
+from streams.engine.stage import Change, Effects, Part, Rejection, Stage
 from streams.errors import RecordFault
 from streams.metrics_server import MetricsServer
 
 _COUNTER, _READING, _DRAFT = b"c", b"k", b"d"  # first byte of a state key
 
 
-@dataclass(frozen=True, slots=True)
-class _Partition:
-    counters: PartitionCounters = field(default_factory=PartitionCounters)
-    readings: KpiReadings = field(default_factory=KpiReadings)
-    drafts: SeenDrafts = field(default_factory=SeenDrafts)
+class SeriesPart(Part[Batch]):
+    """The counters and readings that the records of a partition add up to, and the drafts counted already."""
+
+    def __init__(self, state: Iterable[tuple[bytes, bytes]]) -> None:
+        self.counters = PartitionCounters()
+        self.readings = KpiReadings()
+        self.is_shown = False  # what /metrics says of it is what is known
+        self._drafts = SeenDrafts()
+        drafts: list[tuple[str, int]] = []
+        for key, value in state:
+            kind, rest = key[:1], key[1:]
+            if kind == _COUNTER:
+                self.counters.restore(rest, value)
+            elif kind == _READING:
+                self.readings.restore(value)
+            else:
+                drafts.append((rest.decode(), int(value)))
+        self._drafts.restore(drafts)
+
+    async def add(self, batch: Batch) -> Sequence[Rejection]:
+        self.is_shown = False
+        if isinstance(batch, ColumnBatch):
+            for offset, increments in cost_increments(batch.frame):
+                self.counters.apply(offset, increments)
+            return ()
+        refused = (self._fold(row) for row in batch.rows)
+        return [rejection for rejection in refused if rejection is not None]
+
+    def _fold(self, row: Row[Any]) -> Rejection | None:
+        record = row.record
+        if isinstance(record, KpiUpdate):
+            self.readings.apply(KpiReading.of(record, row.offset))
+            return None
+        assert isinstance(record, DraftGenerated | DraftDecided)
+        draft = record.draft if isinstance(record, DraftDecided) else record
+        if draft.latency_ms < 0:
+            return _refused(row, f"expected latency_ms of at least 0, got {draft.latency_ms}")
+        if isinstance(record, DraftDecided) and not 0.0 <= record.quality.score <= 1.0:  # not a number fails this too
+            return _refused(row, f"expected a quality score from 0 to 1, got {record.quality.score}")
+        if self._drafts.counts(draft.draft_id, row.offset):
+            self.counters.apply(row.offset, draft_increments(record))
+        return None
+
+    def flush(self) -> Effects:
+        changes: list[Change] = [(_COUNTER + key, value) for key, value in self.counters.changes()]
+        changes += [(_READING + key, value) for key, value in self.readings.changes()]
+        changes += [
+            (_DRAFT + draft_id.encode(), None if offset is None else b"%d" % offset)
+            for draft_id, offset in self._drafts.changes()
+        ]
+        return Effects(changes)
 
 
-class PrometheusStage(Stage):
+def _refused(row: Row[Any], reason: str) -> Rejection:
+    return Rejection(row.offset, RecordFault(f"{reason}; correct it and send it again"))
+
+
+class PrometheusStage(Stage[SeriesPart]):
     """Counters of drafts and model calls, and gauges of the latest KPI updates, at /metrics.
 
     What is shown changes at flushes only, and not before every assigned partition was restored: a counter that is seen
@@ -54,8 +103,7 @@ class PrometheusStage(Stage):
         self._announce = announce
         self._collector = SnapshotCollector(window)
         self._server: MetricsServer | None = None
-        self._partitions: dict[TopicPartition, _Partition] = {}
-        self._outdated = False
+        self._shown = 0  # the parts that the series shown are made of
 
     async def open(self) -> None:
         """Start to serve /metrics.
@@ -66,79 +114,29 @@ class PrometheusStage(Stage):
         self._server = MetricsServer(self._collector, self._host, self._port, port_setting="THREADS_METRICS_PORT")
         self._announce(self._server.url)
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
-        partition = self._partitions[source] = _Partition()
-        drafts: list[tuple[str, int]] = []
-        for key, value in state:
-            kind, rest = key[:1], key[1:]
-            if kind == _COUNTER:
-                partition.counters.restore(rest, value)
-            elif kind == _READING:
-                partition.readings.restore(value)
-            else:
-                drafts.append((rest.decode(), int(value)))
-        partition.drafts.restore(drafts)
-        self._outdated = True
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> SeriesPart:
+        del source
+        return SeriesPart(state)
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        partition = self._partitions[batch.source]
-        self._outdated = True
-        if isinstance(batch, ColumnBatch):
-            for offset, increments in cost_increments(batch.frame):
-                partition.counters.apply(offset, increments)
-            return ()
-        refused = (_fold(partition, row) for row in batch.rows)
-        return [rejection for rejection in refused if rejection is not None]
-
-    async def flush(self) -> Effects:
+    async def flush(self, parts: Mapping[TopicPartition, SeriesPart]) -> Mapping[TopicPartition, Effects]:
         """Return the changed state, and show it."""
-        effects = Effects(state=[change for source in sorted(self._partitions) for change in self._changes(source)])
-        partitions = self._partitions.values()
+        effects = await super().flush(parts)
         self._collector.show(
             snapshot_of(
-                (each.counters.values for each in partitions),
-                (reading for each in partitions for reading in each.readings.latest),
+                (part.counters.values for part in parts.values()),
+                (reading for part in parts.values() for reading in part.readings.latest),
             )
         )
-        self._outdated = False
+        for part in parts.values():
+            part.is_shown = True
+        self._shown = len(parts)
         return effects
 
-    async def drop(self, source: TopicPartition) -> None:
-        self._partitions.pop(source, None)
-        self._outdated = True
-
-    def idle_flush_due(self) -> bool:
+    def idle_flush_due(self, parts: Collection[SeriesPart]) -> bool:
         """Tell whether what is shown is not what is known: a partition came or went."""
-        return self._outdated
+        return len(parts) != self._shown or not all(part.is_shown for part in parts)
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-    def _changes(self, source: TopicPartition) -> Iterable[StateChange]:
-        partition = self._partitions[source]
-        for key, value in partition.counters.changes():
-            yield StateChange(source, _COUNTER + key, value)
-        for key, value in partition.readings.changes():
-            yield StateChange(source, _READING + key, value)
-        for draft_id, offset in partition.drafts.changes():
-            yield StateChange(source, _DRAFT + draft_id.encode(), None if offset is None else b"%d" % offset)
-
-
-def _fold(partition: _Partition, row: Row) -> Rejection | None:
-    record = row.record
-    if isinstance(record, KpiUpdate):
-        partition.readings.apply(KpiReading.of(record, row.offset))
-        return None
-    assert isinstance(record, DraftGenerated | DraftDecided)
-    draft = record.draft if isinstance(record, DraftDecided) else record
-    if draft.latency_ms < 0:
-        fault = RecordFault(f"expected latency_ms of at least 0, got {draft.latency_ms}; correct it and send it again")
-        return Rejection(row.offset, fault)
-    if isinstance(record, DraftDecided) and not 0.0 <= record.quality.score <= 1.0:  # not a number fails this too
-        fault = RecordFault(f"expected a quality score from 0 to 1, got {record.quality.score}; correct it and resend")
-        return Rejection(row.offset, fault)
-    if partition.drafts.counts(draft.draft_id, row.offset):
-        partition.counters.apply(row.offset, draft_increments(record))
-    return None

@@ -8,7 +8,7 @@ from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.server_store import ServerStore
 from sinks.qdrant.sink import QdrantSink
 from sinks.qdrant.store import VectorStore
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
@@ -20,7 +20,7 @@ def vector_store(settings: Settings) -> VectorStore:
     return EmbeddedStore(settings.home.absolute() / "qdrant")
 
 
-def _stages(settings: Settings) -> Sequence[Stage]:
+def _stages(settings: Settings) -> Sequence[AnyStage]:
     return (QdrantSink(vector_store(settings)),)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from schemas.records import DraftDecided
 from sinks.qdrant.points import Collection, DraftPoint, collection_of, point_of
@@ -22,7 +22,6 @@ class QdrantSink(Sink):
     topics: ClassVar[tuple[str, ...]] = ("drafts.accepted",)
 
     def __init__(self, store: VectorStore) -> None:
-        super().__init__()
         self._store = store
 
     async def open(self) -> None:
@@ -30,7 +29,7 @@ class QdrantSink(Sink):
 
     async def screen(self, batch: Batch) -> Screened:
         assert isinstance(batch, RowBatch)
-        rows: list[Row] = []
+        rows: list[Row[DraftDecided]] = []
         rejections: list[Rejection] = []
         for row in batch.rows:
             try:
@@ -54,6 +53,6 @@ class QdrantSink(Sink):
         await self._store.close()
 
 
-def _decided(row: Row) -> DraftDecided:
+def _decided(row: Row[Any]) -> DraftDecided:
     assert isinstance(row.record, DraftDecided)
     return row.record

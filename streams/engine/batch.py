@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import polars as pl
 
 from schemas.records import Record
+
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 class TopicPartition(NamedTuple):
@@ -19,19 +21,19 @@ class TopicPartition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Generic[R_co]):
     """One decoded record with the offset it was read from."""
 
     offset: int
-    record: Record
+    record: R_co
 
 
 @dataclass(frozen=True, slots=True)
-class RowBatch:
+class RowBatch(Generic[R_co]):
     """Records of one partition, in offset order: the form of row topics (requests, drafts, decisions)."""
 
     source: TopicPartition
-    rows: Sequence[Row]
+    rows: Sequence[Row[R_co]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +48,4 @@ class ColumnBatch:
     frame: pl.DataFrame
 
 
-Batch = RowBatch | ColumnBatch
+Batch = RowBatch[Any] | ColumnBatch

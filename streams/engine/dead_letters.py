@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas.records import DeadLetter, Header
 from streams.engine.batch import TopicPartition
-from streams.engine.slices import FetchedRecord
-from streams.engine.stage import Output
+from streams.engine.slices import FetchedRecord, Slice
+from streams.engine.stage import Output, Rejection
 from streams.errors import RecordFault
 from streams.identity import derived_id
+
+logger = logging.getLogger(__name__)
 
 TOPIC = "dead.letters"
 MAX_REASON_CHARS = 4_000
@@ -75,3 +79,37 @@ def _kept(record: FetchedRecord, room: int) -> _Content:
 
 def _cut(content: bytes | None, room: int) -> bytes | None:
     return content if content is None or len(content) <= room else content[:room]
+
+
+class Letters:
+    """The dead letters of a consumer that wait for the next checkpoint."""
+
+    def __init__(self, consumer: str, max_bytes: int) -> None:
+        """Take the consumer's name, and how many bytes a letter keeps of a record."""
+        self.consumer = consumer
+        self.waiting: list[Output] = []
+        self._max_bytes = max_bytes
+
+    def add(self, part: Slice, refused: Sequence[Rejection]) -> None:
+        """Write the letters of records of a slice."""
+        if not refused:
+            return
+        faults = {rejection.offset: rejection.fault for rejection in refused}
+        now = datetime.now(UTC)
+        for record in part.records:
+            fault = faults.get(record.offset)
+            if fault is not None:
+                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, record.offset, fault)
+                self.waiting.append(
+                    dead_letter(self.consumer, part.source, record, fault, now=now, max_bytes=self._max_bytes)
+                )
+
+    def add_late(self, parts: Sequence[Slice], refused: Sequence[Rejection]) -> None:
+        """Write the letters of records that stand in slices folded earlier."""
+        if refused:
+            for part in parts:
+                self.add(part, [each for each in refused if part.first_offset <= each.offset <= part.last_offset])
+
+    def forget(self) -> None:
+        """Forget what waits: it is durable now, or its records come again."""
+        self.waiting = []

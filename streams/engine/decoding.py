@@ -13,6 +13,7 @@ from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import RowCodec
 from schemas.errors import DecodeFault
+from schemas.records import Record
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice, offsets_of
@@ -97,7 +98,7 @@ class Decoder:
             return decode(topic, part)
 
     def _decode_rows(self, topic: Topic, part: Slice) -> Decoded:
-        rows: list[Row] = []
+        rows: list[Row[Record]] = []
         rejections: list[Rejection] = []
         for record in part.records:
             try:
@@ -106,7 +107,7 @@ class Decoder:
                 rejections.append(Rejection(record.offset, _as_record_fault(fault)))
         return Decoded(RowBatch(part.source, rows) if rows else None, rejections)
 
-    def _row(self, topic: Topic, record: FetchedRecord) -> Row:
+    def _row(self, topic: Topic, record: FetchedRecord) -> Row[Record]:
         value = record.value
         if value is None:
             raise RecordFault(f"{topic.name} expects a value, got a record without one (a tombstone)")

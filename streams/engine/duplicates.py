@@ -24,34 +24,31 @@ ReadLog = Callable[[TopicPartition, int, int], AsyncIterator[Sequence[FetchedRec
 
 
 class DuplicateFilter:
-    """Drop events whose event_id stands among the last `horizon` offsets of their partition.
+    """Drop events of a partition whose event_id stands among its last `horizon` offsets.
 
     What it knows is a function of the log, so it is not kept as state: when a partition comes, the ids before the
     first slice are read again from the topic itself. What retention has deleted can't be recognised any more.
     """
 
-    def __init__(self, horizon: int, columns: ColumnCodec, read_log: ReadLog) -> None:
+    def __init__(self, source: TopicPartition, horizon: int, columns: ColumnCodec, read_log: ReadLog) -> None:
+        self._source = source
         self._horizon = horizon
         self._columns = columns
         self._read_log = read_log
-        self._recent: dict[TopicPartition, RecentIds] = {}
+        self._recent: RecentIds | None = None
 
-    def forget(self, source: TopicPartition) -> None:
-        """Forget a partition: it went to another worker, or will be read again from an earlier offset."""
-        self._recent.pop(source, None)
-
-    async def warm_up(self, source: TopicPartition, first_offset: int) -> None:
-        """Learn the ids that stand before the partition's first slice; nothing to do for a partition already known."""
-        if source in self._recent or self._horizon == 0:
+    async def warm_up(self, first_offset: int) -> None:
+        """Learn the ids that stand before the partition's first slice; nothing to do when they are known."""
+        if self._recent is not None or self._horizon == 0:
             return
         began = time.monotonic()
         recent = RecentIds(self._horizon)
-        topic = topic_named(source.topic)
+        topic = topic_named(self._source.topic)
         if first_offset > 0:
-            async for records in self._read_log(source, max(first_offset - self._horizon, 0), first_offset):
+            async for records in self._read_log(self._source, max(first_offset - self._horizon, 0), first_offset):
                 recent.remember(*self._ids(topic, records))
-            logger.info("Learnt %d ids of %s, %.2f s", len(recent), source, time.monotonic() - began)
-        self._recent[source] = recent
+            logger.info("Learnt %d ids of %s, %.2f s", len(recent), self._source, time.monotonic() - began)
+        self._recent = recent
 
     def _ids(self, topic: Topic, records: Sequence[FetchedRecord]) -> tuple[Hashes, Offsets]:
         """Return the ids of records as the loop would hand them over: what it refuses repeats nothing."""
@@ -63,10 +60,9 @@ class DuplicateFilter:
 
     def without_repetitions(self, batch: ColumnBatch) -> ColumnBatch:
         """Return the batch without events that repeat an earlier one."""
-        if self._horizon == 0:
+        if self._recent is None:
             return batch
-        recent = self._recent[batch.source]
-        first = recent.first_seen(_hashes(batch.frame), batch.frame["offset"].to_numpy())
+        first = self._recent.first_seen(_hashes(batch.frame), batch.frame["offset"].to_numpy())
         return batch if first.all() else ColumnBatch(batch.source, batch.frame.filter(pl.Series(first)))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, TypeVar
 
 from schemas.column_encoder import Column
 from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
 from streams.engine.readings import Reading
 from streams.errors import RecordFault
+
+B_contra = TypeVar("B_contra", bound=Batch, contravariant=True)
+Change = tuple[bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +23,6 @@ class Rejection:
 
     offset: int
     fault: RecordFault
-
-
-class StateChange(NamedTuple):
-    """A new absolute value of a state key, kept with the source partition it was folded from; None deletes it."""
-
-    source: TopicPartition
-    key: bytes
-    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,91 +47,121 @@ class OutputColumns:
 
 @dataclass(slots=True)
 class Effects:
-    """What a checkpoint makes durable: state first, then outputs, both acknowledged before any offset is committed.
+    """What a checkpoint makes durable for a partition: state first, then outputs, before any offset is committed.
 
-    `rejections` are those of records whose work ended after `add` had returned.
+    `changes` are new absolute values of state keys, None deletes one. `rejections` are those of records whose work
+    ended after `add` had returned.
     """
 
-    state: list[StateChange] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     outputs: list[Output | OutputColumns] = field(default_factory=list)
-    rejections: dict[TopicPartition, list[Rejection]] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
 
 
-class Stage(ABC):
-    """Work on batches, folded into memory and made durable at checkpoints.
-
-    The loop calls one method of a stage at a time, never two at once:
-    `open`, then for each partition `restore`, then `add` and `flush` in turn, at a rebalance `drop`, and `close`.
-    `catch_up` comes before the batches that arrived together, whether or not one of them is added.
+class Part(ABC, Generic[B_contra]):
+    """One partition of a stage's topics, from its assignment until it goes; given up, it is garbage.
 
     - `add` may await, and raises `Unavailable` when the surroundings fail: it is called again with the same batch, so
       it must not have folded any of it. It returns the records it refuses; any other exception ends the worker, which
       starts again from the last checkpoint.
-    - `flush` returns the effects of all batches added since the last flush, or makes them durable itself (a sink in
-      its own database) before it returns. `Unavailable` from flush means: nothing is lost, call again.
+    - `flush` returns the effects of all batches added since the last one.
     - A batch may come again after a crash or a rebalance: state is stamped with offsets, or effects are keyed by id.
-    - A stage whose work takes long goes on with it after `add` has returned: `room` holds back the next slice,
-      `unfinished` says up to where a partition is done, and `idle_flush_due` that something new can be made durable.
-      Only what lies before the oldest unfinished record is acknowledged, so commits stay in order.
+    """
+
+    @abstractmethod
+    async def add(self, batch: B_contra) -> Sequence[Rejection]:
+        """Fold a batch into memory; return the records that can't be processed."""
+
+    def flush(self) -> Effects:
+        """Return what has to be durable before the offsets of the added batches are committed."""
+        return Effects()
+
+
+class LongPart(Part[B_contra]):
+    """A partition whose work goes on after `add` has returned.
+
+    Only what lies before the oldest unfinished record is acknowledged, so commits stay in order.
+    """
+
+    @abstractmethod
+    def unfinished(self) -> int | None:
+        """Return the offset of the oldest record that is still worked on; None where all are done.
+
+        Asked at once after `flush`: what lies before it must be in the effects of this flush or an earlier one.
+        """
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Break off what is under way: the partition goes, or is read again from its last commit."""
+
+
+P = TypeVar("P", bound=Part[Any])
+
+
+class Stage(ABC, Generic[P]):
+    """Work on the partitions of topics, folded into memory and made durable at checkpoints.
+
+    The loop calls one method of a stage or its parts at a time, never two at once: `open`, then for each partition
+    `take`, then `add` of the parts and `flush` in turn, and `close`. `catch_up` comes before the batches that arrived
+    together, whether or not one of them is added.
     """
 
     name: ClassVar[str]
     topics: ClassVar[tuple[str, ...]]
-    stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `restore` is fed from it
+    stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `take` is fed from it
     once_per_event: ClassVar[bool] = False  # column batches come without events whose event_id repeats a recent one
     settled_by_add: ClassVar[bool] = False  # `add` is the last to refuse or work on records: their bytes go after it
 
-    async def open(self) -> None:  # noqa: B027 - optional hook
+    async def open(self) -> None:
         """Connect to what the stage needs; called once, before any partition is assigned."""
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:  # noqa: B027
-        """Take over a partition with the state that its last owner made durable (empty where there is none)."""
+    @abstractmethod
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> P:
+        """Take a partition over, with the state that its last owner made durable (empty where there is none)."""
 
-    async def room(self) -> None:  # noqa: B027 - optional hook
-        """Wait until the stage takes another batch; called before each, while checkpoints go on."""
-
-    async def catch_up(self) -> None:  # noqa: B027 - optional hook
+    async def catch_up(self) -> None:
         """Learn what the batches that follow may refer to, once for all that arrived together; may be `Unavailable`."""
 
-    @abstractmethod
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        """Fold a batch into memory; return the records that can't be processed."""
+    async def flush(self, parts: Mapping[TopicPartition, P]) -> Mapping[TopicPartition, Effects]:
+        """Return the effects of all parts since the last flush, or make them durable itself (a sink in its own store).
 
-    @abstractmethod
-    async def flush(self) -> Effects:
-        """Return what has to be durable before the offsets of the added batches are committed."""
-
-    async def settle(self, within_s: float) -> bool:
-        """Begin nothing new, and bring what is under way to where it can be kept: the partitions may go.
-
-        What is not there within `within_s` seconds is left as it is. Called before the last checkpoint, while `add`
-        and `flush` may be; `resume` follows, or the end. Returns whether something came of it that has to be made
-        durable, even where no batch waits for it.
+        Raises:
+            Unavailable: the surroundings are away; nothing is lost, call again.
         """
-        del within_s
-        return False
+        return {source: part.flush() for source, part in parts.items()}
 
-    def resume(self) -> None:  # noqa: B027 - optional hook
-        """Go on with the partitions that were not dropped: the rebalance that `settle` was for is over."""
-
-    async def drop(self, source: TopicPartition) -> None:  # noqa: B027 - optional hook
-        """Forget a partition: its state and what was folded since the last flush; another worker has it now."""
-
-    def unfinished(self, source: TopicPartition) -> int | None:
-        """Return the offset of the oldest record of a partition that is still worked on; None where all are done.
-
-        Asked at once after `flush`: what lies before it must be in the effects of this flush or an earlier one.
-        """
-        del source
-        return None
-
-    def idle_flush_due(self) -> bool:
+    def idle_flush_due(self, parts: Collection[P]) -> bool:
         """Tell whether a flush is due although no batch came (windows slide with time)."""
+        del parts
         return False
 
     def readings(self) -> Iterable[Reading]:
         """Return what the stage can tell of itself now; called at any time on the event loop, must not block."""
         return ()
 
-    async def close(self) -> None:  # noqa: B027 - optional hook
-        """Release what `open` took."""
+    async def close(self) -> None:
+        """Release what `open` took; no part is used any more."""
+
+
+AnyStage = Stage[Any]
+
+
+class LongStage(Stage[P]):
+    """A stage whose work on records takes long: it bounds what is under way, and brings it to an end when asked."""
+
+    @abstractmethod
+    async def room(self) -> None:
+        """Wait until the stage takes another batch; called before each, while checkpoints go on."""
+
+    @abstractmethod
+    async def drain(self, within_s: float) -> bool:
+        """Begin nothing new, and bring what is under way to where it can be kept: the partitions may go.
+
+        What is not there within `within_s` seconds is left as it is. Called before the last checkpoint, while `add`
+        and `flush` may be; `resume` follows, or the end. Returns whether something came of it that has to be made
+        durable, even where no batch waits for it.
+        """
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Go on with the partitions that stayed: the rebalance that `drain` was for is over."""

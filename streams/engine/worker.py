@@ -17,6 +17,7 @@ from streams.endpoints import require_kafka, resolve
 from streams.engine.app import RoleApp, make_app
 from streams.engine.batch import TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
+from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.free_memory import keep_returning_free_memory
@@ -26,7 +27,7 @@ from streams.engine.quarantines import Quarantines
 from streams.engine.readings import Reading
 from streams.engine.retry import Backoff
 from streams.engine.slices import FetchedRecord, Slice
-from streams.engine.stage import Stage
+from streams.engine.stage import AnyStage
 from streams.engine.worker_metrics import WorkerCollector
 from streams.errors import ThreadsError
 from streams.home import make_home
@@ -182,25 +183,25 @@ class Worker:
                 return
             await asyncio.sleep(TICK_S)
 
-    async def _loop(self, role: Role, stage: Stage, app: RoleApp) -> CheckpointedLoop:
-        duplicates = None
-        if stage.once_per_event:
-            columns = ColumnCodec(self._registry)
-            duplicates = DuplicateFilter(self._settings.duplicate_horizon, columns, self._read_log)
+    async def _loop(self, role: Role, stage: AnyStage, app: RoleApp) -> CheckpointedLoop:
+        columns, horizon = ColumnCodec(self._registry), self._settings.duplicate_horizon
+
+        def duplicates(source: TopicPartition) -> DuplicateFilter:
+            return DuplicateFilter(source, horizon, columns, self._read_log)
+
         return CheckpointedLoop(
-            consumer_name=role.name,
             stage=stage,
             decoder=Decoder(self._registry, self._settings),
-            duplicates=duplicates,
+            duplicates=duplicates if stage.once_per_event else None,
             state=await self._state(role, stage) if stage.stateful else None,
             appender=self._producer,
             acknowledger=_Transport(app),
             limits=CheckpointLimits.of(self._settings),
             quarantine=self._quarantines.of(role.name, stage.name),
-            max_letter_bytes=letter_room(self._settings),
+            letters=Letters(role.name, letter_room(self._settings)),
         )
 
-    async def _state(self, role: Role, stage: Stage) -> ChangeloggedState:
+    async def _state(self, role: Role, stage: AnyStage) -> ChangeloggedState:
         changelog = KafkaChangelog(f"{role.name}.{stage.name}", self._producer, self._bootstrap, self._settings)
         counts = await partition_counts(self._settings, self._bootstrap, stage.topics)
         for topic in stage.topics:

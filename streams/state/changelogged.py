@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from streams.engine.batch import TopicPartition
-from streams.engine.stage import StateChange
 from streams.state.local_store import LocalStore, StoreDamaged
 
 logger = logging.getLogger(__name__)
@@ -105,13 +103,10 @@ class ChangeloggedState:
         store.apply((), end)
         return count
 
-    async def append(self, changes: Iterable[StateChange]) -> list[Appended]:
+    async def append(self, changes: Mapping[TopicPartition, Changes]) -> list[Appended]:
         """Write changes to the changelog; when this returns, the broker has acknowledged all of them."""
-        by_source: dict[TopicPartition, list[tuple[bytes, bytes | None]]] = defaultdict(list)
-        for change in changes:
-            by_source[change.source].append((change.key, change.value))
-        ends = await asyncio.gather(*(self._changelog.append(source, pairs) for source, pairs in by_source.items()))
-        return [Appended(source, pairs, end) for (source, pairs), end in zip(by_source.items(), ends, strict=True)]
+        ends = await asyncio.gather(*(self._changelog.append(source, pairs) for source, pairs in changes.items()))
+        return [Appended(source, pairs, end) for (source, pairs), end in zip(changes.items(), ends, strict=True)]
 
     def store(self, appended: Iterable[Appended]) -> None:
         """Copy acknowledged changes to the local stores."""

@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from streams.engine.batch import Batch, ColumnBatch
-from streams.engine.stage import Effects, Rejection, Stage
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.stage import Effects, Part, Rejection, Stage
 from streams.engine.worker import keep_running
 from streams.home import make_home
 from streams.role import Role
@@ -21,29 +21,39 @@ CRASHING = "crashes"
 ROLE = "crashing"
 
 
-class CrashingStage(Stage):
+class CrashingPart(Part[ColumnBatch]):
     """Append the ids of events to a file at each checkpoint; the process dies at those of one persona."""
-
-    name: ClassVar[str] = "crash"
-    topics: ClassVar[tuple[str, ...]] = ("engagement.events",)
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ids: list[str] = []
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, ColumnBatch)
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
         for persona, event_id in batch.frame.select("persona_id", "event_id").iter_rows():
             if persona == CRASHING:
                 os.kill(os.getpid(), signal.SIGSEGV)
             self._ids.append(event_id)
         return ()
 
-    async def flush(self) -> Effects:
+    def flush(self) -> Effects:
         with self._path.open("a") as file:
             file.writelines(f"{each}\n" for each in self._ids)
         self._ids.clear()
         return Effects()
+
+
+class CrashingStage(Stage[CrashingPart]):
+    """A stage of such parts."""
+
+    name: ClassVar[str] = "crash"
+    topics: ClassVar[tuple[str, ...]] = ("engagement.events",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> CrashingPart:
+        del source, state
+        return CrashingPart(self._path)
 
 
 def main() -> int:

@@ -14,7 +14,6 @@ from agents.deduplication.embedders import embedder_of
 from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
 from schemas.records import CostEvent, DraftDecided, DraftScored
-from streams.engine.stage import Effects
 from streams.errors import SettingsError, Unavailable
 from streams.identity import derived_id
 from streams.settings import Settings
@@ -22,6 +21,7 @@ from tests.drafting import NOW, SCORED, draft, outputs_to, passing_quality, rows
 from tests.openai_loopback import LoopbackOpenAI, loopback_openai
 from tests.openai_vectors import DIMENSIONS
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage, Told
 
 State = Sequence[tuple[bytes, bytes]]
 
@@ -29,7 +29,7 @@ State = Sequence[tuple[bytes, bytes]]
 @asynccontextmanager
 async def deduplicating(
     server: LoopbackOpenAI, *, state: State = (), dimensions: int = DIMENSIONS
-) -> AsyncIterator[DeduplicateStage]:
+) -> AsyncIterator[DrivenStage[DeduplicateStage]]:
     async with loopback_openai(server) as running:
         settings = Settings(
             OPENAI_BASE_URL=running.base_url,
@@ -40,11 +40,13 @@ async def deduplicating(
             duplicate_similarity=0.9,
             duplicate_similarity_across=0.95,
         )
-        stage = DeduplicateStage(
-            limits=limits_of(settings),
-            load_embedder=partial(embedder_of, settings),
-            prices=read_prices(),
-            clock=lambda: NOW,
+        stage = DrivenStage(
+            DeduplicateStage(
+                limits=limits_of(settings),
+                load_embedder=partial(embedder_of, settings),
+                prices=read_prices(),
+                clock=lambda: NOW,
+            )
         )
         await stage.open()
         await stage.restore(SCORED, state)
@@ -64,11 +66,11 @@ def scored(draft_id: str, hook: str, body: str = "It took me three years.", pers
     )
 
 
-def costs_of(effects: Effects) -> list[CostEvent]:
+def costs_of(effects: Told) -> list[CostEvent]:
     return [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
 
 
-def decided_of(effects: Effects) -> list[DraftDecided]:
+def decided_of(effects: Told) -> list[DraftDecided]:
     return [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]
 
 

@@ -24,7 +24,7 @@ from schemas.codec_rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record
 from schemas.registry import open_registry
-from streams.engine.loop import SETTLE_WITHIN_S
+from streams.engine.loop import DRAIN_WITHIN_S
 from streams.engine.stage import Output
 from streams.kafka.partitioning import partition_of
 from streams.kafka.producer import EventProducer
@@ -217,7 +217,7 @@ async def test_a_call_that_hangs_holds_up_the_exit_no_longer_than_the_grace(
         worker = run.worker()
         await until(lambda: len(run.bills()) >= 1 and bool(model.injected), worker)
         status, took_s = await stopped(worker)
-        assert (status, took_s < SETTLE_WITHIN_S + EXIT_S) == (0, True), f"{took_s:.1f} s\n{worker.log()[-2_000:]}"
+        assert (status, took_s < DRAIN_WITHIN_S + EXIT_S) == (0, True), f"{took_s:.1f} s\n{worker.log()[-2_000:]}"
         worker.start()
         await run.until_decided(IN_FLIGHT, worker.log)
         assert worker.stop() == 0

@@ -6,14 +6,14 @@ from typing import Literal
 
 import pytest
 
-from streams.engine.stage import Effects
 from tests.drafting import REQUESTS, finished_effects, request, rows
 from tests.generate_stage import costs_of, drafts_of, faults_of, generating
 from tests.openai_loopback import LoopbackOpenAI
 from tests.openai_vectors import MARKER
+from tests.stage_driver import Told
 
 
-async def generated(server: LoopbackOpenAI, moderation: Literal["provider", "words"], brief: str) -> Effects:
+async def generated(server: LoopbackOpenAI, moderation: Literal["provider", "words"], brief: str) -> Told:
     async with generating(server, moderation=moderation) as stage:
         await stage.add(rows(REQUESTS, [request(brief=brief)]))
         return await finished_effects(stage)

@@ -20,12 +20,15 @@ from tests.drafting import (
     rows,
     sample_directory,
 )
+from tests.stage_driver import DrivenStage
 
 
 async def test_the_embedded_model_writes_posts_that_pass_and_cost_nothing(stack: Stack, llm: str) -> None:
     assert llm.endswith("/v1")
     settings = Settings(home=stack.home, OPENAI_API_KEY=None, OPENAI_BASE_URL=None, llm_timeout_s=120)
-    stage = GenerateStage(settings, sample_directory(), read_prices(), ListedPast(), free_budgets(), clock=lambda: NOW)
+    stage = DrivenStage(
+        GenerateStage(settings, sample_directory(), read_prices(), ListedPast(), free_budgets(), clock=lambda: NOW)
+    )
     await stage.open()
     await stage.restore(REQUESTS, [])
     await stage.catch_up()

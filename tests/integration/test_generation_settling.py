@@ -18,6 +18,7 @@ from tests.drafting import REQUESTS, finished_effects, rows
 from tests.generate_stage import costs_of, drafts_of, generating, some_requests, state_of
 from tests.loop_in_memory import ROWS, StageWorker, Surroundings
 from tests.openai_loopback import LoopbackOpenAI
+from tests.stage_driver import DrivenStage
 
 DEADLINE_S = 20.0
 COUNT = 6
@@ -35,10 +36,11 @@ def asked_again(server: LoopbackOpenAI) -> int:
     return asked.total() - len(asked)
 
 
-async def working(stage: GenerateStage) -> tuple[StageWorker, Surroundings]:
+async def working(stage: DrivenStage[GenerateStage]) -> tuple[StageWorker, Surroundings]:
     """Return a worker that has taken the requests."""
     surroundings, topic = Surroundings(), topic_named(REQUESTS.topic)
-    worker = StageWorker(surroundings, stage)
+    await stage.drop(REQUESTS)  # the worker takes it over by itself
+    worker = StageWorker(surroundings, stage.stage)
     for each in some_requests(COUNT):
         surroundings.produce(ROWS.encode(topic, each), REQUESTS)
     await worker.join(1, REQUESTS)
@@ -74,7 +76,7 @@ async def test_a_partition_that_stays_goes_on_behind_its_finished_calls() -> Non
             await until(lambda: server.in_flight == 2)
             await worker.join(generation, REQUESTS)
         await worker.deliver(COUNT, REQUESTS)  # read again after the rebalance
-        await until(lambda: stage.unfinished(REQUESTS) is None)
+        await until(lambda: all(partition.is_done for partition in worker.loop._partitions.values()))
         await worker.checkpoint()
     assert (len(told(surroundings, DraftGenerated)), asked_again(server)) == (COUNT, 0)
     assert len(told(surroundings, CostEvent)) == len(server.requests)
@@ -90,14 +92,14 @@ async def test_a_partition_that_comes_back_after_another_generation_goes_on_too(
         await worker.join(3, REQUESTS)
         await worker.loop.tick()
         await worker.deliver(COUNT, REQUESTS)
-        await until(lambda: stage.unfinished(REQUESTS) is None)
+        await until(lambda: all(partition.is_done for partition in worker.loop._partitions.values()))
         await worker.checkpoint()
     assert (len(told(surroundings, DraftGenerated)), asked_again(server)) == (COUNT, 0)
     assert len(told(surroundings, CostEvent)) == len(server.requests)
 
 
 async def test_calls_that_hang_are_left_at_the_end_of_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_module, "SETTLE_WITHIN_S", 0.3)
+    monkeypatch.setattr(loop_module, "DRAIN_WITHIN_S", 0.3)
     server = LoopbackOpenAI(faults=["slow"], slow_s=DEADLINE_S)
     async with generating(server, llm_concurrency=2) as stage:
         worker, surroundings = await working(stage)

@@ -13,11 +13,14 @@ from tests.drafting import REQUESTS, finished_effects, outputs_to, request, rows
 from tests.generate_stage import drafts_of, generating
 from tests.openai_loopback import LoopbackOpenAI
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage
 
 
 async def test_requests_go_all_the_way_to_a_decision() -> None:
-    score = ScoreStage(sample_directory(), threshold=0.5)
-    deduplicate = DeduplicateStage(limits=FITTED["blend"], load_embedder=BlendedEmbedder, prices=read_prices())
+    score = DrivenStage(ScoreStage(sample_directory(), threshold=0.5))
+    deduplicate = DrivenStage(
+        DeduplicateStage(limits=FITTED["blend"], load_embedder=BlendedEmbedder, prices=read_prices())
+    )
     generated, scored = TopicPartition("drafts.generated", 0), TopicPartition("drafts.scored", 0)
     await deduplicate.open()
     await deduplicate.restore(scored, [])

@@ -39,11 +39,11 @@ from streams.embedded.ports import free_port
 from streams.embedded.prometheus import PrometheusServer, Target
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
 from streams.engine.readings import Reading, breaker_readings
-from streams.engine.stage import Stage
 from streams.engine.worker_metrics import gauge_families
 from streams.json_records import parse_record
 from streams.metrics import WORKER_METRICS
 from streams.metrics_server import MetricsServer
+from tests.stage_driver import DrivenStage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -116,9 +116,9 @@ def events(number: int) -> Iterator[Batch]:
     yield batch("kpi.updates", kpis(number), 3 * number)
 
 
-async def feed(stage: Stage, number: int) -> None:
+async def feed(stage: DrivenStage[Any], number: int) -> None:
     for each in events(number):
-        if each.source.topic in stage.topics:
+        if each.source.topic in stage.stage.topics:
             assert list(await stage.add(each)) == []
     await stage.flush()
 
@@ -154,10 +154,10 @@ class Prometheus:
         raise AssertionError(f"no such data within {DEADLINE_S:.0f} s for: {expression}")
 
 
-async def opened(announce: Callable[[str], None]) -> PrometheusStage:
-    stage = PrometheusStage("24h", "127.0.0.1", 0, announce)
+async def opened(announce: Callable[[str], None]) -> DrivenStage[PrometheusStage]:
+    stage = DrivenStage(PrometheusStage("24h", "127.0.0.1", 0, announce))
     await stage.open()
-    for topic in stage.topics:
+    for topic in stage.stage.topics:
         await stage.restore(TopicPartition(topic, 0), ())
     return stage
 
@@ -221,7 +221,7 @@ def test_the_persona_variable_offers_the_personas_there_are(prometheus: Promethe
 
 
 async def fill(dsn: str) -> None:
-    sink = PostgresSink(dsn, TIMEOUT_S)
+    sink = DrivenStage(PostgresSink(dsn, TIMEOUT_S))
     await sink.open()
     for number in (1, 2):
         await feed(sink, number)

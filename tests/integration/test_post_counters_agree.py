@@ -18,7 +18,7 @@ import pytest
 from agents.kpis.counters import POST_COUNTERS
 from agents.kpis.fold import FoldStage
 from agents.kpis.formulas import are_viral
-from agents.kpis.merge import MergeStage
+from agents.kpis.merge import MergePart, MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from schemas.codec_columns import ColumnCodec
 from schemas.records import KpiUpdate
@@ -29,6 +29,7 @@ from streams.engine.duplicates import DuplicateFilter
 from streams.engine.slices import FetchedRecord
 from tests.engagement_log import NOON_MS, Log
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage
 
 HORIZON, MERGE_PARTITIONS = 1_000_000, 2
 DAY_MS = 86_400_000
@@ -54,17 +55,19 @@ class KpisRole:
     """Fold, duplicate filter and merge, one after the other, as the worker chains them."""
 
     def __init__(self) -> None:
-        self._duplicates = DuplicateFilter(HORIZON, ColumnCodec(open_registry(None)), nothing)
-        self._fold = FoldStage(MERGE_PARTITIONS, clock_ms=lambda: NOON_MS)
-        self._merge = MergeStage(clock_ms=lambda: NOON_MS)
-        self._partials: dict[int, list[Row]] = defaultdict(list)
+        self._columns = ColumnCodec(open_registry(None))
+        self._fold = DrivenStage(FoldStage(MERGE_PARTITIONS, clock_ms=lambda: NOON_MS))
+        self._merge = DrivenStage(MergeStage(clock_ms=lambda: NOON_MS))
+        self._partials: dict[int, list[Row[Any]]] = defaultdict(list)
 
     async def count(self, batches: Sequence[ColumnBatch]) -> Counted:
+        filters = {}
         for source in {batch.source for batch in batches}:
             await self._fold.restore(source, ())
-            await self._duplicates.warm_up(source, 0)
+            filters[source] = DuplicateFilter(source, HORIZON, self._columns, nothing)
+            await filters[source].warm_up(0)
         for batch in batches:
-            await self._fold.add(self._duplicates.without_repetitions(batch))
+            await self._fold.add(filters[batch.source].without_repetitions(batch))
             for output in single((await self._fold.flush()).outputs):
                 assert output.partition is not None
                 rows = self._partials[output.partition]
@@ -80,13 +83,14 @@ class KpisRole:
     def _posts(self) -> PostCounts:
         return {
             (persona, post): tuple(values.tolist())
-            for counters in self._merge.counters()
-            for persona, post, values in counters.posts.items()
+            for part in self._merge.parts.values()
+            if isinstance(part, MergePart)
+            for persona, post, values in part.counters.posts.items()
         }
 
 
 async def in_postgres(dsn: str, batches: Sequence[ColumnBatch]) -> Counted:
-    sink = PostgresSink(dsn, 30)
+    sink = DrivenStage(PostgresSink(dsn, 30))
     await sink.open()
     try:
         for batch in batches:

@@ -12,6 +12,7 @@ from streams.engine.batch import TopicPartition
 from tests.postgres_tables import query, write
 from tests.sink_batches import NOON_MS, decided, draft, engagement, rows, scored
 from tests.sink_batches_of_all import every_kind_of_batch
+from tests.stage_driver import DrivenStage
 
 
 def checksums(dsn: str) -> dict[str, tuple[Any, ...]]:
@@ -83,7 +84,7 @@ async def test_daily_engagement_adds_up_by_persona_day_and_kind(dsn: str) -> Non
 
 
 async def test_a_partition_that_went_away_is_not_written(dsn: str) -> None:
-    sink = PostgresSink(dsn, 20)
+    sink = DrivenStage(PostgresSink(dsn, 20))
     await sink.open()
     await sink.add(engagement(0, ["mine"]))
     await sink.add(engagement(1, ["another's"]))

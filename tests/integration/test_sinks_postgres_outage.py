@@ -22,6 +22,7 @@ from streams.embedded.process import stop
 from streams.embedded.server import run_server
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.errors import Unavailable
+from tests.stage_driver import DrivenStage
 
 DEADLINE_S = 30.0
 RECORDS = 150_000
@@ -91,7 +92,7 @@ async def backend_at_work(dsn: str) -> int:
 
 
 async def test_a_server_killed_in_the_middle_of_a_flush_costs_nothing(machine: Machine) -> None:
-    sink = PostgresSink(machine.server.dsn, 20)
+    sink = DrivenStage(PostgresSink(machine.server.dsn, 20))
     await sink.open()
     await sink.add(engagement(RECORDS))
     flush = asyncio.create_task(sink.flush())
@@ -108,7 +109,7 @@ async def test_a_server_killed_in_the_middle_of_a_flush_costs_nothing(machine: M
 
 
 async def test_a_backend_that_hangs_is_cut_off_in_time(machine: Machine) -> None:
-    sink = PostgresSink(machine.server.dsn, 2)
+    sink = DrivenStage(PostgresSink(machine.server.dsn, 2))
     await sink.open()
     await sink.add(engagement(RECORDS))
     flush = asyncio.create_task(sink.flush())
@@ -125,7 +126,7 @@ async def test_a_backend_that_hangs_is_cut_off_in_time(machine: Machine) -> None
 async def test_a_sink_that_starts_before_its_server_goes_on_when_it_is_there(machine: Machine) -> None:
     dsn = machine.server.dsn
     machine.kill()
-    sink = PostgresSink(dsn, 20)
+    sink = DrivenStage(PostgresSink(dsn, 20))
     await sink.open()
     await sink.add(engagement(10))
     with pytest.raises(Unavailable) as refused:

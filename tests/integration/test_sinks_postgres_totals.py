@@ -19,6 +19,7 @@ from streams.engine.batch import Batch, TopicPartition
 from streams.errors import Unavailable
 from tests.engagement_log import NOON_MS, Log, Row
 from tests.postgres_tables import query
+from tests.stage_driver import DrivenStage
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 KINDS = (*COUNTERS, "follower_change")
@@ -85,7 +86,7 @@ def found_days(dsn: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:
 
 async def load(dsn: str, batches: Sequence[Batch], random_: random.Random | None = None) -> None:
     """Write batches, with flushes at random places, or one at the end."""
-    sink = PostgresSink(dsn, 20)
+    sink = DrivenStage(PostgresSink(dsn, 20))
     await sink.open()
     try:
         for batch in batches:
@@ -97,7 +98,7 @@ async def load(dsn: str, batches: Sequence[Batch], random_: random.Random | None
         await sink.close()
 
 
-async def flushed(sink: PostgresSink) -> None:
+async def flushed(sink: DrivenStage[PostgresSink]) -> None:
     """Flush until the server takes it, as the loop does: workers may meet."""
     async with asyncio.timeout(DEADLINE_S):
         while True:

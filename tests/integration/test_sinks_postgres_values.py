@@ -9,6 +9,7 @@ from sinks.postgres.sink import PostgresSink
 from tests.postgres_tables import query, write
 from tests.sink_batches import NOON, NOON_MS, QUALITY, engagement, rows, scored
 from tests.sink_batches_of_all import every_kind_of_batch
+from tests.stage_driver import DrivenStage
 
 
 async def test_values_arrive_as_they_were_sent(dsn: str) -> None:
@@ -27,7 +28,7 @@ async def test_values_arrive_as_they_were_sent(dsn: str) -> None:
 
 
 async def test_records_that_postgres_cannot_hold_are_refused_and_their_neighbours_written(dsn: str) -> None:
-    sink = PostgresSink(dsn, 20)
+    sink = DrivenStage(PostgresSink(dsn, 20))
     await sink.open()
     ids = ["good", "nul\x00", "x" * 1001, "late", "also good"]
     times = [NOON_MS, NOON_MS, NOON_MS, 300_000_000_000_000, NOON_MS]

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,9 +20,9 @@ from sinks.prometheus.role import ROLE
 from sinks.prometheus.stage import PrometheusStage
 from streams.endpoints import read_endpoints
 from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
-from streams.engine.stage import StateChange
 from streams.errors import SettingsError
 from streams.settings import Settings
+from tests.stage_driver import DrivenStage, StateChange
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GENERATED, ACCEPTED = TopicPartition("drafts.generated", 0), TopicPartition("drafts.accepted", 1)
@@ -37,7 +38,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.url = ""
-        self.stage = PrometheusStage("24h", "127.0.0.1", 0, self._announced)
+        self.stage = DrivenStage(PrometheusStage("24h", "127.0.0.1", 0, self._announced))
 
     def _announced(self, url: str) -> None:
         self.url = url
@@ -103,11 +104,11 @@ def kpi(window: str, views: int) -> KpiUpdate:
     )
 
 
-def rows(source: TopicPartition, records: Sequence[DraftGenerated | DraftDecided | KpiUpdate]) -> RowBatch:
+def rows(source: TopicPartition, records: Sequence[DraftGenerated | DraftDecided | KpiUpdate]) -> RowBatch[Any]:
     return RowBatch(source, [Row(offset, record) for offset, record in enumerate(records)])
 
 
-def batches() -> list[RowBatch | ColumnBatch]:
+def batches() -> list[RowBatch[Any] | ColumnBatch]:
     costs = pl.DataFrame(
         {
             "offset": range(10),
@@ -245,7 +246,7 @@ async def test_only_metrics_is_served(worker: Worker) -> None:
 async def test_a_taken_port_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        stage = PrometheusStage("24h", "127.0.0.1", port, print)
+        stage = DrivenStage(PrometheusStage("24h", "127.0.0.1", port, print))
         with pytest.raises(SettingsError, match=rf"port {port} can't be taken.*THREADS_METRICS_PORT"):
             await stage.open()
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid5
 
 import pytest
@@ -21,10 +22,12 @@ from sinks.qdrant.points import DraftPoint, collection_of
 from sinks.qdrant.server_store import ServerStore
 from sinks.qdrant.sink import QdrantSink
 from sinks.qdrant.store import VectorStore
+from sinks.sink import KeptPart
 from streams.embedded.ports import free_port
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.errors import Unavailable
 from streams.identity import NAMESPACE
+from tests.stage_driver import DrivenStage
 
 COLLECTION = collection_of("wordllama", 2)
 ACCEPTED = TopicPartition("drafts.accepted", 0)
@@ -82,7 +85,7 @@ def accepted(number: int, text: str = "text", embedding: tuple[float, ...] = (0.
     )
 
 
-def batch(*decisions: DraftDecided) -> RowBatch:
+def batch(*decisions: DraftDecided) -> RowBatch[Any]:
     return RowBatch(ACCEPTED, [Row(offset, decision) for offset, decision in enumerate(decisions)])
 
 
@@ -113,7 +116,7 @@ async def test_collections_are_apart(store: VectorStore) -> None:
 
 
 async def test_a_replay_and_another_order_leave_the_same_points(store: VectorStore) -> None:
-    sink = QdrantSink(store)
+    sink = DrivenStage(QdrantSink(store))
     decisions = [accepted(n, text=f"text {n}") for n in range(10)]
     await sink.add(batch(*decisions, decisions[0]))
     await sink.flush()
@@ -127,7 +130,7 @@ async def test_a_replay_and_another_order_leave_the_same_points(store: VectorSto
 
 
 async def test_a_draft_without_a_usable_embedding_is_refused_and_its_neighbours_written(store: VectorStore) -> None:
-    sink = QdrantSink(store)
+    sink = DrivenStage(QdrantSink(store))
     refused = await sink.add(
         batch(accepted(0), accepted(1, embedding=()), accepted(2, embedding=(0.0, 0.0)), accepted(3))
     )
@@ -193,10 +196,12 @@ async def test_points_of_a_flush_outlive_a_killed_process(tmp_path: Path) -> Non
 
 
 async def test_a_server_that_is_not_there_is_unavailable_and_nothing_is_lost() -> None:
-    sink = QdrantSink(ServerStore.at(f"http://127.0.0.1:{free_port()}", timeout_s=2))
+    sink = DrivenStage(QdrantSink(ServerStore.at(f"http://127.0.0.1:{free_port()}", timeout_s=2)))
     await sink.add(batch(replace(accepted(1), reasons=())))
     for _ in range(2):
         with pytest.raises(Unavailable, match="Qdrant does not answer"):
             await sink.flush()
+    [part] = sink.parts.values()
+    assert isinstance(part, KeptPart)
+    assert [len(each.rows) for each in part.kept if isinstance(each, RowBatch)] == [1]
     await sink.close()
-    assert sink.written_records == 0

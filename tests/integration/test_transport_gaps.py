@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,8 +17,8 @@ from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
 from schemas.records import RevenueEvent
 from schemas.registry import open_registry
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, Rejection, Stage
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.stage import Effects, Part, Rejection, Stage
 from streams.engine.worker import Worker
 from streams.kafka.reader import read_range
 from streams.role import Role
@@ -41,18 +41,14 @@ class Book:
     durable: set[str] = field(default_factory=set)
 
 
-class Recorder(Stage):
+class RecorderPart(Part[ColumnBatch]):
     """Write down the ids of events."""
-
-    name: ClassVar[str] = "record"
-    topics: ClassVar[tuple[str, ...]] = (TOPIC.name,)
 
     def __init__(self, book: Book) -> None:
         self._book = book
         self._pending: set[str] = set()
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, ColumnBatch)
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
         self._book.adds += 1
         if self._book.adds in self._book.deaths:
             raise ZeroDivisionError("the stage dies in the middle of a slice")
@@ -60,10 +56,24 @@ class Recorder(Stage):
         self._book.seen |= self._pending
         return ()
 
-    async def flush(self) -> Effects:
+    def flush(self) -> Effects:
         self._book.durable |= self._pending
         self._pending = set()
         return Effects()
+
+
+class Recorder(Stage[RecorderPart]):
+    """A stage of such parts."""
+
+    name: ClassVar[str] = "record"
+    topics: ClassVar[tuple[str, ...]] = (TOPIC.name,)
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> RecorderPart:
+        del source, state
+        return RecorderPart(self._book)
 
 
 @dataclass

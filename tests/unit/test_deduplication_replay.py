@@ -15,6 +15,7 @@ from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.identity import derived_id
 from tests.drafting import NOW, SCORED, draft, passing_quality, rows
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage
 
 PRICES = read_prices()
 TEXTS = (
@@ -46,8 +47,10 @@ def scored(one: Draft) -> DraftScored:
     )
 
 
-async def opened(state: dict[bytes, bytes]) -> DeduplicateStage:
-    stage = DeduplicateStage(limits=FITTED["ngram"], load_embedder=NgramEmbedder, prices=PRICES, clock=lambda: NOW)
+async def opened(state: dict[bytes, bytes]) -> DrivenStage[DeduplicateStage]:
+    stage = DrivenStage(
+        DeduplicateStage(limits=FITTED["ngram"], load_embedder=NgramEmbedder, prices=PRICES, clock=lambda: NOW)
+    )
     await stage.open()
     await stage.restore(SCORED, state.items())
     return stage

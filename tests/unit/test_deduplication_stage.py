@@ -15,10 +15,10 @@ from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Wording
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.engine.batch import TopicPartition
-from streams.engine.stage import Effects
 from streams.identity import derived_id
 from tests.drafting import NOW, SCORED, draft, passing_quality, rows
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage, Told
 
 POST = ("I killed nine tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it.")
 COPY = ("I killed ten tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it!")
@@ -42,16 +42,18 @@ async def opened(
     state: Sequence[tuple[bytes, bytes]] = (),
     source: TopicPartition = SCORED,
     embedder: Callable[[], Embedder] = BlendedEmbedder,
-) -> DeduplicateStage:
-    stage = DeduplicateStage(limits=FITTED["blend"], load_embedder=embedder, prices=read_prices(), clock=lambda: NOW)
+) -> DrivenStage[DeduplicateStage]:
+    stage = DrivenStage(
+        DeduplicateStage(limits=FITTED["blend"], load_embedder=embedder, prices=read_prices(), clock=lambda: NOW)
+    )
     await stage.open()
     await stage.restore(source, state)
     return stage
 
 
 async def decide(
-    stage: DeduplicateStage, *records: DraftScored, first_offset: int = 0
-) -> tuple[list[DraftDecided], Effects]:
+    stage: DrivenStage[DeduplicateStage], *records: DraftScored, first_offset: int = 0
+) -> tuple[list[DraftDecided], Told]:
     assert await stage.add(rows(SCORED, records, first_offset)) == []
     effects = await stage.flush()
     decided = [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]

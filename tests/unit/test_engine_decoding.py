@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
@@ -59,6 +59,7 @@ def decoder() -> Decoder:
 
 
 @pytest.mark.parametrize("topic", ["engagement.events", "persona.requests"])
+@settings(deadline=None)
 @given(are_good=st.lists(st.booleans(), min_size=1, max_size=40).filter(any))
 def test_records_that_end_decoding_are_refused_with_the_error_and_the_others_are_decoded(
     topic: str, are_good: list[bool]

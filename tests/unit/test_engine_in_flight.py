@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import DeadLetter, PersonaRequest
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, Output, Rejection, Stage
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.stage import Effects, LongPart, LongStage, Output, Rejection
 from streams.errors import RecordFault, Unavailable
 from tests.loop_in_memory import AT, SOURCE, TOPIC, StageWorker, Surroundings, event
 
@@ -18,66 +18,83 @@ OTHER = TopicPartition(TOPIC.name, 1)
 DEADLINE_S = 10.0
 
 
-class LongWork(Stage):
+class LongPartition(LongPart[ColumnBatch]):
     """Take records, and finish each when the test says so."""
+
+    def __init__(self, stage: LongWork, source: TopicPartition) -> None:
+        self.under_way: set[int] = set()
+        self.finished: list[int] = []
+        self.refused: list[int] = []
+        self._stage = stage
+        self._source = source
+
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
+        self.under_way.update(batch.frame["offset"].to_list())
+        return ()
+
+    def finish(self, offset: int, *, refuse: bool = False) -> None:
+        self.under_way.remove(offset)
+        (self.refused if refuse else self.finished).append(offset)
+
+    def unfinished(self) -> int | None:
+        return min(self.under_way, default=None)
+
+    def flush(self) -> Effects:
+        effects = Effects()
+        for offset in self.finished:
+            done = PersonaRequest(
+                event_id=f"{self._source.partition}/{offset}", occurred_at=AT, persona_id="ada", brief="done"
+            )
+            effects.outputs.append(Output("persona.requests", done))
+        effects.rejections = [Rejection(offset, RecordFault("came to nothing")) for offset in self.refused]
+        self.finished, self.refused = [], []
+        return effects
+
+    async def leave(self) -> None:
+        self._stage.parts.pop(self._source)
+
+
+class LongWork(LongStage[LongPartition]):
+    """A stage of such partitions."""
 
     name = "long-work"
     topics = (TOPIC.name,)
 
     def __init__(self) -> None:
-        self.under_way: dict[TopicPartition, set[int]] = {}
-        self.finished: list[tuple[TopicPartition, int]] = []
-        self.refused: list[tuple[TopicPartition, int]] = []
+        self.parts: dict[TopicPartition, LongPartition] = {}
         self.free = asyncio.Event()
         self.free.set()
         self.settling = asyncio.Event()  # set while nothing is begun
         self.in_time: set[int] = set()  # offsets of SOURCE that end while it settles
 
+    @property
+    def under_way(self) -> dict[TopicPartition, set[int]]:
+        return {source: part.under_way for source, part in self.parts.items()}
+
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> LongPartition:
+        del state
+        self.parts[source] = LongPartition(self, source)
+        return self.parts[source]
+
     async def room(self) -> None:
         await self.free.wait()
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, ColumnBatch)
-        self.under_way.setdefault(batch.source, set()).update(batch.frame["offset"].to_list())
-        return ()
-
     def finish(self, source: TopicPartition, offset: int, *, refuse: bool = False) -> None:
-        self.under_way[source].remove(offset)
-        (self.refused if refuse else self.finished).append((source, offset))
+        self.parts[source].finish(offset, refuse=refuse)
 
-    def unfinished(self, source: TopicPartition) -> int | None:
-        return min(self.under_way.get(source, ()), default=None)
+    def idle_flush_due(self, parts: Collection[LongPartition]) -> bool:
+        return any(part.finished or part.refused for part in parts)
 
-    def idle_flush_due(self) -> bool:
-        return bool(self.finished or self.refused)
-
-    async def flush(self) -> Effects:
-        effects = Effects()
-        for source, offset in self.finished:
-            done = PersonaRequest(
-                event_id=f"{source.partition}/{offset}", occurred_at=AT, persona_id="ada", brief="done"
-            )
-            effects.outputs.append(Output("persona.requests", done))
-        for source, offset in self.refused:
-            effects.rejections.setdefault(source, []).append(Rejection(offset, RecordFault("came to nothing")))
-        self.finished, self.refused = [], []
-        return effects
-
-    async def settle(self, within_s: float) -> bool:
+    async def drain(self, within_s: float) -> bool:
         assert not self.settling.is_set(), "settled twice"
         self.settling.set()
         for offset in sorted(self.in_time) if within_s else ():
             await asyncio.sleep(within_s / 1_000)
             self.finish(SOURCE, offset)
-        return self.idle_flush_due()
+        return self.idle_flush_due(self.parts.values())
 
     def resume(self) -> None:
         self.settling.clear()
-
-    async def drop(self, source: TopicPartition) -> None:
-        self.under_way.pop(source, None)
-        self.finished = [each for each in self.finished if each[0] != source]
-        self.refused = [each for each in self.refused if each[0] != source]
 
 
 async def working(surroundings: Surroundings, records: int, *owned: TopicPartition) -> tuple[StageWorker, LongWork]:
@@ -167,7 +184,7 @@ async def test_what_no_offset_waits_for_is_durable_before_the_partition_goes_too
     worker, stage = await working(surroundings, 1)
     stage.finish(SOURCE, 0)
     await worker.checkpoint()
-    stage.under_way[SOURCE] = {7}
+    stage.parts[SOURCE].under_way = {7}
     stage.in_time = {7}
     await worker.loop.release()
     assert done(surroundings) == {"0/0", "0/7"}

@@ -10,7 +10,7 @@ import pytest
 from schemas.records import DeadLetter
 from streams.engine import loop as loop_module
 from streams.engine.batch import TopicPartition
-from streams.engine.loop import SliceMissing
+from streams.engine.partition import SliceMissing
 from streams.errors import Unavailable
 from tests.loop_in_memory import (
     MAX_LETTER_BYTES,
@@ -110,7 +110,7 @@ async def test_an_error_nobody_can_classify_passes_through_and_acknowledges_noth
     assert surroundings.committed == {}
     again = await joined(surroundings)
     await deliver_and_checkpoint(again)
-    assert surroundings.told() == again.stage.total() == Counter(ada=6)
+    assert surroundings.told() == again.total() == Counter(ada=6)
 
 
 async def test_slices_of_an_earlier_generation_are_void(surroundings: Surroundings) -> None:
@@ -120,7 +120,7 @@ async def test_slices_of_an_earlier_generation_are_void(surroundings: Surroundin
     assert stale is not None
     await worker.join(2, SOURCE)
     await worker.loop.receive([stale], 1)
-    assert worker.stage.changed == set()
+    assert worker.changed() == set()
     await deliver_and_checkpoint(worker)
     assert surroundings.told() == Counter(ada=1)
 
@@ -145,7 +145,7 @@ async def test_slices_that_arrive_together_are_caught_up_for_once_however_long_t
     parts = [part for source in (SOURCE, OTHER) if (part := worker.transport.fetch(source, 10))]
     worker.stage.away["catch_up"] = 2
     await worker.loop.receive(parts, 1)
-    assert (len(parts), worker.stage.caught_up, worker.stage.total()) == (2, 1, Counter(ada=2))
+    assert (len(parts), worker.stage.caught_up, worker.total()) == (2, 1, Counter(ada=2))
 
 
 async def test_a_slice_that_never_came_ends_the_worker_instead_of_being_lost(surroundings: Surroundings) -> None:
@@ -172,7 +172,7 @@ async def test_records_seen_again_after_a_seek_are_folded_once_and_their_bytes_g
     await worker.deliver(2)
     assert worker.transport.durable == {SOURCE: 6}  # what was durable before is acknowledged again
     await deliver_and_checkpoint(worker)
-    assert surroundings.told() == worker.stage.total() == Counter(ada=4)
+    assert surroundings.told() == worker.total() == Counter(ada=4)
     assert surroundings.committed == {SOURCE: 12}
     assert worker.transport.in_flight_bytes == 0
 
@@ -211,7 +211,7 @@ async def test_a_release_interrupts_a_long_add_and_its_slices_are_read_again(
     assert surroundings.committed == {}
     await worker.join(2, SOURCE)
     await deliver_and_checkpoint(worker)
-    assert surroundings.told() == worker.stage.total() == Counter(ada=8)
+    assert surroundings.told() == worker.total() == Counter(ada=8)
 
 
 async def test_a_checkpoint_that_a_release_broke_off_is_never_acknowledged(
@@ -223,7 +223,7 @@ async def test_a_checkpoint_that_a_release_broke_off_is_never_acknowledged(
     await worker.deliver()
     surroundings.faults += [("state", "before", Unavailable("broker away")) for _ in range(200)]
     await worker.loop.release()  # the stage has given its effects, and they did not get through
-    assert worker.stage.changed == set()
+    assert worker.changed() == set()
     surroundings.faults.clear()
     for _ in range(3):
         await worker.checkpoint()
@@ -245,7 +245,7 @@ async def test_a_caller_that_is_cancelled_leaves_no_work_behind_on_the_stage(sur
             await stuck
     worker.stage.gate.set()
     await worker.checkpoint()
-    assert (worker.stage.changed, surroundings.committed) == (set(), {})
+    assert (worker.changed(), surroundings.committed) == (set(), {})
 
 
 async def test_a_worker_that_lost_its_membership_writes_no_state_over_the_next_owners(
@@ -280,9 +280,9 @@ async def test_a_partition_kept_by_the_next_generation_keeps_its_state(surroundi
     surroundings.produce(event("ada"))
     await deliver_and_checkpoint(worker)
     restored = len(surroundings.changelog.read_from)
-    counts = worker.stage.counts[SOURCE]
+    counts = worker.parts[SOURCE].counts
     await worker.join(2, SOURCE, OTHER)
-    assert worker.stage.counts[SOURCE] is counts
+    assert worker.parts[SOURCE].counts is counts
     await worker.checkpoint()
     assert len(surroundings.changelog.read_from) == restored
 
@@ -297,7 +297,7 @@ async def test_a_partition_that_others_may_have_had_in_between_is_restored(surro
     await deliver_and_checkpoint(other)
     await worker.join(3, SOURCE)
     await worker.checkpoint()
-    assert worker.stage.total() == Counter(ada=11)
+    assert worker.total() == Counter(ada=11)
 
 
 async def test_dead_letters_are_durable_before_the_acknowledgement_with_all_that_came(
@@ -365,4 +365,4 @@ async def test_a_repeated_event_counts_once_across_restarts_and_slices(surroundi
     second = await joined(surroundings)  # learns the ids before its first slice from the log
     while await second.deliver(size):
         await second.checkpoint()
-    assert surroundings.told() == second.stage.total() == Counter(ada=3)
+    assert surroundings.told() == second.total() == Counter(ada=3)

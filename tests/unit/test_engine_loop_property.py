@@ -201,7 +201,7 @@ async def live(script: list[Action]) -> None:
     surroundings = group.surroundings
     letters = {each.record.event_id for each in surroundings.outputs if isinstance(each.record, DeadLetter)}
     ends = {source: log[-1].offset + 1 for source, log in surroundings.log.items() if log}
-    assert +group.workers[0].stage.total() == +counts
+    assert +group.workers[0].total() == +counts
     assert +surroundings.told() == +counts
     assert len(letters) == dead
     assert surroundings.committed == ends

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import DeadLetter
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
+from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.quarantine import (
     MOST_CAUSES,
     MOST_STARTS,
@@ -28,7 +28,7 @@ from streams.engine.stage import Effects, Output, OutputColumns, Rejection
 from streams.engine.suspects import STEPS, Span, Suspect, steps_of
 from streams.errors import Unavailable
 from streams.state.changelogged import Changes
-from tests.loop_in_memory import SOURCE, TOPIC, CountingStage, Fetched, StageWorker, Surroundings, event
+from tests.loop_in_memory import SOURCE, TOPIC, CountingPart, CountingStage, Fetched, StageWorker, Surroundings, event
 
 OTHER = TopicPartition(TOPIC.name, 1)
 MOST_LIVES = 400
@@ -56,29 +56,42 @@ class Poison:
             raise Trap(f"always at {place}")
 
 
-class PoisonedStage(CountingStage):
+class PoisonedPart(CountingPart):
     """Counts, and ends its worker where the poison says: half of a batch is folded by then."""
+
+    def __init__(
+        self, stage: PoisonedStage, source: TopicPartition, state: Iterable[tuple[bytes, bytes]], poison: Poison
+    ) -> None:
+        super().__init__(stage, source, state)
+        self._poison = poison
+
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
+        refused = await super().add(batch)
+        self._poison.meet("add", batch.frame["persona_id"].to_list())
+        return refused
+
+
+class PoisonedStage(CountingStage):
+    """A stage of poisoned parts."""
 
     def __init__(self, poison: Poison) -> None:
         super().__init__()
         self.poison = poison
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        refused = await super().add(batch)
-        assert isinstance(batch, ColumnBatch)
-        self.poison.meet("add", batch.frame["persona_id"].to_list())
-        return refused
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> CountingPart:
+        return PoisonedPart(self, source, state, self.poison)
 
-    async def flush(self) -> Effects:
-        effects = await super().flush()
-        self.poison.meet("flush", [change.key.decode() for change in effects.state])
+    async def flush(self, parts: Mapping[TopicPartition, CountingPart]) -> Mapping[TopicPartition, Effects]:
+        effects = await super().flush(parts)
+        self.poison.meet("flush", [key.decode() for each in effects.values() for key, _ in each.changes])
         return effects
 
 
 class RestlessStage(PoisonedStage):
     """A poisoned stage that has something to flush without any batch."""
 
-    def idle_flush_due(self) -> bool:
+    def idle_flush_due(self, parts: Collection[CountingPart]) -> bool:
+        del parts
         return True
 
 

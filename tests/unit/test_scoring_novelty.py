@@ -12,6 +12,7 @@ from agents.scoring.stage import ScoreStage
 from schemas.records import DraftGenerated, DraftScored
 from streams.engine.batch import TopicPartition
 from tests.drafting import NOW, draft, outputs_to, rows, sample_directory
+from tests.stage_driver import DrivenStage
 
 SOURCE = TopicPartition("drafts.generated", 1)
 TEXT = "My tomatoes died on a Tuesday. Too much water, a pot without holes, and me being sure that love is enough."
@@ -114,7 +115,7 @@ def test_what_was_pushed_out_is_compared_with_no_more_than_after_a_restart() -> 
 
 
 async def test_the_stage_gives_a_repeated_post_a_lower_score_and_a_replayed_draft_the_same() -> None:
-    stage = ScoreStage(sample_directory(), threshold=0.5, clock=lambda: NOW)
+    stage = DrivenStage(ScoreStage(sample_directory(), threshold=0.5, clock=lambda: NOW))
     await stage.restore(SOURCE, [])
     batch = rows(SOURCE, [draft("A hook.", TEXT, draft_id="d1"), draft("A hook.", TEXT, draft_id="d2")])
     await stage.add(batch)

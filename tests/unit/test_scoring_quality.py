@@ -13,6 +13,7 @@ from schemas.records import DraftScored, Quality
 from streams.engine.batch import TopicPartition
 from streams.settings import Settings
 from tests.drafting import NOW, draft, outputs_to, rows, sample_directory, samples
+from tests.stage_driver import DrivenStage
 
 THRESHOLD = float(Settings.model_fields["quality_threshold"].default)
 EXAMPLES = [
@@ -135,7 +136,7 @@ def test_sentences_end_where_a_reader_stops_and_not_at_abbreviations() -> None:
 
 
 async def test_the_stage_scores_with_the_banned_phrases_of_the_persona_in_force() -> None:
-    stage = ScoreStage(sample_directory(), threshold=THRESHOLD, clock=lambda: NOW)
+    stage = DrivenStage(ScoreStage(sample_directory(), threshold=THRESHOLD, clock=lambda: NOW))
     hook, body, _ = EXAMPLES[0]
     source = TopicPartition("drafts.generated", 2)
     await stage.restore(source, [])
@@ -152,7 +153,7 @@ async def test_the_stage_scores_with_the_banned_phrases_of_the_persona_in_force(
 
 
 async def test_a_partition_that_goes_takes_its_scores_along() -> None:
-    stage = ScoreStage(sample_directory(), threshold=THRESHOLD)
+    stage = DrivenStage(ScoreStage(sample_directory(), threshold=THRESHOLD))
     source = TopicPartition("drafts.generated", 2)
     await stage.restore(source, [])
     await stage.add(rows(source, [draft("A hook.", "A body.")]))

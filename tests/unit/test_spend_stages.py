@@ -23,10 +23,10 @@ from agents.spend.spend_book import SpendBook
 from agents.spend.totals_stage import SpendStage
 from schemas.records import BudgetAlert, SpendTotal
 from streams.engine.batch import ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, StateChange
 from streams.settings import Settings
 from tests.drafting import ListedPersonas, rows, samples
 from tests.single_outputs import single
+from tests.stage_driver import DrivenStage, StateChange, Told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -59,7 +59,7 @@ def kept(state: State, changes: Sequence[StateChange]) -> State:
     return state
 
 
-def totals(effects: Effects) -> list[SpendTotal]:
+def totals(effects: Told) -> list[SpendTotal]:
     return [each.record for each in single(effects.outputs) if isinstance(each.record, SpendTotal)]
 
 
@@ -73,7 +73,7 @@ def sums(told: Sequence[SpendTotal]) -> Counter[tuple[str, datetime]]:
 
 
 async def test_calls_add_up_by_persona_and_hour_and_unknown_prices_are_counted() -> None:
-    stage = SpendStage(clock=lambda: NOON)
+    stage = DrivenStage(SpendStage(clock=lambda: NOON))
     await stage.restore(COSTS, ())
     await stage.add(batch([("ada", 0, 5), ("ada", 0, 7), ("bob", 1, 3), ("ada", 13, 11), ("ada", 0, None)]))
     told = totals(await stage.flush())
@@ -105,7 +105,7 @@ async def test_any_crash_and_replay_ends_in_the_same_sums(costs: list[Cost], see
     state: State = {}
     committed = 0
     while committed < len(costs):
-        stage = SpendStage(clock=lambda: NOON)
+        stage = DrivenStage(SpendStage(clock=lambda: NOON))
         await stage.restore(COSTS, list(state.items()))
         end = random_.randint(committed + 1, len(costs))
         await stage.add(batch(costs[committed:end], committed))
@@ -125,7 +125,7 @@ async def test_any_crash_and_replay_ends_in_the_same_sums(costs: list[Cost], see
 
 async def test_days_that_are_not_kept_are_deleted_from_the_state_and_no_longer_counted() -> None:
     now = NOON
-    stage = SpendStage(clock=lambda: now)
+    stage = DrivenStage(SpendStage(clock=lambda: now))
     await stage.restore(COSTS, ())
     await stage.add(batch([("ada", 0, 5), ("ada", 24 * 8, 5), ("ada", 24 * 9, 5)]))
     state = kept({}, (await stage.flush()).state)
@@ -164,7 +164,7 @@ class Watch:
     def __init__(self, daily: str | None = "1.00", limits: Limits | None = None, state: State | None = None) -> None:
         self.now = NOON
         self.state: State = {} if state is None else state
-        self.stage = BudgetsStage(spender(daily), POLICY, limits or Limits(), clock=lambda: self.now)
+        self.stage = DrivenStage(BudgetsStage(spender(daily), POLICY, limits or Limits(), clock=lambda: self.now))
         self._offset = 0
 
     async def begin(self) -> Watch:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.engine.batch import TopicPartition
-from streams.engine.stage import StateChange
+from streams.engine.stage import Change
 from streams.state.changelogged import ChangeloggedState
 from streams.state.local_store import LocalStore, MemoryStore, RocksStore, StoreDamaged, open_store
 from tests.memory_changelog import LogInMemory
@@ -19,12 +19,12 @@ from tests.memory_changelog import LogInMemory
 SOURCE = TopicPartition("engagement.events", 1)
 
 
-def change(key: str, value: str | None) -> StateChange:
-    return StateChange(SOURCE, key.encode(), None if value is None else value.encode())
+def change(key: str, value: str | None) -> Change:
+    return key.encode(), None if value is None else value.encode()
 
 
-async def write(state: ChangeloggedState, *changes: StateChange) -> None:
-    state.store(await state.append(changes))
+async def write(state: ChangeloggedState, *changes: Change) -> None:
+    state.store(await state.append({SOURCE: changes}))
 
 
 @pytest.fixture(params=[RocksStore, MemoryStore], ids=["rocksdb", "memory"])
@@ -49,7 +49,9 @@ async def test_a_restart_reads_only_the_tail_of_the_changelog(tmp_path: Path) ->
     state = ChangeloggedState(log, tmp_path, open_store)
     assert dict(await state.restore(SOURCE)) == {}
     await write(state, change("a", "1"), change("b", "2"))
-    await state.append([change("a", None), change("c", "3")])  # acknowledged; the worker dies before the local store
+    await state.append(
+        {SOURCE: [change("a", None), change("c", "3")]}
+    )  # acknowledged; the worker dies before the local store
     state.close()
     again = ChangeloggedState(log, tmp_path, open_store)
     assert dict(await again.restore(SOURCE)) == {b"b": b"2", b"c": b"3"}

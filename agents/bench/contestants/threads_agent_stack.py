@@ -20,12 +20,12 @@ from agents.bench.contestants.report import Assignment, Counters, Stopwatch, rea
 from agents.bench.group_progress import GroupProgress
 from agents.bench.job import KINDS
 from agents.kpis.counters import ENGAGEMENT_COUNTER, NUMBER, POST_COUNTERS
-from agents.kpis.fold import FoldStage
-from agents.kpis.merge import MergeStage
+from agents.kpis.fold import FoldPart, FoldStage
+from agents.kpis.merge import MergePart, MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.persona_counters import PersonaCounters
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Rejection, Stage
+from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.stage import AnyStage, Effects, Rejection
 from streams.engine.worker import Worker
 from streams.kafka.topics import create_topics
 from streams.role import Role
@@ -45,20 +45,45 @@ class TimedFold(FoldStage):
         self.events = 0
         self._watch = watch
 
-    async def restore(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> None:
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> FoldPart:
         self._watch.start()
-        await super().restore(source, state)
+        return _CountedPart(self, await super().take(source, state))
 
-    async def add(self, batch: Batch) -> Sequence[Rejection]:
-        assert isinstance(batch, ColumnBatch)
-        self.events += len(batch.frame)
-        return await super().add(batch)
+
+class _CountedPart(FoldPart):
+    """A part of the fold whose events are counted on the way."""
+
+    def __init__(self, stage: TimedFold, part: FoldPart) -> None:
+        self._stage = stage
+        self._part = part
+
+    async def add(self, batch: ColumnBatch) -> Sequence[Rejection]:
+        self._stage.events += len(batch.frame)
+        return await self._part.add(batch)
+
+    def flush(self) -> Effects:
+        return self._part.flush()
+
+
+class WatchedMerge(MergeStage):
+    """The merge stage, which shows the counters of the partitions it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[MergePart] = []
+
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> MergePart:
+        self._parts.append(await super().take(source, state))
+        return self._parts[-1]
+
+    def counters(self) -> list[PersonaCounters]:
+        return [part.counters for part in self._parts]
 
 
 async def count_topic(task: Assignment, watch: Stopwatch) -> list[PersonaCounters]:
     """Run a worker on the topic until everything is counted and committed; return its merged counters."""
     settings = Settings(home=task.scratch, kafka=task.bootstrap, partitions=task.partitions, log_level="warning")
-    fold, merge = TimedFold(watch, settings.partitions), MergeStage()
+    fold, merge = TimedFold(watch, settings.partitions), WatchedMerge()
     await _empty_topics(task, settings)
     worker = Worker([Role(task.run_id, partial(_stages, fold, merge))], settings, None)
     running = asyncio.create_task(worker.run())
@@ -74,7 +99,7 @@ async def count_topic(task: Assignment, watch: Stopwatch) -> list[PersonaCounter
     return counters
 
 
-def _stages(fold: TimedFold, merge: MergeStage, settings: Settings) -> Sequence[Stage]:
+def _stages(fold: TimedFold, merge: WatchedMerge, settings: Settings) -> Sequence[AnyStage]:
     del settings
     return [fold, merge]
 
