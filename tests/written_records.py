@@ -107,27 +107,27 @@ def scalar_type() -> st.SearchStrategy[Any]:
 @st.composite
 def foreign_type(draw: Draw, number: int) -> tuple[Any, Any]:
     """Return a type that ours know nothing of, with a value; `number` keeps its names apart from others."""
-    way = draw(st.integers(0, 6))
-    if way == 0:
-        kind = draw(scalar_type())
-        return kind, draw(scalar_values(kind))
-    if way == 1:
-        return {"type": "array", "items": "null"}, [None] * draw(st.integers(0, 40))
-    if way == 2:
-        return {"type": "map", "values": ["null", "long"]}, draw(st.dictionaries(TEXT, st.none(), max_size=3))
-    if way == 3:
-        return {"type": "fixed", "name": f"Fixed{number}", "size": 3}, draw(st.binary(min_size=3, max_size=3))
-    if way == 4:
-        symbols = ["a", "b"]
-        return {"type": "enum", "name": f"Enum{number}", "symbols": symbols}, draw(st.sampled_from(symbols))
-    if way == 5:
-        node = {"name": "next", "type": ["null", f"Node{number}"]}
-        chain: dict[str, Any] | None = None
-        for _ in range(draw(st.integers(0, 20))):
-            chain = {"next": chain}
-        return {"type": "record", "name": f"Node{number}", "fields": [node]}, {"next": chain}
+    scalar = draw(scalar_type())
+    node = {"name": "next", "type": ["null", f"Node{number}"]}
     empty = {"type": "record", "name": f"Empty{number}", "fields": [{"name": "nothing", "type": "null"}]}
-    return {"type": "array", "items": empty}, [{"nothing": None}] * draw(st.integers(0, 3))
+    kinds: list[tuple[Any, st.SearchStrategy[Any]]] = [
+        (scalar, scalar_values(scalar)),
+        ({"type": "array", "items": "null"}, st.lists(st.none(), max_size=40)),
+        ({"type": "array", "items": empty}, st.lists(st.just({"nothing": None}), max_size=3)),
+        ({"type": "map", "values": ["null", "long"]}, st.dictionaries(TEXT, st.none(), max_size=3)),
+        ({"type": "fixed", "name": f"Fixed{number}", "size": 3}, st.binary(min_size=3, max_size=3)),
+        ({"type": "enum", "name": f"Enum{number}", "symbols": ["a", "b"]}, st.sampled_from(["a", "b"])),
+        ({"type": "record", "name": f"Node{number}", "fields": [node]}, st.integers(0, 20).map(_chain)),
+    ]
+    kind, each = draw(st.sampled_from(kinds))
+    return kind, draw(each)
+
+
+def _chain(length: int) -> dict[str, Any]:
+    chain: dict[str, Any] = {"next": None}
+    for _ in range(length):
+        chain = {"next": chain}
+    return chain
 
 
 def scalar_values(kind: Any) -> st.SearchStrategy[Any]:

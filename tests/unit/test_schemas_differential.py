@@ -5,6 +5,7 @@ Judges are what the generator knows of each field, and Avro's own library, which
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,15 +14,16 @@ from typing import Any
 
 import fastavro
 import pytest
+from fastavro.read import SchemaResolutionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.catalogue import CATALOGUE, Topic, topic_named
+from schemas.catalogue import CATALOGUE, Topic
 from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import EPOCH, MILLISECOND, RowCodec
 from schemas.definitions import definition, working_record
 from schemas.errors import DecodeFault
-from schemas.wire_format import HEADER_BYTES, header
+from schemas.wire_format import header
 from streams.engine.batch import ColumnBatch, RowBatch, TopicPartition
 from streams.engine.decoding import Decoder
 from streams.engine.slices import Slice
@@ -29,7 +31,8 @@ from streams.errors import RecordFault
 from streams.settings import Settings
 from streams.validation import validate
 from tests.memory_registry import MemoryRegistry
-from tests.written_records import LATEST_MS, Written, written_records
+from tests.written_records import Draw, Written, foreign_type, scalar_type, written_records
+from tests.written_records import values as values_of
 
 COLUMN_TOPICS = [topic for topic in CATALOGUE if topic.layout == "columns"]
 TOPICS = [topic for topic in CATALOGUE if topic.name != "drafts.rejected"]  # the record of drafts.accepted
@@ -47,21 +50,19 @@ class Fetched:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-def _physical(kind: Any) -> Any:
+def _physical(kind: Any, *kept: str) -> Any:
     """Return a type as its bytes lie: without logical types, and without wrappings that only some parsers take."""
     if isinstance(kind, list):
-        return [_physical(each) for each in kind]
+        return [_physical(each, *kept) for each in kind]
     if not isinstance(kind, dict):
         return kind
     if isinstance(kind["type"], dict | list) and "name" not in kind:
-        return _physical(kind["type"])
-    kept = {name: each for name, each in kind.items() if name not in ("logicalType", "doc", "default", "aliases")}
-    for name in ("type", "items", "values"):
-        if name in kept:
-            kept[name] = _physical(kept[name])
-    if "fields" in kept:
-        kept["fields"] = [_physical(each) for each in kept["fields"]]
-    return kept["type"] if set(kept) == {"type"} else kept
+        return _physical(kind["type"], *kept)
+    left_out = {"logicalType", "doc", "default", "aliases"}.difference(kept)
+    plain = {name: each for name, each in kind.items() if name not in left_out}
+    for name in {"type", "items", "values", "fields"} & plain.keys():
+        plain[name] = _physical(plain[name], *kept)
+    return plain["type"] if set(plain) == {"type"} else plain
 
 
 def _encoded(schema: Any, value: Any) -> bytes:
@@ -161,3 +162,76 @@ def test_columns_are_those_of_rows_whatever_the_bytes(topic: Topic, data: st.Dat
         place: row for place, row in enumerate(rows) if row is not REJECTED
     }
     assert [place for place, _ in decoded.faults] == [place for place, row in enumerate(rows) if row is REJECTED]
+
+
+def _judged(topic: Topic, schema: Any, body: bytes) -> Any:
+    """Return what fastavro makes of a body by Avro's rules, logical types and aliases left out on both sides."""
+    reader = fastavro.parse_schema(_physical(definition(topic.record.schema_name), "default"))
+    try:
+        return fastavro.schemaless_reader(io.BytesIO(body), fastavro.parse_schema(_physical(schema)), reader)
+    except (SchemaResolutionError, UnicodeDecodeError):
+        return REJECTED
+
+
+def _as_avro_knows_it(schema: Any, working: Any) -> Any:
+    """Return a writer schema of which Avro's rules are all there is to say: our names, and no aliases of a writer."""
+    plain = _physical(schema) | {"name": working["name"], "namespace": working["namespace"]}
+    names = {each["name"]: each["type"] for each in working["fields"]}
+    for field in plain["fields"]:
+        if isinstance(field["type"], dict) and "OtherName" in field["type"].get("name", ""):
+            field["type"]["name"] = names[field["name"]]["name"] if field["name"] in names else "Unknown"
+    return plain
+
+
+@pytest.mark.fuzz
+@settings(deadline=None)
+@given(topic=st.sampled_from(TOPICS), data=st.data())
+def test_where_avro_has_a_rule_a_record_is_read_by_it(topic: Topic, data: st.DataObject) -> None:
+    written = data.draw(written_records(topic))
+    schema = _as_avro_knows_it(written.schema, definition(topic.record.schema_name))
+    body = _encoded(schema, written.value)
+    registry = MemoryRegistry()
+    found = _read(RowCodec(registry), topic, header(registry.add(topic, schema)) + body)
+    assert found == _judged(topic, schema, body)
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=4), scalar_type()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["type", "name", "namespace", "fields", "items", "values", "symbols", "size", "aliases"]),
+            st.one_of(inner, st.sampled_from(["record", "enum", "fixed", "array", "map", "R", "event_id"])),
+            max_size=6,
+        ),
+    ),
+    max_leaves=25,
+)
+
+
+@st.composite
+def any_schema(draw: Draw, topic: Topic) -> Any:
+    """Return what a registry may hold: a schema near ours with anything put somewhere, or anything at all."""
+    schema = copy.deepcopy(definition(topic.record.schema_name))
+    field = draw(st.sampled_from(schema["fields"]))
+    field[draw(st.sampled_from(["type", "name", "aliases", "default", "doc"]))] = draw(JSON)
+    other = draw(foreign_type(0))[0]
+    return draw(
+        st.sampled_from([schema, [schema, other], [other, "null", schema], other, draw(JSON), {"type": schema}])
+    )
+
+
+@pytest.mark.fuzz
+@settings(deadline=None)
+@given(topic=st.sampled_from(TOPICS), data=st.data())
+def test_whatever_a_registry_holds_is_read_alike_or_refused(topic: Topic, data: st.DataObject) -> None:
+    registry = MemoryRegistry()
+    frame = header(registry.add(topic, data.draw(any_schema(topic)), tuple(data.draw(st.lists(JSON, max_size=1)))))
+    own = _encoded(definition(topic.record.schema_name), data.draw(values_of(working_record(topic.record.schema_name))))
+    bodies = st.one_of(st.just(own), st.sampled_from([2, 4]).map(lambda branch: bytes([branch]) + own), st.binary())
+    values = [frame + each for each in data.draw(st.lists(bodies, max_size=3))]
+    rows = [_record(RowCodec(registry), topic, value) for value in values]
+    taken = {place: record for place, record in enumerate(rows) if record is not REJECTED}
+    if topic.layout == "columns":
+        taken = {place: _as_columns(record) for place, record in taken.items()}
+    assert _decoded(registry, topic, values) == taken
