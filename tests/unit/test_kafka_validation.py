@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -65,6 +66,15 @@ def test_a_broken_rule_is_found_in_rows_and_in_columns(topic_name: str, change: 
     ((row, column_reason),) = _frame_faults(topic_name, [good, bad, good])
     assert row == 1
     assert reason.partition(", got")[0] in column_reason
+
+
+def test_every_white_space_is_blank_in_rows_and_in_columns() -> None:
+    spaces = [each for each in map(chr, range(sys.maxunicode + 1)) if each.isspace()]
+    blank = [replace(EXAMPLES["engagement.events"], event_id=each) for each in spaces]
+    for record in blank:
+        with pytest.raises(RecordFault, match="event_id must not be blank"):
+            validate(record)
+    assert [row for row, _ in _frame_faults("engagement.events", list(blank))] == list(range(len(spaces)))
 
 
 @pytest.mark.parametrize(("topic_name", "change"), FINE)
