@@ -70,11 +70,12 @@ def test_a_broken_rule_is_found_in_rows_and_in_columns(topic_name: str, change: 
 
 def test_every_white_space_is_blank_in_rows_and_in_columns() -> None:
     spaces = [each for each in map(chr, range(sys.maxunicode + 1)) if each.isspace()]
-    blank = [replace(EXAMPLES["engagement.events"], event_id=each) for each in spaces]
+    changes: list[dict[str, Any]] = [{"event_id": each} for each in spaces]
+    blank = [replace(EXAMPLES["engagement.events"], **change) for change in changes]
     for record in blank:
         with pytest.raises(RecordFault, match="event_id must not be blank"):
             validate(record)
-    assert [row for row, _ in _frame_faults("engagement.events", list(blank))] == list(range(len(spaces)))
+    assert [row for row, _ in _frame_faults("engagement.events", blank)] == list(range(len(spaces)))
 
 
 @pytest.mark.parametrize(("topic_name", "change"), FINE)
