@@ -315,6 +315,28 @@ def test_a_symbol_or_branch_of_a_negative_number_is_none_from_behind() -> None:
         Writer(EVENTS, definition("EngagementEvent")).read(body.replace(b"\x02\x0e\x0e", b"\x01\x0e\x0e"))
 
 
+@pytest.mark.parametrize(
+    ("varint", "number"),
+    [
+        (b"\x8e\x00", 7),
+        (b"\x8e\x80\x80\x80\x80\x80\x80\x80\x80\x00", 7),
+        (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 2**63 - 1),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", -(2**63)),
+        (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x02", None),
+        (b"\x8e\x80\x80\x80\x80\x80\x80\x80\x80\x7e", None),
+        (b"\x8e\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", None),
+    ],
+)
+def test_a_number_has_64_bits_in_rows_and_in_columns(varint: bytes, number: int | None) -> None:
+    writer = Writer(EVENTS, definition("EngagementEvent"))
+    body = writer.encoded(VALUES[EVENTS.name]).replace(b"\x02\x0e\x0e", b"\x02" + varint + b"\x0e")
+    if number is None:
+        with pytest.raises(DecodeFault):
+            writer.read(body)
+    else:
+        assert writer.read(body)["count"] == number
+
+
 def test_a_moment_inside_a_nested_record_is_read_in_its_unit() -> None:
     topic = topic_named("drafts.scored")
     schema = copy.deepcopy(definition("DraftScored"))
