@@ -6,6 +6,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from schemas.avro_primitives import encoded_long
+
 _MORE = 0x80
 _GROUP_BITS = 7
 _LONG_BITS = 64
@@ -58,6 +60,14 @@ class Body:
         number = self.read_long()
         if not 0 <= number < count:
             raise ValueError(f"expected a number from 0 to {count - 1} of a symbol or a branch, got {number}")
+        return number
+
+    def read_branch(self, count: int) -> int:
+        """Return the number of a union's branch; one that is written longer than it is, as no writer does, is none."""
+        start = self.at
+        number = self.read_index(count)
+        if self.at - start > len(encoded_long(number)):
+            raise ValueError(f"expected the branch of a union at {start}, got {number} in {self.at - start} bytes")
         return number
 
     def read_boolean(self) -> bool:

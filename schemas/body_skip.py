@@ -33,7 +33,7 @@ class Skipper:
 
     def _union(self, kind: Union) -> Skip:
         skips = [self.skip(each) for each in kind.branches]
-        return lambda body: skips[body.read_index(len(skips))](body)
+        return lambda body: skips[body.read_branch(len(skips))](body)
 
     def _record(self, kind: Record) -> Skip:
         if id(kind) not in self._records:

@@ -62,7 +62,7 @@ class _Resolver:
         if all(isinstance(each, Unresolvable) for each in branches):
             raise Unresolvable("; ".join(dict.fromkeys(map(str, branches))) or "it is a union without branches")
         reads = [_refusing(each) if isinstance(each, Unresolvable) else each for each in branches]
-        return lambda body: reads[body.read_index(len(reads))](body)
+        return lambda body: reads[body.read_branch(len(reads))](body)
 
     def _branch(self, branch: AvroType, writer: Union, reader: AvroType) -> Read | Unresolvable:
         """Return how a branch is read, or why it can't be: of several records only the one of the reader's name is."""

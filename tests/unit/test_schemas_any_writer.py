@@ -14,11 +14,13 @@ import pytest
 from fastavro.utils import generate_one
 
 from schemas.avro_primitives import encoded_long
+from schemas.avro_types import Record, parse_type
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from schemas.codec_rows import EPOCH, MILLISECOND, RowCodec
 from schemas.definitions import AvroSchema, definition
-from schemas.errors import DecodeFault
+from schemas.errors import DecodeFault, Unresolvable
+from schemas.field_matching import sources_of
 from schemas.records import DraftScored, EngagementEvent, PersonaRequest
 from schemas.wire_format import header
 from tests.memory_registry import MemoryRegistry
@@ -308,11 +310,61 @@ def test_a_schema_in_parts_is_put_together(topic: Topic) -> None:
         Writer(topic, schema).read(b"")
 
 
-def test_a_symbol_or_branch_of_a_negative_number_is_none_from_behind() -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [b"\x01\x0e\x0e", b"\x12\x0e\x0e"],
+    ids=["a symbol of a negative number", "a symbol that is none"],
+)
+def test_a_symbol_is_one_of_those_there_are(broken: bytes) -> None:
     body = Writer(EVENTS, definition("EngagementEvent")).encoded(VALUES[EVENTS.name])
-    assert body.count(b"\x02\x0e\x0e") == 1  # like, 7, the length of "threads"
-    with pytest.raises(DecodeFault):
-        Writer(EVENTS, definition("EngagementEvent")).read(body.replace(b"\x02\x0e\x0e", b"\x01\x0e\x0e"))
+    _check_refused(body, body.replace(b"\x02\x0e\x0e", broken))
+
+
+@pytest.mark.parametrize("boolean", [b"\x02", b"\xff"])
+def test_a_boolean_is_true_or_false(boolean: bytes) -> None:
+    body = Writer(EVENTS, definition("EngagementEvent")).encoded(VALUES[EVENTS.name])
+    _check_refused(body, body[:-1] + boolean)
+
+
+def _check_refused(body: bytes, broken: bytes) -> None:
+    """Check that columns, rows and record objects refuse a body, written with our own schema or with another."""
+    assert len(broken) == len(body)
+    assert broken != body
+    for schema in (definition("EngagementEvent"), {**definition("EngagementEvent"), "doc": "another"}):
+        with pytest.raises(DecodeFault):
+            Writer(EVENTS, schema).read(broken)
+        registry = MemoryRegistry()
+        with pytest.raises(DecodeFault):
+            RowCodec(registry).decode(EVENTS, header(registry.add(EVENTS, schema)) + broken)
+
+
+def test_a_symbol_we_do_not_know_is_our_default_where_there_is_one_and_else_refused() -> None:
+    symbols = ["someday", "now"]
+    later = {"type": "enum", "name": "Deadline", "symbols": symbols, "default": "someday"}
+    assert _written(REQUESTS, _changed(REQUESTS, "deadline", type=later), deadline="someday")["deadline"] == "now"
+    other = {"type": "enum", "name": "EngagementKind", "symbols": ["clap", "like"], "default": "like"}
+    with pytest.raises(DecodeFault, match="got clap"):
+        _written(EVENTS, _changed(EVENTS, "kind", type=other), kind="clap")
+    assert _written(EVENTS, _changed(EVENTS, "kind", type=other))["kind"] == "like"
+
+
+def test_a_field_is_found_by_the_aliases_of_either_side() -> None:
+    def record(name: str, *aliases: str) -> Record:
+        parsed = parse_type(
+            {"type": "record", "name": "R", "fields": [{"name": name, "type": "long", "aliases": list(aliases)}]}
+        )
+        assert isinstance(parsed, Record)
+        return parsed
+
+    for writer, reader in (
+        (record("a"), record("a")),
+        (record("b", "a"), record("a")),
+        (record("a"), record("b", "a")),
+        (record("b", "a"), record("c", "a")),
+    ):
+        assert list(sources_of(writer, reader).values()) == [0]
+    with pytest.raises(Unresolvable, match="No default value for field b"):
+        sources_of(record("a"), record("b"))
 
 
 @pytest.mark.parametrize(
@@ -335,6 +387,15 @@ def test_a_number_has_64_bits_in_rows_and_in_columns(varint: bytes, number: int 
             writer.read(body)
     else:
         assert writer.read(body)["count"] == number
+
+
+@pytest.mark.parametrize("schema", [definition("EngagementEvent"), {**definition("EngagementEvent"), "doc": "other"}])
+def test_a_branch_that_is_written_longer_than_it_is_is_none(schema: Any) -> None:
+    writer = Writer(EVENTS, schema)
+    body = writer.encoded(VALUES[EVENTS.name])
+    assert body.count(b"\x06ada\x00\x02\x04p1") == 1
+    with pytest.raises(DecodeFault):
+        writer.read(body.replace(b"\x06ada\x00", b"\x06ada\x80\x00"))
 
 
 def test_a_moment_inside_a_nested_record_is_read_in_its_unit() -> None:
