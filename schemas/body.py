@@ -66,7 +66,7 @@ class Body:
         """Return the number of a union's branch; one that is written longer than it is, as no writer does, is none."""
         start = self.at
         number = self.read_index(count)
-        if self.at - start > len(encoded_long(number)):
+        if self.at - start > 1 and self.at - start > len(encoded_long(number)):
             raise ValueError(f"expected the branch of a union at {start}, got {number} in {self.at - start} bytes")
         return number
 

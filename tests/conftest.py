@@ -38,7 +38,7 @@ KEPT_SETTINGS = ("THREADS_CACHE", "THREADS_TEST_SEED")
 hypothesis_settings.register_profile("long", max_examples=2_000)  # ./run_tests.sh FILE --hypothesis-profile long
 # One round of `just fuzz`, over the tests marked `fuzz`: these set no max_examples of their own, which would win.
 hypothesis_settings.register_profile(
-    "fuzz", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "fuzz", max_examples=500, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

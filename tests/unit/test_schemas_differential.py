@@ -15,7 +15,7 @@ from typing import Any
 import fastavro
 import pytest
 from fastavro.read import SchemaResolutionError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import CATALOGUE, Topic
@@ -37,6 +37,7 @@ from tests.written_records import values as values_of
 COLUMN_TOPICS = [topic for topic in CATALOGUE if topic.layout == "columns"]
 TOPICS = [topic for topic in CATALOGUE if topic.name != "drafts.rejected"]  # the record of drafts.accepted
 REJECTED = "rejected"
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _corrupted(draw: st.DrawFn, body: bytes) -> bytes:
 
 
 @pytest.mark.fuzz
-@settings(deadline=None)
+@ANY_SPEED
 @given(topic=st.sampled_from(TOPICS), data=st.data())
 def test_a_record_of_any_producer_is_read_as_it_was_meant_or_refused(topic: Topic, data: st.DataObject) -> None:
     written: Written = data.draw(written_records(topic))
@@ -126,7 +127,7 @@ def test_a_record_of_any_producer_is_read_as_it_was_meant_or_refused(topic: Topi
 
 
 @pytest.mark.fuzz
-@settings(deadline=None)
+@ANY_SPEED
 @given(topic=st.sampled_from(TOPICS), data=st.data())
 def test_the_worker_takes_what_rows_take_and_has_the_same_values(topic: Topic, data: st.DataObject) -> None:
     registry = MemoryRegistry()
@@ -145,7 +146,7 @@ def test_the_worker_takes_what_rows_take_and_has_the_same_values(topic: Topic, d
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("topic", COLUMN_TOPICS, ids=lambda topic: topic.name)
-@settings(deadline=None)
+@ANY_SPEED
 @given(data=st.data())
 def test_columns_are_those_of_rows_whatever_the_bytes(topic: Topic, data: st.DataObject) -> None:
     registry = MemoryRegistry()
@@ -184,7 +185,7 @@ def _as_avro_knows_it(schema: Any, working: Any) -> Any:
 
 
 @pytest.mark.fuzz
-@settings(deadline=None)
+@ANY_SPEED
 @given(topic=st.sampled_from(TOPICS), data=st.data())
 def test_where_avro_has_a_rule_a_record_is_read_by_it(topic: Topic, data: st.DataObject) -> None:
     written = data.draw(written_records(topic))
@@ -222,7 +223,7 @@ def any_schema(draw: Draw, topic: Topic) -> Any:
 
 
 @pytest.mark.fuzz
-@settings(deadline=None)
+@ANY_SPEED
 @given(topic=st.sampled_from(TOPICS), data=st.data())
 def test_whatever_a_registry_holds_is_read_alike_or_refused(topic: Topic, data: st.DataObject) -> None:
     registry = MemoryRegistry()
