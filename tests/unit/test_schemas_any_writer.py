@@ -258,9 +258,8 @@ def test_a_schema_nested_without_end_is_a_fault(topic: Topic) -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(DecodeFault, match="nested too deeply"):
         Writer(topic, schema).read(b"")
-    for _ in range(2):  # the comparison with our own schema meets it too
-        with pytest.raises(DecodeFault, match="nested too deeply"):
-            Writer(topic, _changed(topic, "event_id", type=schema)).read(b"")
+    with pytest.raises(DecodeFault, match="nested too deeply"):
+        Writer(topic, _changed(topic, "event_id", type=schema)).read(b"")
 
 
 @BOTH
