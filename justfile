@@ -10,6 +10,16 @@ dev-start *args:
 test *args:
     ./run_tests.sh {{args}}
 
+# Run the tests marked `fuzz`, round after round with a new seed each, until one fails or Ctrl-C
+fuzz *args:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    while true; do
+        seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+        echo "== seed $seed; once more: just fuzz --hypothesis-seed=$seed {{args}}"
+        .venv/bin/python -m pytest -m fuzz --hypothesis-profile fuzz --hypothesis-seed="$seed" --timeout 0 -q {{args}}
+    done
+
 # Check style, formatting and types
 lint:
     .venv/bin/ruff check

@@ -34,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The head of a container for one writer schema, and the columns to read from it."""
+    """The head of a container for one writer schema, and the columns to read from it: fields by their number."""
 
     head: bytes
     names: list[str]
@@ -68,12 +68,19 @@ def container_of(schema: AvroSchema) -> Container:
     Raises:
         UnsupportedLayout: a field is nested or a union of several types.
     """
-    fields = [{"name": field["name"], "type": _plain(field["type"])} for field in schema["fields"]]
+    fields = [
+        {"name": column_name(number), "type": _plain(field["type"])} for number, field in enumerate(schema["fields"])
+    ]
     plain = {"type": "record", "name": "Framed", "fields": _FRAME_FIELDS + fields}
     meta = (("avro.schema", json.dumps(plain).encode()), ("avro.codec", b"null"))
     pairs = b"".join(encoded_long(len(part)) + part for key, text in meta for part in (key.encode(), text))
     head = _MAGIC + encoded_long(len(meta)) + pairs + b"\x00" + _SYNC
-    return Container(head, [field["name"] for field in schema["fields"]])
+    return Container(head, [field["name"] for field in fields])
+
+
+def column_name(number: int) -> str:
+    """Return the name of the column of a writer's field: its own may be one that Polars does not take."""
+    return f"_{number}"
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401 - Avro types are str, list or dict

@@ -28,6 +28,8 @@ MAX_VARINT_BYTES = 10
 MAX_NULLABLE_BRANCHES = 2
 _MORE = 0x80
 _INT_BITS = 31
+# From which value a byte of a varint has another behind it; the tenth has room for the last of 64 bits only.
+_VARINT_LIMITS = (*[_MORE] * (MAX_VARINT_BYTES - 1), 2)
 
 
 class UnsupportedLayout(ValueError):
@@ -96,8 +98,8 @@ def _skip_varint(data: Bytes, places: Places) -> tuple[Places, Flags]:
     places = places.copy()
     good = np.ones(len(places), dtype=np.bool_)
     rows: npt.NDArray[np.intp] | slice = slice(None)
-    for _ in range(MAX_VARINT_BYTES):
-        more = data[places[rows]] >= _MORE
+    for limit in _VARINT_LIMITS:
+        more = data[places[rows]] >= limit
         places[rows] += 1
         if not more.any():
             return places, good

@@ -18,13 +18,15 @@ from polars.exceptions import PanicException, PolarsError
 
 from schemas.avro_container import Block, Container, container_of
 from schemas.avro_layout import Layout, UnsupportedLayout, layout_of
+from schemas.avro_types import Record, parse_type
 from schemas.catalogue import Topic
 from schemas.codec_rows import RowCodec
-from schemas.definitions import definition
-from schemas.errors import DecodeFault
+from schemas.definitions import working_record
+from schemas.errors import DecodeFault, Unresolvable, UnusableSchema
+from schemas.flat_schema import flat_schema
 from schemas.known_writers import KnownWriters
 from schemas.projection import Projection, projection_of, reader_dtypes
-from schemas.registry import SchemaRegistry
+from schemas.registry import RegisteredSchema, SchemaRegistry
 from schemas.wire_format import HEADER_BYTES, MAGIC, described, schema_id_of
 
 Indices = npt.NDArray[np.int64]
@@ -100,7 +102,7 @@ class ColumnCodec:
         parts = _Parts()
         for group in _grouped_by_schema(topic, values, parts):
             self._decode_group(group, parts)
-        frame, kept = _in_order(parts, reader_dtypes(definition(topic.record.schema_name)))
+        frame, kept = _in_order(parts, reader_dtypes(working_record(topic.record.schema_name)))
         parts.faults.sort(key=itemgetter(0))
         return ColumnSlice(frame if columns is None else frame.select(columns), kept, parts.faults)
 
@@ -162,7 +164,7 @@ class ColumnCodec:
             else:
                 kept.append(place)
         if rows:
-            schema = reader_dtypes(definition(group.topic.record.schema_name))
+            schema = reader_dtypes(working_record(group.topic.record.schema_name))
             parts.frames.append(pl.DataFrame(rows, schema=schema, orient="row"))
             parts.places.append(np.array(kept, dtype=np.int64))
 
@@ -170,13 +172,21 @@ class ColumnCodec:
         """Return how to decode a writer schema, None for one whose records are decoded one by one."""
         key = (topic.name, schema_id)
         if key not in self._plans:
-            writer = self._writers.writer(topic, schema_id).schema
-            reader = definition(topic.record.schema_name)
-            try:
-                self._plans[key] = _Plan(layout_of(writer), container_of(writer), projection_of(writer, reader))
-            except UnsupportedLayout:
-                self._plans[key] = None
+            self._plans[key] = _planned(topic, self._writers.writer(topic, schema_id))
         return self._plans[key]
+
+
+def _planned(topic: Topic, registered: RegisteredSchema) -> _Plan | None:
+    try:
+        writer = parse_type(registered.schema, registered.references)
+        if not isinstance(writer, Record):
+            return None
+        flat = flat_schema(writer)
+        return _Plan(
+            layout_of(flat), container_of(flat), projection_of(writer, working_record(topic.record.schema_name))
+        )
+    except (UnsupportedLayout, UnusableSchema, Unresolvable):
+        return None
 
 
 def _grouped_by_schema(topic: Topic, values: Sequence[bytes | None], parts: _Parts) -> list[_Group]:

@@ -1,24 +1,31 @@
-"""The row codec: values of a topic to record objects and back, one at a time (fastavro)."""
+"""The row codec: values of a topic to record objects and back, one at a time.
+
+What was written with our own schema is read by fastavro. What was not, and what the column codec hands over, is read by
+resolution.py, which takes and refuses the same bodies as the column codec does.
+"""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fastavro
 
+from schemas.avro_types import parse_type
+from schemas.body import Body
 from schemas.catalogue import Topic
-from schemas.definitions import AvroSchema, definition
-from schemas.errors import DecodeFault, EncodeFault
+from schemas.definitions import definition, working_record
+from schemas.errors import DecodeFault, EncodeFault, Unresolvable, UnusableSchema
 from schemas.known_writers import KnownWriters
 from schemas.record_dicts import from_dict, to_dict
 from schemas.records import Record
-from schemas.registry import SchemaRegistry
+from schemas.registry import RegisteredSchema, SchemaRegistry
+from schemas.resolution import Moment, reading
 from schemas.wire_format import HEADER_BYTES, described, header, schema_id_of
 
-# What fastavro raises for a body that is no record of the schema, or a dict that does not fit it.
+# What reading raises for a body that is no record of the schema, and writing for a dict that does not fit it.
 BODY_ERRORS: tuple[type[Exception], ...] = (
     ValueError,
     TypeError,
@@ -28,6 +35,7 @@ BODY_ERRORS: tuple[type[Exception], ...] = (
     AttributeError,
     AssertionError,
     MemoryError,
+    RecursionError,
     fastavro.schema.SchemaParseException,
     fastavro.read.SchemaResolutionError,
 )
@@ -37,12 +45,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """A writer schema ready to decode; `reader` is None where writer and reader are the same."""
-
-    writer: Any
-    reader: Any
+BodyDecoder = Callable[[bytes], tuple[dict[str, Any], int]]
+"""From a framed value to the fields of its body and the place behind them."""
 
 
 class RowCodec:
@@ -50,7 +54,7 @@ class RowCodec:
 
     def __init__(self, registry: SchemaRegistry) -> None:
         self._writers = KnownWriters(registry)
-        self._parsed: dict[tuple[str, int], _Parsed] = {}
+        self._decoders: dict[tuple[str, int, Moment], BodyDecoder] = {}
         self._readers: dict[str, Any] = {}
 
     def encode(self, topic: Topic, record: Record) -> bytes:
@@ -84,31 +88,30 @@ class RowCodec:
         return from_dict(topic.record, self.decode_dict(topic, value))
 
     def decode_dict(self, topic: Topic, value: bytes | None) -> dict[str, Any]:
-        """Return the fields of a value as fastavro reads them; raises as `decode` does."""
+        """Return the fields of a value, moments as datetimes; raises as `decode` does."""
+        return self._decode(topic, value, _moment)
+
+    def decode_plain(self, topic: Topic, value: bytes | None) -> dict[str, Any]:
+        """Return the fields of a value as column values, moments as milliseconds; raises as `decode` does."""
+        return self._decode(topic, value, _milliseconds)
+
+    def _decode(self, topic: Topic, value: bytes | None, moment: Moment) -> dict[str, Any]:
         schema_id = schema_id_of(value)
         assert value is not None
-        parsed = self._parsed.get((topic.name, schema_id)) or self._parse(topic, schema_id)
-        body = io.BytesIO(value)
-        body.seek(HEADER_BYTES)
+        decoder = self._decoders.get((topic.name, schema_id, moment)) or self._prepare(topic, schema_id, moment)
         try:
-            values = fastavro.schemaless_reader(body, parsed.writer, parsed.reader)
+            values, end = decoder(value)
         except BODY_ERRORS as error:
             raise DecodeFault(
                 f"expected a body of {topic.record.schema_name} (schema id {schema_id}), got {described(value)}: "
                 f"{error or type(error).__name__}; check that the producer writes with the schema of this id"
             ) from error
-        if body.tell() != len(value):
+        if end != len(value):
             raise DecodeFault(
-                f"expected {topic.record.schema_name} (schema id {schema_id}) of {body.tell()} bytes, "
-                f"got {described(value)}: {len(value) - body.tell()} bytes are left over"
+                f"expected {topic.record.schema_name} (schema id {schema_id}) of {end} bytes, "
+                f"got {described(value)}: {len(value) - end} bytes are left over"
             )
-        assert isinstance(values, dict)
         return values
-
-    def decode_plain(self, topic: Topic, value: bytes | None) -> dict[str, Any]:
-        """Return the fields of a value as column values, timestamps as milliseconds; raises as `decode` does."""
-        values = self.decode_dict(topic, value)
-        return {name: _milliseconds(each) if isinstance(each, datetime) else each for name, each in values.items()}
 
     def _reader(self, topic: Topic) -> Any:  # noqa: ANN401 - fastavro's parsed schemas are untyped
         name = topic.record.schema_name
@@ -116,19 +119,55 @@ class RowCodec:
             self._readers[name] = fastavro.parse_schema(definition(name))
         return self._readers[name]
 
-    def _parse(self, topic: Topic, schema_id: int) -> _Parsed:
-        written: AvroSchema = self._writers.writer(topic, schema_id).schema
-        same = written == definition(topic.record.schema_name)
-        try:
-            writer = self._reader(topic) if same else fastavro.parse_schema(written)
-        except BODY_ERRORS as error:
-            raise DecodeFault(
-                f"schema id {schema_id} of topic {topic.name} is no usable Avro schema: {error}"
-            ) from error
-        parsed = _Parsed(writer, None if same else self._reader(topic))
-        self._parsed[topic.name, schema_id] = parsed
-        return parsed
+    def _prepare(self, topic: Topic, schema_id: int, moment: Moment) -> BodyDecoder:
+        """Return what decodes values of a writer schema; one whose values are never ours refuses each of them."""
+        registered = self._writers.writer(topic, schema_id)
+        if topic.layout == "rows" and registered.schema == definition(topic.record.schema_name) and moment is _moment:
+            decoder = self._own(topic)
+        else:
+            decoder = _foreign(topic, registered, moment)
+        self._decoders[topic.name, schema_id, moment] = decoder
+        return decoder
+
+    def _own(self, topic: Topic) -> BodyDecoder:
+        schema = self._reader(topic)
+
+        def decode(value: bytes) -> tuple[dict[str, Any], int]:
+            body = io.BytesIO(value)
+            body.seek(HEADER_BYTES)
+            return fastavro.schemaless_reader(body, schema, None), body.tell()
+
+        return decode
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // MILLISECOND
+def _foreign(topic: Topic, registered: RegisteredSchema, moment: Moment) -> BodyDecoder:
+    try:
+        read = reading(
+            parse_type(registered.schema, registered.references), working_record(topic.record.schema_name), moment
+        )
+    except (UnusableSchema, Unresolvable) as error:
+        return _refusing(
+            f"schema id {registered.id} of topic {topic.name} can't be read as {topic.record.schema_name}: {error}; "
+            "write with a schema that ours can read"
+        )
+
+    def decode(value: bytes) -> tuple[dict[str, Any], int]:
+        body = Body(value, HEADER_BYTES)
+        return read(body), body.at
+
+    return decode
+
+
+def _refusing(reason: str) -> BodyDecoder:
+    def decode(_value: bytes) -> tuple[dict[str, Any], int]:
+        raise DecodeFault(reason)
+
+    return decode
+
+
+def _moment(milliseconds: int) -> datetime:
+    return EPOCH + milliseconds * MILLISECOND
+
+
+def _milliseconds(milliseconds: int) -> int:
+    return milliseconds

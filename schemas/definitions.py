@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from schemas.avro_types import Record, parse_type
 from schemas.errors import SchemaError, UnknownSchema
 
 AvroSchema = dict[str, Any]
@@ -48,6 +49,18 @@ def definition(schema_name: str) -> AvroSchema:
     if schema_name not in definitions():
         raise UnknownSchema(f"No schema is named {schema_name!r}; there are: {', '.join(sorted(definitions()))}")
     return definitions()[schema_name]
+
+
+@cache
+def working_record(schema_name: str) -> Record:
+    """Return the working schema of a record as a typed tree.
+
+    Raises:
+        UnknownSchema: no .avsc file defines it.
+    """
+    record = parse_type(definition(schema_name))
+    assert isinstance(record, Record)
+    return record
 
 
 def canonical_text(schema: object) -> str:

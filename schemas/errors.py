@@ -19,6 +19,14 @@ class UnknownSchema(SchemaError, LookupError):
     """The registry answers, and has no such id, subject or schema."""
 
 
+class UnusableSchema(SchemaError):
+    """The registry has the id, and what it names is no Avro schema that can be read here."""
+
+
+class Unresolvable(SchemaError):
+    """No value of a writer's schema is a record of ours; the text says which field and why."""
+
+
 class IncompatibleSchema(SchemaError):
     """A new version can't read what an earlier one wrote; `reasons` has one line a field."""
 

@@ -1,4 +1,4 @@
-"""Projection: the columns of a writer schema as the columns of the reader's, by Avro's rules of resolution."""
+"""Projection: the columns of a writer schema as the columns of the reader's, by the rules that rows are read by."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from schemas.avro_layout import UnsupportedLayout, branches
-from schemas.definitions import AvroSchema
+from schemas.avro_container import column_name
+from schemas.avro_layout import UnsupportedLayout
+from schemas.avro_types import Enum, Field, NoDefault, Primitive, Record
+from schemas.conversions import conversion
+from schemas.field_matching import sources_of
+from schemas.flat_schema import flat_kind
 
+_ENUM_DTYPE = pl.String()
 _DTYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
-    "enum": pl.String(),
     "bytes": pl.Binary(),
     "int": pl.Int32(),
     "long": pl.Int64(),
@@ -20,92 +24,97 @@ _DTYPES: dict[str, pl.DataType] = {
     "float": pl.Float32(),
     "double": pl.Float64(),
 }
-# A writer's type on the left may be read as those on the right (Avro 1.12, "Schema Resolution").
-_PROMOTIONS: dict[str, tuple[str, ...]] = {
-    "int": ("int", "long", "float", "double"),
-    "long": ("long", "float", "double"),
-    "float": ("float", "double"),
-    "string": ("string", "bytes"),
-    "bytes": ("bytes",),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Expressions over the columns a container gives; `refused` is true where a symbol is not the reader's."""
+    """Expressions over the columns a container gives; `refused` is true where a value has no place in the reader's."""
 
     columns: tuple[pl.Expr, ...]
     refused: pl.Expr | None
 
 
-def reader_dtypes(reader: AvroSchema) -> dict[str, pl.DataType]:
+def reader_dtypes(reader: Record) -> dict[str, pl.DataType]:
     """Return the columns of a reader schema: enums as String, timestamps as Int64.
 
     Raises:
         UnsupportedLayout: a field can't be a column.
     """
-    return {field["name"]: _DTYPES[_value_kind(field["type"])[0]] for field in reader["fields"]}
+    return {field.name: _dtype(flat_kind(field.type)[0]) for field in reader.fields}
 
 
-def projection_of(writer: AvroSchema, reader: AvroSchema) -> Projection:
+def projection_of(writer: Record, reader: Record) -> Projection:
     """Build the projection.
 
     Raises:
         UnsupportedLayout: a type differs in a way only a record-by-record reader resolves (or refuses).
+        Unresolvable: a field could be one of several, or was not written and has no default.
     """
-    written = {field["name"]: field for field in writer["fields"]}
-    columns, refused = [], []
-    for field in reader["fields"]:
-        names = (field["name"], *field.get("aliases", ()))
-        source = next((written[name] for name in names if name in written), None)
-        if source is None:
+    sources = sources_of(writer, reader)
+    columns: list[pl.Expr] = []
+    refused: list[pl.Expr] = []
+    for field in reader.fields:
+        if field.name not in sources:
             columns.append(_default(field))
             continue
-        columns.append(_column(source, field))
-        refused += _unknown_symbols(source, field)
+        number = sources[field.name]
+        columns.append(_column(column_name(number), writer.fields[number], field))
+        refused += _refused(column_name(number), writer.fields[number], field)
     return Projection(tuple(columns), pl.any_horizontal(refused) if refused else None)
 
 
-def _value_kind(kind: Any) -> tuple[str, Any, bool]:  # noqa: ANN401 - Avro types are str, list or dict
-    """Return the name of a field's type, the type itself and whether it is nullable."""
-    value_kind, null = branches(kind)
-    name = value_kind["type"] if isinstance(value_kind, dict) else value_kind
-    if name not in _DTYPES:
-        raise UnsupportedLayout(f"type {name} can't be a column")
-    return name, value_kind, null is not None
+def _dtype(kind: Primitive | Enum) -> pl.DataType:
+    return _ENUM_DTYPE if isinstance(kind, Enum) else _DTYPES[kind.name]
 
 
-def _column(source: dict[str, Any], target: dict[str, Any]) -> pl.Expr:
-    written, written_kind, written_null = _value_kind(source["type"])
-    wanted, wanted_kind, wanted_null = _value_kind(target["type"])
-    if wanted not in _PROMOTIONS.get(written, (written,)) or (written_null and not wanted_null):
-        raise UnsupportedLayout(f"{target['name']}: {written} is not read as {wanted} column by column")
-    column = pl.col(source["name"])
-    if written == "enum":
-        default = wanted_kind.get("default")
-        known = set(wanted_kind["symbols"])
-        shown = [symbol if symbol in known else default for symbol in written_kind["symbols"]]
-        column = column.replace_strict(range(len(shown)), shown, return_dtype=pl.String, default=None)
-    return column.cast(_DTYPES[wanted]).alias(target["name"])
+def _column(source: str, written: Field, wanted: Field) -> pl.Expr:
+    written_kind, wanted_kind = flat_kind(written.type)[0], flat_kind(wanted.type)[0]
+    column = pl.col(source)
+    if isinstance(written_kind, Enum) and isinstance(wanted_kind, Enum):
+        column = column.replace_strict(
+            range(len(written_kind.symbols)), _symbols(written_kind, wanted_kind), return_dtype=pl.String, default=None
+        )
+    elif isinstance(written_kind, Primitive) and isinstance(wanted_kind, Primitive):
+        column = _converted(column, written_kind, wanted_kind)
+    else:
+        raise UnsupportedLayout(f"{wanted.name} is an enum of one side only")
+    return column.cast(_dtype(wanted_kind)).alias(wanted.name)
 
 
-def _unknown_symbols(source: dict[str, Any], target: dict[str, Any]) -> list[pl.Expr]:
-    written, written_kind, _ = _value_kind(source["type"])
-    if written != "enum":
-        return []
-    _, wanted_kind, _ = _value_kind(target["type"])
-    known = set(wanted_kind["symbols"])
-    unknown = [number for number, symbol in enumerate(written_kind["symbols"]) if symbol not in known]
-    if not unknown or wanted_kind.get("default") in known:
-        return []
-    return [pl.col(source["name"]).is_in(unknown).fill_null(value=False)]
+def _converted(column: pl.Expr, written: Primitive, wanted: Primitive) -> pl.Expr:
+    """Return the column in the reader's unit; what could overflow or be no text is left to the row codec."""
+    found = conversion(written, wanted)
+    if found is None or found.kind in ("text", "bytes") or found.times != 1:
+        raise UnsupportedLayout(f"{written.name} is not read as {wanted.name} column by column")
+    return column if found.per == 1 else column // found.per
 
 
-def _default(target: dict[str, Any]) -> pl.Expr:
-    if "default" not in target:
-        raise UnsupportedLayout(f"{target['name']} was not written and has no default")
-    name, _, _ = _value_kind(target["type"])
-    value = target["default"]
-    if name == "bytes" and value is not None:
+def _symbols(written: Enum, wanted: Enum) -> list[str | None]:
+    """Return what each written symbol is read as, None for one that the reader does not know."""
+    default = wanted.default if wanted.default in wanted.symbols else None
+    return [symbol if symbol in wanted.symbols else default for symbol in written.symbols]
+
+
+def _refused(source: str, written: Field, wanted: Field) -> list[pl.Expr]:
+    """Return where a value is a null or a symbol that the reader has no place for."""
+    refused = []
+    written_kind, written_null = flat_kind(written.type)
+    wanted_kind, wanted_null = flat_kind(wanted.type)
+    if written_null is not None and wanted_null is None:
+        refused.append(pl.col(source).is_null())
+    if isinstance(written_kind, Enum) and isinstance(wanted_kind, Enum):
+        shown = _symbols(written_kind, wanted_kind)
+        unknown = [number for number, symbol in enumerate(shown) if symbol is None]
+        if unknown:
+            refused.append(pl.col(source).is_in(unknown).fill_null(value=False))
+    return refused
+
+
+def _default(wanted: Field) -> pl.Expr:
+    if wanted.default is NoDefault:
+        raise UnsupportedLayout(f"{wanted.name} was not written and has no default")
+    value: Any = wanted.default
+    kind = flat_kind(wanted.type)[0]
+    if kind == Primitive("bytes") and value is not None:
         value = value.encode("latin-1")
-    return pl.lit(value, dtype=_DTYPES[name]).alias(target["name"])
+    return pl.lit(value, dtype=_dtype(kind)).alias(wanted.name)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from schemas.definitions import AvroSchema
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredSchema:
-    """A schema with its id and the subjects (`<topic>-value`) that have it as a version."""
+    """A schema with its id and the subjects (`<topic>-value`) that have it as a version, or had it.
+
+    `subjects_told` is false where the registry has the schema, and has forgotten of what it was a version.
+    `schema` is any Avro schema as JSON, `references` are those it refers to, in the order in which to define them.
+    """
 
     id: int
     subjects: frozenset[str]
-    schema: AvroSchema
+    schema: Any
+    references: tuple[Any, ...] = ()
+    subjects_told: bool = True
+
+    def is_version_of(self, subject: str) -> bool:
+        """Tell whether the subject has it, as far as the registry says."""
+        return not self.subjects_told or subject in self.subjects
 
 
 class SchemaRegistry(Protocol):
@@ -33,6 +43,7 @@ class SchemaRegistry(Protocol):
 
         Raises:
             UnknownSchema: no such id.
+            UnusableSchema: it is no Avro schema, or refers to one that is not there.
             RegistryUnavailable: the registry does not answer.
         """
 

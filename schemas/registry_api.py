@@ -137,7 +137,7 @@ class RegistryApi:
         text, count = request.match_info["version"], len(self._ids(request))
         if text in ("latest", "-1"):
             return count
-        if not text.isdigit() or int(text) < 1:
+        if not text.isdecimal() or int(text) < 1:
             raise ApiError(INVALID_VERSION, f"expected a version number from 1 or `latest`, got '{text}'")
         if int(text) > count:
             raise ApiError(VERSION_NOT_FOUND, f"Version {text} not found; there are {count}.")

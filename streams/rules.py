@@ -13,6 +13,8 @@ from schemas.records import Record
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last moment a datetime can hold
 SHOWN_LENGTH = 80
+# Unicode's white space, which Polars strips; str.strip takes four control characters more, and both have to agree.
+WHITE_SPACE = "".join(each for each in map(chr, range(0x3001)) if each.isspace() and each not in "\x1c\x1d\x1e\x1f")
 
 
 class Rule(Protocol):
@@ -40,7 +42,7 @@ class NotBlank:
 
     def breaks(self, record: Record) -> bool:
         value = getattr(record, self.field)
-        return value is not None and not value.strip()
+        return value is not None and not value.strip(WHITE_SPACE)
 
     def broken(self) -> pl.Expr:
         return pl.col(self.field).str.strip_chars().str.len_bytes() == 0

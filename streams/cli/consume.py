@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Literal
 
 import click
@@ -12,15 +14,20 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.catalogue import Topic
 from schemas.codec_rows import RowCodec
-from schemas.registry import open_registry
+from schemas.records import Record
+from schemas.registry import SchemaRegistry, open_registry
 from streams.cli.topic_argument import TOPIC
 from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
 from streams.json_records import render_record
 from streams.kafka.connection import check_broker
 from streams.kafka.reader import follow
+from streams.kafka.record_size import DEAD_LETTERS
+from streams.letter_reader import LetterReader
 from streams.schema_faults import schema_faults
 from streams.settings import Settings, current_settings
+
+Decode = Callable[[bytes | None], Record]
 
 
 @click.command(epilog="Example: threads-agent consume kpi.updates --from latest --max 10")
@@ -46,21 +53,26 @@ def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | Non
 async def _consume(settings: Settings, topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
-    codec = RowCodec(open_registry(resolve(settings).schemas))
+    decode = _decoder(topic, open_registry(resolve(settings).schemas))
     seen = 0
     async with aclosing(follow(settings, bootstrap, topic.name, start)) as blocks:
         async for _, records in blocks:
             for record in records if most is None else records[: most - seen]:
-                _print(codec, topic, record)
+                _print(decode, topic, record)
             seen += len(records)
             if most is not None and seen >= most:
                 return
 
 
-def _print(codec: RowCodec, topic: Topic, record: ConsumerRecord) -> None:
+def _decoder(topic: Topic, registry: SchemaRegistry) -> Decode:
+    """Return what decodes values of the topic: dead letters are read without the registry too."""
+    return LetterReader(registry).decode if topic.name == DEAD_LETTERS else partial(RowCodec(registry).decode, topic)
+
+
+def _print(decode: Decode, topic: Topic, record: ConsumerRecord) -> None:
     try:
         with schema_faults():
-            decoded = codec.decode(topic, record.value)
+            decoded = decode(record.value)
     except RecordFault as fault:
         place = {"topic": topic.name, "partition": record.partition, "offset": record.offset}
         click.echo(json.dumps({"error": str(fault), **place}), err=True)

@@ -10,8 +10,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
 from schemas.records import DeadLetter
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
@@ -20,6 +18,7 @@ from streams.json_records import render_record
 from streams.kafka.connection import check_broker
 from streams.kafka.reader import read_range
 from streams.kafka.record_size import DEAD_LETTERS
+from streams.letter_reader import LetterReader
 from streams.schema_faults import schema_faults
 from streams.settings import Settings, current_settings
 
@@ -46,18 +45,16 @@ def list_(source_topic: str | None, *, as_json: bool) -> None:
 async def _letters(settings: Settings, source_topic: str | None) -> list[DeadLetter]:
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
-    topic = topic_named(DEAD_LETTERS)
-    codec = RowCodec(open_registry(resolve(settings).schemas))
+    reader = LetterReader(open_registry(resolve(settings).schemas))
     letters = []
     async for source, records in read_range(settings, bootstrap, DEAD_LETTERS):
         for record in records:
             try:
                 with schema_faults():
-                    letter = codec.decode(topic, record.value)
+                    letter = reader.decode(record.value)
             except RecordFault as fault:
                 click.echo(f"partition {source.partition} offset {record.offset}: no dead letter: {fault}", err=True)
                 continue
-            assert isinstance(letter, DeadLetter)
             if source_topic in (None, letter.source_topic):
                 letters.append(letter)
     return letters

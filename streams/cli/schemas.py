@@ -97,7 +97,8 @@ def _list(registry: FileRegistry) -> None:
 
 def _named(registry: FileRegistry, name: str) -> AvroSchema:
     if name.isdigit():
-        return registry.writer_schema(int(name)).schema
+        schema: AvroSchema = registry.writer_schema(int(name)).schema
+        return schema
     for topic in CATALOGUE:
         if name in (topic.name, topic.subject):
             return definition(topic.record.schema_name)

@@ -126,6 +126,30 @@ async def test_dead_letters_are_listed_with_the_original_bytes(stack: Stack) -> 
     assert "no dead letters from nowhere" in _run(stack, "dead-letters", "list", "--topic", "nowhere").stdout.decode()
 
 
+async def test_dead_letters_are_listed_and_consumed_while_the_registry_is_away(stack: Stack) -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    letter = DeadLetter(
+        event_id="d-2",
+        occurred_at=at,
+        consumer="kpis",
+        source_topic="away.test",
+        source_partition=0,
+        source_offset=1,
+        source_timestamp=at,
+        error_class="RecordFault",
+        reason="written before the registry went away",
+    )
+    producer = EventProducer(stack.bootstrap, FileRegistry(), stack.settings)
+    await producer.append_all([Output("dead.letters", letter)])
+    await producer.stop()
+    away = f"http://127.0.0.1:{free_port()}"
+    listed = _run(stack, "dead-letters", "list", "--json", "--topic", "away.test", THREADS_REGISTRY_URL=away)
+    assert [each["event_id"] for each in json.loads(listed.stdout)] == ["d-2"]
+    assert "does not answer" in listed.stderr.decode()
+    consumed = _run(stack, "consume", "dead.letters", "--max", "1", THREADS_REGISTRY_URL=away)
+    assert [each["consumer"] for each in _lines(consumed.stdout)] == ["kpis"]
+
+
 def test_topics_are_listed_with_their_drift_as_json(stack: Stack) -> None:
     listed = _run(stack, "topics", "list", "--json")
     assert listed.returncode == 0

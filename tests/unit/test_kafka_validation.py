@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -65,6 +66,23 @@ def test_a_broken_rule_is_found_in_rows_and_in_columns(topic_name: str, change: 
     ((row, column_reason),) = _frame_faults(topic_name, [good, bad, good])
     assert row == 1
     assert reason.partition(", got")[0] in column_reason
+
+
+def test_the_same_characters_are_blank_in_rows_and_in_columns() -> None:
+    spaces = [each for each in map(chr, range(sys.maxunicode + 1)) if each.isspace()]
+    changes: list[dict[str, Any]] = [{"event_id": each} for each in spaces]
+    records = [replace(EXAMPLES["engagement.events"], **change) for change in changes]
+    found = [row for row, _ in _frame_faults("engagement.events", records)]
+    assert found == [number for number, record in enumerate(records) if _is_broken(record)]
+    assert {" ", "\t", "\x85", "\u3000"} <= {spaces[row] for row in found}
+
+
+def _is_broken(record: Record) -> bool:
+    try:
+        validate(record)
+    except RecordFault:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(("topic_name", "change"), FINE)
