@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from sinks.postgres.connection import exchange
 from sinks.postgres.statements import statements
 from streams.errors import ThreadsError
+from streams.postgres_session import transaction
 
 MIGRATION_TIMEOUT_S = 3600.0  # a new index over all events takes its time
 
@@ -64,12 +65,12 @@ async def migrate(
         Unavailable: the server is away.
     """
     with exchange(connection, "create PostgreSQL's tables", max(timeout_s, MIGRATION_TIMEOUT_S)):
-        return await _migrate(connection, migrations() if wanted is None else wanted)
+        return await _migrate(connection, timeout_s, migrations() if wanted is None else wanted)
 
 
-async def _migrate(connection: AsyncConnection, wanted: Sequence[Migration]) -> list[Migration]:
+async def _migrate(connection: AsyncConnection, timeout_s: float, wanted: Sequence[Migration]) -> list[Migration]:
     sql = statements("migrations.sql")
-    async with connection.transaction():
+    async with transaction(connection, timeout_s):
         await connection.execute(sql["lock"])
         await connection.execute(sql["create_ledger"])
         cursor = await connection.execute(sql["applied"])
