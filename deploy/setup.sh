@@ -82,3 +82,22 @@ get_kcat() {
     local install="apt-get install --yes --no-install-recommends kcat"
     $install >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && $install >/dev/null 2>&1; }
 }
+
+# PgBouncer is a pooler that tests put before PostgreSQL; unpacked with its libraries in the cache, which needs no rights.
+get_pgbouncer() {
+    local cached="${THREADS_CACHE:-$HOME/.cache/threads-agent-stack}/pgbouncer" folder
+    command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || [ -x "$cached/usr/sbin/pgbouncer" ] && return 0
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || return 1
+    say "fetching PgBouncer"
+    folder=$(mktemp -d)
+    (
+        cd "$folder" || exit 1
+        # shellcheck disable=SC2046 - one word a package
+        apt-get download pgbouncer $(apt-cache depends pgbouncer | sed -n 's/.*Depends: \(lib\(event\|.*ares\)[^ ]*\).*/\1/p') &&
+            for package in *.deb; do dpkg -x "$package" unpacked || exit 1; done &&
+            mkdir -p "${cached%/*}" && rm -rf "$cached" && mv unpacked "$cached"
+    ) >/dev/null 2>&1
+    local status=$?
+    rm -rf "$folder"
+    return $status
+}

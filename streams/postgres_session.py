@@ -22,6 +22,7 @@ SETTINGS = {
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "extra_float_digits": "1",  # a double comes back as it was written
+    "exit_on_error": "off",  # a row that is there already is an error that a savepoint mends
     "search_path": '"$user", public, pg_temp',  # the server's own default; nobody's temporary table hides one of ours
 }
 """Settings that change what a statement means or how a value is written."""
