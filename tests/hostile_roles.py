@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from tests.postgres_tables import own_database
 
 NAME, PASSWORD = "hostile", "hostile-password"
-VARIANTS = 8
+VARIANTS = 6
 
 OTHERS = {
     "DateStyle": ("German, DMY", "SQL, DMY", "Postgres, YMD", "ISO, DMY"),

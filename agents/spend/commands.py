@@ -6,7 +6,6 @@ import asyncio
 import json
 
 import click
-from rich.console import Console
 
 from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
 from agents.personas.persona_topic import read_directory
@@ -17,24 +16,29 @@ from agents.spend.gate import limits_of_persona
 from agents.spend.spend_book import day_of
 from schemas.records import BudgetAlert
 from schemas.registry import open_registry
+from streams.cli.table import print_table, print_text, wide_option
 from streams.endpoints import resolve
 from streams.settings import Settings, current_settings
 from streams.wall_clock import utc_now
 
 
 @click.command(epilog="Example: threads-agent budgets --json")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def budgets(*, as_json: bool) -> None:
+def budgets(*, wide: bool, as_json: bool) -> None:
     """Show what was spent of the budgets in this hour and today, the level that gives, and today's alerts."""
     lines, alerts = asyncio.run(_read(current_settings()))
     if as_json:
         click.echo(json.dumps(budgets_object(lines, alerts), indent=2, ensure_ascii=False))
         return
-    Console().print(budgets_table(lines))
+    print_table(budgets_table(lines), wide=wide)
     for line in lines:
         if line.level.kind != "free":
-            click.echo(line.level.reason)
-    click.echo("\n".join(map(alert_line, alerts)) or "no alerts today")
+            print_text(line.level.reason)
+    for said in map(alert_line, alerts):
+        print_text(said)
+    if not alerts:
+        click.echo("no alerts today")
 
 
 async def _read(settings: Settings) -> tuple[list[BudgetLine], list[BudgetAlert]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from schemas.catalogue import CATALOGUE
 from schemas.changes import SubjectChange, compare
@@ -14,6 +12,7 @@ from schemas.definitions import AvroSchema, canonical_text, definition, definiti
 from schemas.errors import IncompatibleSchema
 from schemas.file_registry import FileRegistry
 from schemas.http_registry import HttpRegistry
+from streams.cli.table import Column, Table, print_table, wide_option
 from streams.errors import SettingsError
 from streams.schema_faults import schema_faults
 
@@ -74,25 +73,32 @@ def register(ctx: click.Context, url: str | None) -> None:
 
 @schemas.command("show", epilog="Example: threads-agent schemas show EngagementEvent")
 @click.argument("name", required=False)
-def show(name: str | None) -> None:
+@wide_option
+def show(name: str | None, *, wide: bool) -> None:
     """List subjects with the ids of their versions, or print one schema: by record name, topic, subject or id."""
     registry = FileRegistry()
     if name is None:
-        _list(registry)
+        print_table(_listed(registry), wide=wide)
         return
     with schema_faults():
         click.echo(json.dumps(_named(registry, name), indent=2, ensure_ascii=False))
 
 
-def _list(registry: FileRegistry) -> None:
-    table = Table("subject", "record", "ids, oldest first", "working schema")
+def _listed(registry: FileRegistry) -> Table:
+    rows = []
     for topic in CATALOGUE:
         ids = registry.ids(topic.subject)
         working = canonical_text(definition(topic.record.schema_name))
         newest = ids and canonical_text(registry.writer_schema(ids[-1]).schema) == working
         state = f"id {ids[-1]}" if newest else "not registered"
-        table.add_row(topic.subject, topic.record.schema_name, ", ".join(map(str, ids)), state)
-    Console().print(table)
+        rows.append((topic.subject, topic.record.schema_name, ", ".join(map(str, ids)), state))
+    columns = (
+        Column("subject", "id"),
+        Column("record", "id", minor=1),
+        Column("ids, oldest first", "text"),
+        Column("working schema"),
+    )
+    return Table(columns, rows)
 
 
 def _named(registry: FileRegistry, name: str) -> AvroSchema:

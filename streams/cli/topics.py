@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from schemas.catalogue import FOREVER, Topic, topic_named
+from streams.cli.table import Column, Table, print_table, wide_option
 from streams.endpoints import require_kafka
 from streams.kafka.connection import check_broker
 from streams.kafka.topics import TopicChange, create_topics, describe_drift
@@ -19,6 +18,15 @@ from streams.settings import Settings, current_settings
 
 DRIFT_EXIT_STATUS = 1
 JSON_HELP = "Print a list of objects: name, state, partitions, drift."
+_COLUMNS = (
+    Column("topic", "id"),
+    Column("record", "id", minor=1),
+    Column("key", "id", minor=2),
+    Column("partitions", "number"),
+    Column("kept"),
+    Column("state"),
+    Column("drift", "text"),
+)
 
 
 @click.group(epilog="Example: threads-agent topics create")
@@ -27,22 +35,24 @@ def topics() -> None:
 
 
 @topics.command("list", epilog="Example: threads-agent topics list --json")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_context
-def list_(ctx: click.Context, *, as_json: bool) -> None:
+def list_(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """List the topics with their records, keys and drift; exit status 1 when one is missing or drifted."""
     changes = asyncio.run(_described(current_settings()))
-    _show(changes, as_json=as_json)
+    _show(changes, wide=wide, as_json=as_json)
     ctx.exit(0 if all(each.state == "as wanted" for each in changes) else DRIFT_EXIT_STATUS)
 
 
 @topics.command("create", epilog="Example: threads-agent topics create")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_context
-def create(ctx: click.Context, *, as_json: bool) -> None:
+def create(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """Create missing topics; those that are there stay as they are, and drift is shown with exit status 1."""
     changes = asyncio.run(_created(current_settings()))
-    _show(changes, as_json=as_json)
+    _show(changes, wide=wide, as_json=as_json)
     ctx.exit(DRIFT_EXIT_STATUS if any(each.state == "drifted" for each in changes) else 0)
 
 
@@ -58,16 +68,17 @@ async def _created(settings: Settings) -> list[TopicChange]:
     return await create_topics(settings, bootstrap)
 
 
-def _show(changes: Sequence[TopicChange], *, as_json: bool) -> None:
+def _show(changes: Sequence[TopicChange], *, wide: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(each) for each in changes], indent=2))
         return
-    table = Table("topic", "record", "key", "partitions", "kept", "state", "drift")
-    for each in changes:
-        topic = topic_named(each.name)
-        row = (each.name, topic.record.schema_name, topic.key or "", str(each.partitions), _kept(topic), each.state)
-        table.add_row(*row, "\n".join(each.drift))
-    Console().print(table)
+    print_table(Table(_COLUMNS, [_cells(each) for each in changes]), wide=wide)
+
+
+def _cells(change: TopicChange) -> tuple[str, ...]:
+    topic = topic_named(change.name)
+    settings = (topic.record.schema_name, topic.key or "", str(change.partitions), _kept(topic))
+    return (change.name, *settings, change.state, "; ".join(change.drift))
 
 
 def _kept(topic: Topic) -> str:

@@ -21,7 +21,8 @@ from agents.bench.generation.roster import ROSTER, Contestant
 from agents.bench.generation.stack_run import Load
 from agents.bench.generation.standing import Standing
 from agents.bench.kpis_command import INSTALL, bench_python
-from agents.bench.printing import print_json, print_table, table_console
+from agents.bench.printing import print_json, print_results
+from streams.cli.table import print_text
 
 PACKAGES = ("langgraph", "openai", "aiohttp")
 COLUMNS = (
@@ -101,16 +102,15 @@ def _print_contest(found: Sequence[Standing], absent: dict[str, str], load: Load
         f"{load.processes} process(es), {os.cpu_count()} cores"
     )
     floor = next((each.rate for each in found if each.name == FLOOR), None)
-    print_table(title, COLUMNS, [_row(each, floor) for each in found])
-    console = table_console()
+    print_results(title, COLUMNS, [_row(each, floor) for each in found])
     for each in found:
-        console.print(f"{each.name}: {each.what}", markup=False)
+        print_text(f"{each.name}: {each.what}")
         if each.failure:
-            console.print(f"{each.name}: {each.failure}", style="red", markup=False)
+            print_text(f"{each.name}: {each.failure}")
     for name, why in absent.items():
-        console.print(f"{name}: not run: {why} ({INSTALL})", markup=False)
+        print_text(f"{name}: not run: {why} ({INSTALL})")
     versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
-    console.print(f"Python {platform.python_version()}; {versions}", markup=False)
+    print_text(f"Python {platform.python_version()}; {versions}")
 
 
 def _row(standing: Standing, floor: float | None) -> list[object]:
@@ -140,7 +140,7 @@ def _show_latency(steady: SteadyLoad, python: Path, *, as_json: bool) -> None:
     title = f"From request to decided draft beyond the model's time, {steady.rate:g} requests/s"
     columns = ("", "p50 ms", "p95 ms", "p99 ms", "max ms", "drafts")
     rows = [[name, each.p50_ms, each.p95_ms, each.p99_ms, each.max_ms, each.events] for name, each in found.rows()]
-    print_table(title, columns, rows)
+    print_results(title, columns, rows)
 
 
 def _show_offline(requests: int, *, as_json: bool) -> None:
@@ -152,9 +152,9 @@ def _show_offline(requests: int, *, as_json: bool) -> None:
     columns = ("accepted in 5 s", "accepted", "rejected", "refused", "revised", "seconds", "calls", "tokens in", "out")
     tokens = (found.tokens.calls, found.tokens.prompt, found.tokens.completion)
     row = [found.accepted_per_5_s, found.accepted, found.rejected, found.refused, found.revised, found.seconds, *tokens]
-    print_table(f"The offline model on {os.cpu_count()} cores", columns, [row])
+    print_results(f"The offline model on {os.cpu_count()} cores", columns, [row])
     for reason, count in found.why.items():
-        table_console().print(f"{count:>5} x {reason}", markup=False)
+        print_text(f"{count:>5} x {reason}")
 
 
 def _versions() -> dict[str, str]:
