@@ -6,17 +6,19 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agents.deduplication.embedders import OFFLINE, embedder_of
-from agents.deduplication.labelled_pairs import SHIPPED, LabelledPair, read_pairs
-from agents.deduplication.measurement import GoalFigures, figures_of, similarities_of
-from agents.deduplication.tuning import Counts
 from streams.cli.table import Column, Table, print_table, wide_option
-from streams.settings import Settings, current_settings
 
-Figures = dict[str, tuple[GoalFigures, GoalFigures]]
+if TYPE_CHECKING:
+    from agents.deduplication.labelled_pairs import LabelledPair
+    from agents.deduplication.measurement import GoalFigures
+    from agents.deduplication.tuning import Counts
+
+Figures = dict[str, tuple["GoalFigures", "GoalFigures"]]
+OFFLINE = ("blend", "wordllama", "ngram")  # a test holds it to agents/deduplication/embedders.py
 
 
 @click.group(epilog="Example: threads-agent deduplication report --json")
@@ -37,7 +39,9 @@ def deduplication() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, as_json: bool) -> None:
     """Show precision, recall, F1 and the best limits of each embedder on labelled pairs."""
-    found = asyncio.run(_measured(current_settings(), embedders or tuple(OFFLINE), read_pairs(pairs or SHIPPED)))
+    from agents.deduplication.labelled_pairs import SHIPPED, read_pairs
+
+    found = asyncio.run(_measured(embedders or OFFLINE, read_pairs(pairs or SHIPPED)))
     if as_json:
         click.echo(json.dumps(_as_object(found), indent=2))
         return
@@ -45,7 +49,12 @@ def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, a
         print_table(table, wide=wide)
 
 
-async def _measured(settings: Settings, names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
+async def _measured(names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
+    from agents.deduplication.embedders import embedder_of
+    from agents.deduplication.measurement import figures_of, similarities_of
+    from streams.settings import current_settings
+
+    settings = current_settings()
     found: Figures = {}
     for name in names:
         embedder = embedder_of(settings.model_copy(update={"embedder": name}))

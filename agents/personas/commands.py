@@ -6,16 +6,14 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agents.personas.directory import AppliedPersona
-from agents.personas.persona_file import read_personas
-from agents.personas.persona_topic import apply_personas, read_directory, remove_personas
-from agents.personas.sample_files import SAMPLES
 from streams.cli.table import Column, Table, print_table, wide_option
-from streams.settings import current_settings
-from streams.wall_clock import utc_now
+
+if TYPE_CHECKING:
+    from agents.personas.directory import AppliedPersona
 
 
 @click.group(epilog="Example: threads-agent personas apply my-personas.yaml")
@@ -27,6 +25,12 @@ def personas() -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def apply(*, files: tuple[Path, ...]) -> None:
     """Put the personas of FILES in force (default: the samples); unchanged ones are left alone."""
+    from agents.personas.persona_file import read_personas
+    from agents.personas.persona_topic import apply_personas
+    from agents.personas.sample_files import SAMPLES
+    from streams.settings import current_settings
+    from streams.wall_clock import utc_now
+
     found = read_personas(files or SAMPLES)
     changed = {each.persona_id for each in asyncio.run(apply_personas(current_settings(), found, utc_now()))}
     for persona in found:
@@ -39,6 +43,9 @@ def apply(*, files: tuple[Path, ...]) -> None:
 @click.argument("persona_ids", metavar="ID...", nargs=-1, required=True)
 def remove(*, persona_ids: tuple[str, ...]) -> None:
     """Put the personas of these IDs out of force; later requests for them are dead-lettered as unknown."""
+    from agents.personas.persona_topic import remove_personas
+    from streams.settings import current_settings
+
     asyncio.run(remove_personas(current_settings(), persona_ids))
     for persona_id in persona_ids:
         click.echo(f"removed    {persona_id}")
@@ -49,6 +56,9 @@ def remove(*, persona_ids: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_personas(*, wide: bool, as_json: bool) -> None:
     """List the personas in force, as the topic has them."""
+    from agents.personas.persona_topic import read_directory
+    from streams.settings import current_settings
+
     known = asyncio.run(read_directory(current_settings())).known()
     if as_json:
         click.echo(json.dumps([_as_object(each) for each in known], ensure_ascii=False, indent=2))

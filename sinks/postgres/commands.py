@@ -6,13 +6,12 @@ import json
 
 import click
 
+from sinks.postgres.asked import asked
 from sinks.postgres.cost_report import cost_object, cost_table
 from sinks.postgres.draft_commands import drafts
 from sinks.postgres.kpi_commands import kpis
-from sinks.postgres.queries import report
 from sinks.postgres.saving_report import savings_object, savings_table
 from streams.cli.table import print_table, wide_option
-from streams.settings import current_settings
 
 __all__ = ["costs", "drafts", "kpis"]
 
@@ -26,13 +25,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def costs(*, saved: bool, wide: bool, as_json: bool) -> None:
     """Show calls, tokens and cost of each persona and model, and the total."""
     if saved:
-        rows = report(current_settings(), "savings")
+        rows = asked("savings")
         if as_json:
             _print_json(savings_object(rows))
         else:
             print_table(savings_table(rows), wide=wide)
         return
-    *parts, total = report(current_settings(), "costs")
+    *parts, total = asked("costs")
     if as_json:
         _print_json({"by_persona_and_model": [cost_object(row) for row in parts], "total": cost_object(total)})
     else:

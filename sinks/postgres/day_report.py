@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinks.postgres.kpi_report import SPAN_COUNTS
-from sinks.postgres.queries import Found
 from sinks.postgres.ratios import dollars, dollars_each, percent, ratio
 from streams.cli.table import Cell, Column, Table, count
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _COUNTS = (*SPAN_COUNTS, "simulated_events")
 

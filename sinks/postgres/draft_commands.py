@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 
 import click
 
+from sinks.postgres.asked import asked
 from sinks.postgres.draft_report import draft_object, draft_table
 from sinks.postgres.drafting_report import drafting_object, expense_table, outcomes_table, why_lines
-from sinks.postgres.queries import report
-from sinks.postgres.request_trace import request_trace, trace_object, trace_view
 from streams.cli.table import Table, print_table, print_text, wide_option
-from streams.settings import current_settings
 
 _PERSONA = click.option("--persona", help="Only this persona.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,7 +31,7 @@ def drafts(ctx: click.Context, *, persona: str | None, status: str | None, wide:
                 f"options go behind {ctx.invoked_subcommand}, e.g. threads-agent drafts report --json"
             )
         return
-    rows = report(current_settings(), "drafts", {"persona": persona, "status": status})
+    rows = asked("drafts", {"persona": persona, "status": status})
     if as_json:
         _print_json([draft_object(row) for row in rows])
     elif rows:
@@ -50,7 +48,7 @@ def drafts(ctx: click.Context, *, persona: str | None, status: str | None, wide:
 def drafting(*, persona: str | None, since: datetime | None, wide: bool, as_json: bool) -> None:
     """Show what came of requests: accepted, revised, rejected and why, dead letters, seconds, tokens and cost."""
     chosen = {"persona": persona, "since": since.replace(tzinfo=UTC) if since else None}
-    totals, why = (report(current_settings(), name, chosen, file="drafting.sql") for name in ("totals", "why"))
+    totals, why = (asked(name, chosen, file="drafting.sql") for name in ("totals", "why"))
     if as_json:
         _print_json(drafting_object(totals, why))
     elif totals[-1]["requests"]:
@@ -71,6 +69,9 @@ def trace(*, request_id: str, wide: bool, as_json: bool) -> None:
 
     The id may also be that of one of its drafts.
     """
+    from sinks.postgres.request_trace import request_trace, trace_object, trace_view
+    from streams.settings import current_settings
+
     found = request_trace(current_settings(), request_id)
     if as_json:
         _print_json(trace_object(found))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sinks.postgres.queries import Found
 from streams.cli.table import Cell, Column, Shown, Table
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 DECIDED = frozenset({"accepted", "rejected"})
 _AS_THEY_ARE = (

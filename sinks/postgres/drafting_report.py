@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sinks.postgres.queries import Found
 from streams.cli.table import Cell, Column, Table, count
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _REQUESTS = ("requests", "requests_decided", "requests_dead_lettered", "requests_open")
 _DRAFTS = ("drafts_asked", "drafts", "accepted", "rejected", "undecided", "revised")

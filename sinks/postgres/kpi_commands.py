@@ -7,12 +7,11 @@ from datetime import date, datetime
 
 import click
 
+from sinks.postgres.asked import asked
 from sinks.postgres.day_report import day_object, day_table
 from sinks.postgres.kpi_report import kpi_object, kpi_table
 from sinks.postgres.post_report import SORTS, post_object, post_table
-from sinks.postgres.queries import report
 from streams.cli.table import print_table, wide_option
-from streams.settings import current_settings
 
 _PERSONA = click.option("--persona", help="Only this persona.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -32,7 +31,7 @@ def kpis(ctx: click.Context, *, persona: str | None, window: str | None, wide: b
             name = ctx.invoked_subcommand
             raise click.UsageError(f"options go behind {name}: threads-agent kpis {name} --persona ada --json")
         return
-    rows = report(current_settings(), "kpis", {"persona": persona, "window": window})
+    rows = asked("kpis", {"persona": persona, "window": window})
     if as_json:
         _print_json([kpi_object(row) for row in rows])
     elif rows:
@@ -54,7 +53,7 @@ def posts(
 ) -> None:
     """Show posts with counters, engagement rate, viral or not, first hour and first day."""
     chosen = {"persona": persona, "sort": sort, "limit": limit, "viral": viral, "min_views": min_views}
-    rows = report(current_settings(), "posts", chosen)
+    rows = asked("posts", chosen)
     if as_json:
         _print_json([post_object(row) for row in rows])
     elif rows:
@@ -73,7 +72,7 @@ def daily(*, persona: str | None, since: datetime | None, until: datetime | None
     """Show the daily history: what happened on each UTC day, however late its events came."""
     if since and until and since >= until:
         raise click.BadParameter(f"expected a day after {since:%Y-%m-%d}, got {until:%Y-%m-%d}", param_hint="--until")
-    rows = report(current_settings(), "days", {"persona": persona, "since": _date(since), "until": _date(until)})
+    rows = asked("days", {"persona": persona, "since": _date(since), "until": _date(until)})
     if as_json:
         _print_json([day_object(row) for row in rows])
     elif rows:

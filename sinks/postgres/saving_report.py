@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sinks.postgres.queries import Found
 from sinks.postgres.ratios import dollars
 from streams.cli.table import Cell, Column, Shown, Table, count
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _PARTS = ("calls", "prompt_tokens", "completion_tokens", "saved_micros", "unknown_calls", "share")
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
-from aiokafka.structs import ConsumerRecord
 
-from schemas.catalogue import Topic
-from schemas.codec_rows import RowCodec
-from schemas.registry import open_registry
 from streams.cli.topic_argument import TOPIC
-from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
-from streams.json_records import render_record
-from streams.kafka.connection import check_broker
-from streams.kafka.reader import follow
-from streams.schema_faults import schema_faults
-from streams.settings import Settings, current_settings
+
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
+
+    from schemas.catalogue import Topic
+    from schemas.codec_rows import RowCodec
 
 
 @click.command(epilog="Example: threads-agent consume kpi.updates --from latest --max 10")
@@ -40,10 +36,18 @@ def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | Non
     Bytes are base64, moments ISO 8601. A record that can't be decoded is an object with `error` on stderr.
     """
     with suppress(KeyboardInterrupt):
-        asyncio.run(_consume(current_settings(), topic, start, most))
+        asyncio.run(_consume(topic, start, most))
 
 
-async def _consume(settings: Settings, topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+    from schemas.codec_rows import RowCodec
+    from schemas.registry import open_registry
+    from streams.endpoints import require_kafka, resolve
+    from streams.kafka.connection import check_broker
+    from streams.kafka.reader import follow
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
     codec = RowCodec(open_registry(resolve(settings).schemas))
@@ -58,6 +62,9 @@ async def _consume(settings: Settings, topic: Topic, start: Literal["beginning",
 
 
 def _print(codec: RowCodec, topic: Topic, record: ConsumerRecord) -> None:
+    from streams.json_records import render_record
+    from streams.schema_faults import schema_faults
+
     try:
         with schema_faults():
             decoded = codec.decode(topic, record.value)

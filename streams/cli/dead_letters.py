@@ -9,18 +9,10 @@ from collections.abc import Sequence
 import click
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
 from streams.cli.table import Cell, Column, Table, count, print_table, wide_option
-from streams.endpoints import require_kafka, resolve
+from streams.cli.topic_argument import topic_names
 from streams.errors import RecordFault
-from streams.json_records import render_record
-from streams.kafka.connection import check_broker
-from streams.kafka.reader import read_range
-from streams.kafka.record_size import DEAD_LETTERS
-from streams.schema_faults import schema_faults
-from streams.settings import Settings, current_settings
 
 
 @click.group("dead-letters", epilog="Example: threads-agent dead-letters list")
@@ -31,11 +23,13 @@ def dead_letters() -> None:
 @dead_letters.command("list", epilog="Example: threads-agent dead-letters list --topic engagement.events --json")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects; key and value are base64.")
 @wide_option
-@click.option("--topic", "source_topic", help="Only records that came from this topic.")
+@click.option("--topic", "source_topic", shell_complete=topic_names, help="Only records that came from this topic.")
 def list_(source_topic: str | None, *, wide: bool, as_json: bool) -> None:
     """List dead letters with where they came from and the reason."""
-    letters = asyncio.run(_letters(current_settings(), source_topic))
+    letters = asyncio.run(_letters(source_topic))
     if as_json:
+        from streams.json_records import render_record
+
         click.echo(json.dumps([render_record(letter) for letter in letters], indent=2, ensure_ascii=False))
     elif letters:
         print_table(letters_table(letters), wide=wide)
@@ -43,7 +37,17 @@ def list_(source_topic: str | None, *, wide: bool, as_json: bool) -> None:
         click.echo(f"no dead letters{f' from {source_topic}' if source_topic else ''}")
 
 
-async def _letters(settings: Settings, source_topic: str | None) -> list[DeadLetter]:
+async def _letters(source_topic: str | None) -> list[DeadLetter]:
+    from schemas.codec_rows import RowCodec
+    from schemas.registry import open_registry
+    from streams.endpoints import require_kafka, resolve
+    from streams.kafka.connection import check_broker
+    from streams.kafka.reader import read_range
+    from streams.kafka.record_size import DEAD_LETTERS
+    from streams.schema_faults import schema_faults
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
     topic = topic_named(DEAD_LETTERS)

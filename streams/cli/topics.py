@@ -6,15 +6,16 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from schemas.catalogue import FOREVER, Topic, topic_named
 from streams.cli.table import Column, Table, print_table, wide_option
-from streams.endpoints import require_kafka
-from streams.kafka.connection import check_broker
-from streams.kafka.topics import TopicChange, create_topics, describe_drift
-from streams.settings import Settings, current_settings
+
+if TYPE_CHECKING:
+    from streams.kafka.topics import TopicChange
+    from streams.settings import Settings
 
 DRIFT_EXIT_STATUS = 1
 JSON_HELP = "Print a list of objects: name, state, partitions, drift."
@@ -40,7 +41,7 @@ def topics() -> None:
 @click.pass_context
 def list_(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """List the topics with their records, keys and drift; exit status 1 when one is missing or drifted."""
-    changes = asyncio.run(_described(current_settings()))
+    changes = asyncio.run(_described())
     _show(changes, wide=wide, as_json=as_json)
     ctx.exit(0 if all(each.state == "as wanted" for each in changes) else DRIFT_EXIT_STATUS)
 
@@ -51,21 +52,33 @@ def list_(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
 @click.pass_context
 def create(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """Create missing topics; those that are there stay as they are, and drift is shown with exit status 1."""
-    changes = asyncio.run(_created(current_settings()))
+    changes = asyncio.run(_created())
     _show(changes, wide=wide, as_json=as_json)
     ctx.exit(DRIFT_EXIT_STATUS if any(each.state == "drifted" for each in changes) else 0)
 
 
-async def _described(settings: Settings) -> list[TopicChange]:
-    bootstrap = require_kafka(settings)
-    await check_broker(bootstrap, settings)
-    return await describe_drift(settings, bootstrap)
+async def _described() -> list[TopicChange]:
+    from streams.kafka.topics import describe_drift
+
+    return await describe_drift(*await _broker())
 
 
-async def _created(settings: Settings) -> list[TopicChange]:
+async def _created() -> list[TopicChange]:
+    from streams.kafka.topics import create_topics
+
+    return await create_topics(*await _broker())
+
+
+async def _broker() -> tuple[Settings, str]:
+    """Return the settings and the bootstrap servers, of which one answers."""
+    from streams.endpoints import require_kafka
+    from streams.kafka.connection import check_broker
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
-    return await create_topics(settings, bootstrap)
+    return settings, bootstrap
 
 
 def _show(changes: Sequence[TopicChange], *, wide: bool, as_json: bool) -> None:
