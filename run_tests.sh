@@ -10,4 +10,5 @@ set_up dev
 cd -- "$REPOSITORY"
 "$VENV_PYTHON" -P -m streams.embedded.prometheus_download || say "going on without Prometheus"
 get_kcat || say "going on without kcat"
+get_pgbouncer || say "going on without PgBouncer"
 exec "$VENV_PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"

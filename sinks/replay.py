@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.catalogue import CATALOGUE
-from sinks.postgres.connection import postgres_dsn
-from sinks.postgres.sink import PostgresSink
-from sinks.qdrant.role import vector_store
-from sinks.qdrant.sink import QdrantSink
-from sinks.range_replay import ReplayCount, TimeRange, replay_range
-from sinks.sink import Sink
-from streams.endpoints import require_kafka
-from streams.kafka.reader import range_size
-from streams.settings import Settings, current_settings
+
+if TYPE_CHECKING:
+    from sinks.range_replay import ReplayCount, TimeRange
+    from sinks.sink import Sink
+    from streams.settings import Settings
 
 
-def _postgres(settings: Settings) -> Sink:
-    return PostgresSink(postgres_dsn(settings), settings.io_timeout_s)
+Target = tuple[Sequence[str], "Callable[[Settings], Sink]"]
+"""Topics that a sink takes, and how it is made."""
 
 
-def _qdrant(settings: Settings) -> Sink:
-    return QdrantSink(vector_store(settings))
+def _postgres() -> Target:
+    from sinks.postgres.connection import postgres_dsn
+    from sinks.postgres.sink import PostgresSink
+
+    return PostgresSink.topics, lambda settings: PostgresSink(postgres_dsn(settings), settings.io_timeout_s)
 
 
-_SINKS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Sink]]] = {
-    "postgres": (PostgresSink.topics, _postgres),
-    "qdrant": (QdrantSink.topics, _qdrant),
-}
+def _qdrant() -> Target:
+    from sinks.qdrant.role import vector_store
+    from sinks.qdrant.sink import QdrantSink
+
+    return QdrantSink.topics, lambda settings: QdrantSink(vector_store(settings))
+
+
+_TARGETS = {"postgres": _postgres, "qdrant": _qdrant}
 
 
 class _Moment(click.ParamType):
@@ -59,13 +61,16 @@ class _Moment(click.ParamType):
 @click.argument("topic", type=click.Choice([topic.name for topic in CATALOGUE if not topic.internal]))
 @click.option("--since", type=_Moment(), help="Only records the broker took at or after this time.")
 @click.option("--until", type=_Moment(), help="Only records the broker took before this time.")
-@click.option("--into", type=click.Choice(sorted(_SINKS)), required=True, help="Where to write.")
+@click.option("--into", type=click.Choice(sorted(_TARGETS)), required=True, help="Where to write.")
 def replay(*, topic: str, since: int | None, until: int | None, into: str) -> None:
     """Write a range of TOPIC into a sink again; done twice, it changes nothing.
 
     Times are ISO 8601 (UTC where no zone is named) or epoch milliseconds.
     """
-    topics, make_sink = _SINKS[into]
+    from sinks.range_replay import TimeRange
+    from streams.settings import current_settings
+
+    topics, make_sink = _TARGETS[into]()
     if topic not in topics:
         raise click.BadParameter(f"{into} takes nothing from {topic}; it takes {', '.join(topics)}", param_hint="TOPIC")
     settings = current_settings()
@@ -74,6 +79,13 @@ def replay(*, topic: str, since: int | None, until: int | None, into: str) -> No
 
 
 async def _replay(settings: Settings, topic: str, span: TimeRange, sink: Sink) -> ReplayCount:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sinks.range_replay import replay_range
+    from streams.endpoints import require_kafka
+    from streams.kafka.reader import range_size
+
     total = await range_size(settings, require_kafka(settings), topic, since_ms=span.since_ms, until_ms=span.until_ms)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     await sink.open()

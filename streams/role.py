@@ -8,9 +8,10 @@ from importlib.metadata import entry_points
 
 from streams.engine.stage import AnyStage
 from streams.errors import SettingsError
+from streams.role_names import ENTRY_POINTS, role_names
 from streams.settings import Settings
 
-ENTRY_POINTS = "threads.roles"
+__all__ = ["ENTRY_POINTS", "Role", "load_role", "role_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,6 @@ class Role:
 
     name: str
     build: Callable[[Settings], Sequence[AnyStage]]
-
-
-def role_names() -> list[str]:
-    """Return the names of all installed roles, sorted."""
-    return sorted(entry.name for entry in entry_points(group=ENTRY_POINTS))
 
 
 def load_role(name: str) -> Role:

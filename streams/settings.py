@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(
         None, validation_alias="OPENAI_BASE_URL", description="Base URL of a compatible server."
     )
+    offline_model: str = Field(
+        "smollm2",
+        min_length=1,
+        description="Model without a provider: smollm2, gemma3-270m (Gemma terms), or the path of a GGUF file.",
+    )
     hook_model: str = Field("gpt-6.1-terra", description="Model for hooks, where a provider is configured.")
     body_model: str = Field("gpt-6-luna", description="Model for bodies, where a provider is configured.")
     price_file: Path | None = Field(

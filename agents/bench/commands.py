@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import click
+from streams.cli.lazy_group import SourcedGroup
 
-from agents.bench.curve_command import curve
-from agents.bench.generation.command import generation
-from agents.bench.kpis_command import kpis
-from agents.bench.latency_command import latency
-from agents.bench.recovery_command import recovery
-from agents.bench.savings.command import savings
-from agents.bench.scale_command import scale
+BENCHMARKS = {
+    "kpis": "agents.bench.kpis_command:kpis",
+    "generation": "agents.bench.generation.command:generation",
+    "latency": "agents.bench.latency_command:latency",
+    "curve": "agents.bench.curve_command:curve",
+    "recovery": "agents.bench.recovery_command:recovery",
+    "scale": "agents.bench.scale_command:scale",
+    "savings": "agents.bench.savings.command:savings",
+}
 
-
-@click.group()
-def bench() -> None:
-    """Measure the platform on this machine, with a broker of its own: nothing else must run for figures that last."""
-
-
-for command in (kpis, generation, latency, curve, recovery, scale, savings):
-    bench.add_command(command)
+bench = SourcedGroup(
+    "bench",
+    BENCHMARKS,
+    help="Measure the platform on this machine, with a broker of its own: nothing else must run for figures that last.",
+    epilog="Example: threads-agent bench kpis --events 1000000",
+)

@@ -12,8 +12,9 @@ from rich.console import Console
 from agents.bench.curve import Point, measured, points
 from agents.bench.kpis_command import this_hour_ms
 from agents.bench.number_list import whole_numbers
-from agents.bench.printing import print_json, print_table, table_console
+from agents.bench.printing import print_json, print_results
 from agents.bench.workload import WorkloadSize
+from streams.cli.table import print_text
 
 DEFAULT_SIZE = WorkloadSize()
 COLUMNS = ("events", "personas", "events/s", "min", "max", "CPU s per million", "broker CPU s", "peak MB", "answer")
@@ -76,11 +77,13 @@ def curve(
     if as_json:
         print_json({"posts": posts, "points": [_as_json(point) for point in found]})
     else:
-        print_table(f"Cost of an event, {posts:,} posts, {os.cpu_count()} cores", COLUMNS, [_row(one) for one in found])
+        print_results(
+            f"Cost of an event, {posts:,} posts, {os.cpu_count()} cores", COLUMNS, [_row(one) for one in found]
+        )
         for point in found:
             if not point.standing.is_right:
                 said = f"{point.size.events:,}: {point.standing.failure or point.standing.difference}"
-                table_console().print(said, style="red", markup=False)
+                print_text(said)
     if not all(point.standing.is_right for point in found):
         sys.exit(1)
 

@@ -18,10 +18,11 @@ from agents.bench.job import HOUR_MS
 from agents.bench.kpi_contest import Contest
 from agents.bench.module_process import PROJECT
 from agents.bench.own_broker import broker
-from agents.bench.printing import print_table, table_console
+from agents.bench.printing import print_results
 from agents.bench.roster import ROSTER, Contestant, missing_modules
 from agents.bench.standing import Standing
 from agents.bench.workload import WorkloadSize
+from streams.cli.table import print_text
 
 DEFAULT_SIZE = WorkloadSize()
 INSTALL = "python3 -m venv .venv-bench && .venv-bench/bin/pip install -r requirements-bench.txt"
@@ -123,19 +124,18 @@ def _versions(standings: list[Standing]) -> dict[str, str]:
 
 def _print_table(standings: list[Standing], absent: dict[str, list[str]], size: WorkloadSize) -> None:
     title = f"{size.events:,} events, {size.personas} personas, {size.posts:,} posts, {os.cpu_count()} cores"
-    print_table(title, COLUMNS, [_row(one) for one in standings])
-    console = table_console()
+    print_results(title, COLUMNS, [_row(one) for one in standings])
     for one in standings:
-        console.print(f"{one.contestant.name}: {one.contestant.what}", markup=False)
+        print_text(f"{one.contestant.name}: {one.contestant.what}")
     for one in standings:
         if not one.is_right:
-            console.print(f"{one.contestant.name}: {one.failure or one.difference}", style="red", markup=False)
+            print_text(f"{one.contestant.name}: {one.failure or one.difference}")
     for name, modules in absent.items():
-        console.print(f"{name}: not installed ({', '.join(modules)})", markup=False)
+        print_text(f"{name}: not installed ({', '.join(modules)})")
     if absent:
-        console.print(f"To install the peers: {INSTALL}", markup=False)
+        print_text(f"To install the peers: {INSTALL}")
     versions = ", ".join(f"{name} {found}" for name, found in _versions(standings).items())
-    console.print(f"Python {platform.python_version()}; {versions}", markup=False)
+    print_text(f"Python {platform.python_version()}; {versions}")
 
 
 def _row(standing: Standing) -> list[object]:

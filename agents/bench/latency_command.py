@@ -18,7 +18,7 @@ from agents.bench.kpis_command import this_hour_ms
 from agents.bench.latency import Latency, Load, measure
 from agents.bench.number_list import numbers
 from agents.bench.own_broker import Broker, broker
-from agents.bench.printing import print_json, print_table
+from agents.bench.printing import print_json, print_results
 from agents.bench.roster import PLATFORM
 from agents.bench.standing import Standing
 from agents.bench.worker_process import ROLE, WorkerProcess, workers
@@ -94,7 +94,7 @@ def latency(
         print_json({"events_per_second": rate, "seconds": seconds, "points": [point.as_json() for point in points]})
     else:
         columns = (*LATENCY_COLUMNS, *([RATE_COLUMN] if intervals else []))
-        print_table(f"From append to kpi.updates at {rate:g} events/s", columns, [point.row() for point in points])
+        print_results(f"From append to kpi.updates at {rate:g} events/s", columns, [point.row() for point in points])
     if not all(standing.is_right for standing in standings.values()):
         sys.exit(1)
 

@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-LEAST_WIDTH = 110  # into a file, where there is no terminal to ask
+from streams.cli.table import Cell, Column, Table, count, print_table
+
+LEAST_WORDS = 2
 
 
 def print_json(result: Mapping[str, object]) -> None:
@@ -18,24 +18,19 @@ def print_json(result: Mapping[str, object]) -> None:
     click.echo(json.dumps({**result, "cores": os.cpu_count()}, indent=2))
 
 
-def table_console() -> Console:
-    """Return a console on stdout that is wide enough for the tables where stdout is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, LEAST_WIDTH))
-
-
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_results(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under columns; numbers stand right, whole ones with commas between thousands."""
-    table = Table(title=title)
-    for number, name in enumerate(columns):
-        are_numbers = all(isinstance(row[number], int | float) for row in rows)
-        table.add_column(name, justify="right" if are_numbers else "left")
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row))
-    table_console().print(table)
+    headed = [_column(name, [row[number] for row in rows]) for number, name in enumerate(columns)]
+    print_table(Table(headed, [[_shown(value) for value in row] for row in rows], title=title))
 
 
-def _shown(value: object) -> str:
+def _column(heading: str, values: Sequence[object]) -> Column:
+    if all(isinstance(value, int | float) for value in values):
+        return Column(heading, "number")
+    return Column(heading, "text" if any(len(str(value).split()) > LEAST_WORDS for value in values) else "word")
+
+
+def _shown(value: object) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,}"
+    return count(value)

@@ -12,10 +12,11 @@ import click
 from rich.console import Console
 
 from agents.bench.own_broker import broker
-from agents.bench.printing import print_json, print_table, table_console
+from agents.bench.printing import print_json, print_results
 from agents.bench.recovery import Recoveries, Recovery, RecoveryBench
 from agents.bench.state_load import StateLoad, last_hour_ms
 from agents.bench.worker_process import workers
+from streams.cli.table import print_text
 from streams.kafka.topics import create_topics
 
 MIB = 2.0**20
@@ -70,10 +71,10 @@ def _print(found: Recoveries, load: StateLoad) -> None:
         f"{state.keys:,} state keys: {load.posts:,} posts, {load.panes:,} minute panes; "
         f"changelog of {state.records:,} records, {state.log_bytes / MIB:,.0f} MB on disk"
     )
-    print_table(title, COLUMNS, [_row(one) for one in found.recoveries])
+    print_results(title, COLUMNS, [_row(one) for one in found.recoveries])
     for one in found.recoveries:
         if one.difference:
-            table_console().print(f"{one.local_store}: {one.difference}", style="red", markup=False)
+            print_text(f"{one.local_store}: {one.difference}")
 
 
 def _row(one: Recovery) -> list[object]:

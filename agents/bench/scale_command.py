@@ -12,9 +12,10 @@ from rich.console import Console
 
 from agents.bench.kpis_command import this_hour_ms
 from agents.bench.number_list import whole_numbers
-from agents.bench.printing import print_json, print_table, table_console
+from agents.bench.printing import print_json, print_results
 from agents.bench.scale import Scaled, scaled
 from agents.bench.workload import WorkloadSize
+from streams.cli.table import print_text
 
 DEFAULT_SIZE = WorkloadSize()
 COLUMNS = ("workers", "events/s", "seconds in all", "CPU s of each", "peak MB of each", "CPU s of the broker", "answer")
@@ -49,10 +50,10 @@ def scale(*, counts: tuple[int, ...], events: int, personas: int, posts: int, as
         print_json({"events": events, "personas": personas, "posts": posts, "runs": [_as_json(one) for one in found]})
     else:
         title = f"{events:,} events, {personas} personas, {posts:,} posts, {os.cpu_count()} cores"
-        print_table(title, COLUMNS, [_row(one) for one in found])
+        print_results(title, COLUMNS, [_row(one) for one in found])
         for one in found:
             if one.difference:
-                table_console().print(f"{one.workers} workers: {one.difference}", style="red", markup=False)
+                print_text(f"{one.workers} workers: {one.difference}")
     if any(one.difference for one in found):
         sys.exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -43,6 +43,11 @@ class PriceList:
     as_of: date
     source: str
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
+
+    def with_free(self, model: str) -> PriceList:
+        """Return the list with a model that costs nothing, where it has no price for it."""
+        free = ModelEntry((ModelPrice(0, 0, 0, 0, 0, 0),))
+        return self if model in self.models else replace(self, models={**self.models, model: free})
 
     def entry_of(self, model: str) -> ModelEntry | None:
         """Return what is known of a model as a provider reports it; None when nothing is.

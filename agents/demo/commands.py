@@ -6,16 +6,16 @@ import asyncio
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from agents.demo.screen import summary
-from agents.demo.session import DemoSession, Outcome
-from agents.demo.stack import running_stack
-from agents.demo.view import View, view_for
-from streams.endpoints import resolve
-from streams.settings import Settings, current_settings
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.demo.session import Outcome
+    from agents.demo.view import View
+    from streams.settings import Settings
 
 REQUESTS = 8
 UNFINISHED_EXIT_STATUS = 1
@@ -32,6 +32,14 @@ def demo(*, once: bool, requests: int) -> None:
     Starts the stack where it does not run yet, and then stops it at the end. Without --once, a simulated audience looks
     at the accepted drafts until Ctrl-C; all its events are marked as simulated.
     """
+    from rich.console import Console
+
+    from agents.demo.screen import summary
+    from agents.demo.stack import running_stack
+    from agents.demo.view import view_for
+    from streams.endpoints import resolve
+    from streams.settings import current_settings
+
     settings = current_settings()
     console = Console()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,6 +60,8 @@ def demo(*, once: bool, requests: int) -> None:
 
 
 async def _run(settings: Settings, view: View, requests: int, *, once: bool) -> Outcome:
+    from agents.demo.session import DemoSession
+
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -60,6 +70,8 @@ async def _run(settings: Settings, view: View, requests: int, *, once: bool) -> 
 
 
 def _ready_lines(settings: Settings, seconds: float) -> list[str]:
+    from streams.endpoints import resolve
+
     found = resolve(settings)
     addresses = {"kafka": found.kafka, "metrics": found.metrics, "prometheus": found.prometheus, "llm": found.llm}
     return [f"ready after {seconds:.1f} s", *(f"  {name}: {address}" for name, address in addresses.items() if address)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from agents.demo.scoreboard import Scoreboard
 from schemas.records import DraftGenerated, KpiUpdate
+from streams.cli.table import Cell, Column, Shown, Table, count, table_lines
 from streams.endpoints import Endpoints
 
 WINDOWS_SHOWN = ("24h", "lifetime")
@@ -17,6 +17,22 @@ DRAFTS_SHOWN = 12
 PERSONAS_SHOWN = 8
 TEXT_SHOWN = 90
 MICROS = 1_000_000
+_DRAFT_COLUMNS = (
+    Column("persona", "id"),
+    Column("score", "number"),
+    Column("decision", "text"),
+    Column("draft", "text"),
+)
+_KPI_COLUMNS = (
+    Column("persona", "id"),
+    Column("window"),
+    Column("engagement rate", "number"),
+    Column("cost / follow", "number"),
+    Column("views", "number"),
+    Column("clicks", "number", minor=1),
+    Column("posts", "number"),
+    Column("viral", "number", minor=1),
+)
 COMMANDS = (
     ("threads-agent kpis", "the KPIs with numerators and denominators"),
     ("threads-agent drafts", "every draft with its score and decision"),
@@ -26,30 +42,40 @@ COMMANDS = (
 )
 
 
-def live_view(board: Scoreboard, note: str) -> RenderableType:
-    """Return the whole screen: `note` says what the demo does at the moment."""
-    return Group(Text(note, style="bold"), drafts_table(board), kpi_table(board), Text(spending_line(board)))
+def live_view(board: Scoreboard, note: str, columns: int) -> RenderableType:
+    """Return the whole screen, of so many columns: `note` says what the demo does at the moment."""
+    tables = (table_lines(table, columns) for table in (drafts_table(board), kpi_table(board)))
+    lines = [line for table in tables for line in (*table, "")]
+    return Group(Text(note, style="bold"), *map(Text, lines), Text(spending_line(board)))
 
 
 def drafts_table(board: Scoreboard) -> Table:
     """Return the newest drafts with score and decision."""
-    table = Table("persona", "draft", "score", "decision", title="Drafts", expand=True)
-    for draft in list(board.drafts.values())[-DRAFTS_SHOWN:]:
-        score = board.scores.get(draft.draft_id)
-        table.add_row(draft.persona_id, _short(draft), "" if score is None else f"{score:.2f}", _decision(board, draft))
-    return table
+    drafts = list(board.drafts.values())[-DRAFTS_SHOWN:]
+    return Table(_DRAFT_COLUMNS, [_draft_cells(board, draft) for draft in drafts], title="Drafts")
+
+
+def _draft_cells(board: Scoreboard, draft: DraftGenerated) -> Sequence[Cell]:
+    score = board.scores.get(draft.draft_id)
+    return (draft.persona_id, "" if score is None else f"{score:.2f}", _decision(board, draft), _short(draft))
 
 
 def kpi_table(board: Scoreboard) -> Table:
-    """Return the KPIs of each persona, each ratio with its numerator and denominator."""
-    table = Table("persona", "window", title="KPIs", expand=True)
-    for name in ("engagement rate", "cost / follow", "views", "clicks", "posts", "viral"):
-        table.add_column(name, justify="right")
-    for update in shown_kpis(board):
-        viral = "" if update.viral_posts is None else str(update.viral_posts)
-        counts = (f"{update.views:,}", f"{update.clicks:,}", f"{update.posts:,}", viral)
-        table.add_row(update.persona_id, update.window, engagement_text(update), cost_text(update), *counts)
-    return table
+    """Return the KPIs of each persona, each ratio with its numerator and denominator where there is room."""
+    return Table(_KPI_COLUMNS, [_kpi_cells(update) for update in shown_kpis(board)], title="KPIs")
+
+
+def _kpi_cells(update: KpiUpdate) -> Sequence[Cell]:
+    return (
+        update.persona_id,
+        update.window,
+        Shown(engagement_text(update), engagement_text(update).split(" ")[0]),
+        Shown(cost_text(update), cost_text(update).split(" ")[0]),
+        count(update.views),
+        count(update.clicks),
+        count(update.posts),
+        "" if update.viral_posts is None else count(update.viral_posts),
+    )
 
 
 def shown_kpis(board: Scoreboard) -> list[KpiUpdate]:

@@ -57,12 +57,12 @@ class ScreenView:
     def note(self, text: str) -> None:
         """Show the text on top of the screen from now on."""
         self._note = text
-        self._live.update(text if self._board is None else live_view(self._board, text))
+        self._live.update(text if self._board is None else live_view(self._board, text, self._console.width))
 
     def show(self, board: Scoreboard) -> None:
         """Draw the screen anew."""
         self._board = board
-        self._live.update(live_view(board, self._note))
+        self._live.update(live_view(board, self._note, self._console.width))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines above the screen, or where it was."""

@@ -11,11 +11,13 @@ from pathlib import Path
 import psycopg
 from psycopg import AsyncConnection
 
+from streams.postgres_session import startup, transaction
+
 logger = logging.getLogger(__name__)
 
 QUERY = Path(__file__).with_name("best_posts.sql").read_text(encoding="utf-8")
 CONNECT_TIMEOUT_S = 3
-STATEMENT_TIMEOUT_MS = 2_000
+STATEMENT_TIMEOUT_S = 2.0
 KNOWN_FOR_S = 300.0
 AWAY_FOR_S = 30.0  # after a failure nobody is asked for that long: a draft must not wait for Postgres
 
@@ -44,7 +46,7 @@ class BestPosts:
             if self._dsn is None or now - asked_at < KNOWN_FOR_S or now < self._away_until:
                 return texts
             try:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S + STATEMENT_TIMEOUT_MS / 1000):
+                async with asyncio.timeout(CONNECT_TIMEOUT_S + STATEMENT_TIMEOUT_S):
                     texts = await self._asked(self._dsn, persona_id)
             except (psycopg.Error, TimeoutError) as error:
                 self._away(now, error)
@@ -55,15 +57,14 @@ class BestPosts:
         return texts
 
     async def _asked(self, dsn: str, persona_id: str) -> tuple[str, ...]:
-        if self._connection is None:
-            self._connection = await AsyncConnection.connect(
-                dsn,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                autocommit=True,
-                options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = await AsyncConnection.connect(
+                dsn, connect_timeout=CONNECT_TIMEOUT_S, **startup()
             )
-        cursor = await self._connection.execute(QUERY.encode(), {"persona_id": persona_id})
-        return tuple(row[0] for row in await cursor.fetchall())
+        async with transaction(connection, STATEMENT_TIMEOUT_S, read_only=True):
+            cursor = await connection.execute(QUERY.encode(), {"persona_id": persona_id})
+            return tuple(row[0] for row in await cursor.fetchall())
 
     def _away(self, now: float, error: Exception) -> None:
         self._away_until = now + AWAY_FOR_S

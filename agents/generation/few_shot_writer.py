@@ -28,8 +28,9 @@ class FewShotWriter:
 
     most_at_once = 1
 
-    def __init__(self, client: LanguageModelClient, *, gate: CallGate) -> None:
+    def __init__(self, client: LanguageModelClient, *, gate: CallGate, model: str = EMBEDDED_MODEL) -> None:
         self._client = client
+        self._model = model
         self._gate = gate
 
     async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
@@ -47,7 +48,7 @@ class FewShotWriter:
     async def _continue(self, assignment: Assignment, prompt: str, seed: int, max_tokens: int) -> Answers:
         sampling = Sampling(max_tokens, assignment.persona.temperature, seed, frequency_penalty=_FREQUENCY_PENALTY)
         async with self._gate:
-            reply = await self._client.complete(model=EMBEDDED_MODEL, prompt=prompt, stop=_STOPS, sampling=sampling)
+            reply = await self._client.complete(model=self._model, prompt=prompt, stop=_STOPS, sampling=sampling)
         return answered(reply, [(reply.text,) if reply.text.strip() else ()])
 
 

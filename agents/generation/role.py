@@ -20,6 +20,7 @@ from agents.scoring.stage import ScoreStage
 from agents.spend.directory import spend_directory
 from agents.spend.gate import BudgetGate
 from schemas.registry import open_registry
+from streams.embedded.offline_models import offline_model_of
 from streams.endpoints import resolve
 from streams.engine.stage import AnyStage
 from streams.role import Role
@@ -28,18 +29,19 @@ from streams.settings import Settings
 
 def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the three stages; generate and score share one directory of personas."""
-    endpoints = resolve(settings)
+    endpoints, prices = resolve(settings), read_prices(settings.price_file)
+    offline = offline_model_of(settings.offline_model)
     registry = open_registry(endpoints.schemas)
     directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
     past = RecordedPast(AcceptedPosts(settings, registry), BestPosts(endpoints.postgres))
     gate = BudgetGate(spend_directory(settings, registry), BudgetPolicy.of(settings), Limits.of(settings))
     return (
-        GenerateStage(settings, directory, read_prices(settings.price_file), past, gate),
+        GenerateStage(settings, directory, prices.with_free(offline.served_as), past, gate),
         ScoreStage(directory, threshold=settings.quality_threshold),
         DeduplicateStage(
             limits=limits_of(settings),
             load_embedder=partial(embedder_of, settings),
-            prices=read_prices(settings.price_file),
+            prices=prices,
         ),
     )
 

@@ -19,6 +19,7 @@ from agents.llm.cache_choice import response_cache
 from agents.llm.caller import ModelCaller
 from agents.llm.client import LanguageModelClient
 from agents.llm.provider import provider_of
+from streams.embedded.offline_models import offline_model_of
 from streams.settings import Settings
 
 
@@ -55,8 +56,9 @@ async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Wri
     provider, gate = client.provider, CallGate(client.provider.concurrency)
     caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(moderator_of(settings, client))
     if provider.embedded:
-        few_shot = FewShotWriter(client, gate=gate)
-        return Writing(few_shot, guard, caller, gate, client, provider.languages, _closing=(client.close,))
+        model = offline_model_of(settings.offline_model)
+        few_shot = FewShotWriter(client, gate=gate, model=model.served_as)
+        return Writing(few_shot, guard, caller, gate, client, model.languages, _closing=(client.close,))
     tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
     cache, batches = response_cache(settings), BatchClient(provider, timeout_s=settings.llm_timeout_s)
     chat = ChatWriter(

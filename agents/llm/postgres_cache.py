@@ -8,16 +8,20 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from agents.llm.reply import Reply, Usage
 from agents.llm.response_cache import Question, worth_keeping
+from streams.postgres_session import startup, transaction
 from streams.sql_file import read_statements
+
+Found = TypeVar("Found")
 
 logger = logging.getLogger(__name__)
 
@@ -48,31 +52,31 @@ class PostgresCache:
 
     async def get(self, question: Question) -> Reply | None:
         """Return the answer; None also while the server is away."""
-        row = None
-        async with self._session() as connection:
-            if connection is not None:
-                row = await (
-                    await connection.execute(_SQL["get"], {"key": question.key, "ttl_s": self._ttl_s})
-                ).fetchone()
-        return _reply(row[0]) if row is not None else None
+
+        async def look_up(connection: AsyncConnection) -> Reply | None:
+            cursor = await connection.execute(_SQL["get"], {"key": question.key, "ttl_s": self._ttl_s})
+            row = await cursor.fetchone()
+            return _reply(row[0]) if row is not None else None
+
+        return await self._in_transaction(look_up)
 
     async def put(self, question: Question, reply: Reply) -> None:
         """Keep an answer; nothing while the server is away."""
         if not worth_keeping(reply):
             return
         kept = json.dumps(asdict(reply)).encode()
-        async with self._session() as connection:
-            if connection is not None:
-                await connection.execute(_SQL["put"], {"key": question.key, "reply": kept})
-                self._puts += 1
-                if self._puts % SWEEP_PUTS == 0:
-                    await self._sweep(connection)
+
+        async def keep(connection: AsyncConnection) -> None:
+            await connection.execute(_SQL["put"], {"key": question.key, "reply": kept})
+            self._puts += 1
+            if self._puts % SWEEP_PUTS == 0:
+                await self._sweep(connection)
+
+        await self._in_transaction(keep)
 
     async def sweep(self) -> None:
         """Delete what is too old, and the oldest of what is too much."""
-        async with self._session() as connection:
-            if connection is not None:
-                await self._sweep(connection)
+        await self._in_transaction(self._sweep)
 
     async def _sweep(self, connection: AsyncConnection) -> None:
         await connection.execute(_SQL["sweep"], {"ttl_s": self._ttl_s, "max_bytes": self._max_bytes})
@@ -82,43 +86,33 @@ class PostgresCache:
         async with self._lock:
             await self._disconnect()
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncConnection | None]:
-        """Lend the connection, to one at a time; None while the server is left alone. Its faults end here."""
+    async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[Found]]) -> Found | None:
+        """Do the work, one at a time; None while the server is left alone. The server's faults end here."""
         async with self._lock:
             if self._away_until is not None and self._clock() < self._away_until:
-                yield None
-                return
+                return None
             try:
                 connection = self._connection = self._connection or await self._connect()
-            except (psycopg.Error, OSError) as error:
-                self._leave_alone(error)
-                yield None
-                return
-            try:
                 with _cut_after(connection, STATEMENT_TIMEOUT_S):
-                    yield connection
+                    async with transaction(connection, STATEMENT_TIMEOUT_S):
+                        found = await work(connection)
             except (psycopg.Error, OSError) as error:
                 await self._disconnect()
                 self._leave_alone(error)
+                return None
             except BaseException:  # cancelled within an exchange: what comes next on this connection is not known
                 await self._disconnect()
                 raise
-            else:
-                self._is_back()
+            self._is_back()
+            return found
 
     async def _connect(self) -> AsyncConnection:
         connection = await AsyncConnection.connect(
-            self._dsn,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            application_name="threads-agent-stack llm cache",
-            autocommit=True,
+            self._dsn, connect_timeout=CONNECT_TIMEOUT_S, **startup("threads-agent-stack llm cache")
         )
         try:
             with _cut_after(connection, STATEMENT_TIMEOUT_S):
-                timeout_ms = str(int(STATEMENT_TIMEOUT_S * 1000))
-                await connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
-                async with connection.transaction():
+                async with transaction(connection, STATEMENT_TIMEOUT_S):
                     for name in _CREATE:
                         await connection.execute(_SQL[name])
         except BaseException:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from agents.costs.budget import (
     EVERYONE,
     WHOLE,
@@ -23,6 +20,7 @@ from agents.costs.budget import (
 from agents.spend.gate import budget_uses
 from agents.spend.spend_book import SpendBook, day_of
 from schemas.records import BudgetAlert
+from streams.cli.table import Cell, Column, Shown, Table, short_number
 from streams.json_records import render_record
 
 
@@ -78,26 +76,39 @@ def _use_object(use: BudgetUse) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    Column("persona", "id"),
+    Column("this hour", "number"),
+    Column("of its limit", "number"),
+    Column("today", "number"),
+    Column("of its limit", "number"),
+    Column("unknown price", "number", minor=1),
+    Column("level", "text"),
+)
+
+
 def budgets_table(lines: Sequence[BudgetLine]) -> Table:
     """Return the table that `budgets` prints; its first row is everyone."""
     hour, day = lines[0].hour.period, lines[0].day.period
-    table = Table("persona", title=f"Spending of {day}, and of {hour}")
-    for name in ("this hour", "of its limit", "today", "of its limit", "unknown price"):
-        table.add_column(name, justify="right")
-    table.add_column("level")
-    for line in lines:
-        everyone = line.persona_id == EVERYONE
-        table.add_row(
-            "all personas" if everyone else Text(line.persona_id),
-            dollars(line.hour.spent_micros),
-            _share(line.hour),
-            dollars(line.day.spent_micros),
-            _share(line.day),
-            f"{line.unpriced_calls:,} calls",
-            Text(_level(line.level)),
-            end_section=everyone,
-        )
-    return table
+    rows = [_cells(line) for line in lines]
+    return Table(_COLUMNS, rows, title=f"Spending of {day}, and of {hour}", parts={1})
+
+
+def _cells(line: BudgetLine) -> Sequence[Cell]:
+    return (
+        "all personas" if line.persona_id == EVERYONE else line.persona_id,
+        _spent(line.hour.spent_micros),
+        _share(line.hour),
+        _spent(line.day.spent_micros),
+        _share(line.day),
+        f"{line.unpriced_calls:,} calls",
+        _level(line.level),
+    )
+
+
+def _spent(micros: int) -> Shown:
+    full = dollars(micros)
+    return Shown(full, full if len(full) <= len("$1,234.56") else f"${short_number(round(micros / 1_000_000, 2))}")
 
 
 def _share(use: BudgetUse) -> str:

@@ -4,40 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
-from agents.personas.persona_topic import read_directory
-from agents.spend.alert_log import alerts_since
-from agents.spend.budget_report import BudgetLine, alert_line, budget_lines, budgets_object, budgets_table
-from agents.spend.directory import spend_directory
-from agents.spend.gate import limits_of_persona
-from agents.spend.spend_book import day_of
-from schemas.records import BudgetAlert
-from schemas.registry import open_registry
-from streams.endpoints import resolve
-from streams.settings import Settings, current_settings
-from streams.wall_clock import utc_now
+from streams.cli.table import print_table, print_text, wide_option
+
+if TYPE_CHECKING:
+    from agents.spend.budget_report import BudgetLine
+    from schemas.records import BudgetAlert
 
 
 @click.command(epilog="Example: threads-agent budgets --json")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def budgets(*, as_json: bool) -> None:
+def budgets(*, wide: bool, as_json: bool) -> None:
     """Show what was spent of the budgets in this hour and today, the level that gives, and today's alerts."""
-    lines, alerts = asyncio.run(_read(current_settings()))
+    from agents.spend.budget_report import alert_line, budgets_object, budgets_table
+
+    lines, alerts = asyncio.run(_read())
     if as_json:
         click.echo(json.dumps(budgets_object(lines, alerts), indent=2, ensure_ascii=False))
         return
-    Console().print(budgets_table(lines))
+    print_table(budgets_table(lines), wide=wide)
     for line in lines:
         if line.level.kind != "free":
-            click.echo(line.level.reason)
-    click.echo("\n".join(map(alert_line, alerts)) or "no alerts today")
+            print_text(line.level.reason)
+    for said in map(alert_line, alerts):
+        print_text(said)
+    if not alerts:
+        click.echo("no alerts today")
 
 
-async def _read(settings: Settings) -> tuple[list[BudgetLine], list[BudgetAlert]]:
+async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
+    from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
+    from agents.personas.persona_topic import read_directory
+    from agents.spend.alert_log import alerts_since
+    from agents.spend.budget_report import budget_lines
+    from agents.spend.directory import spend_directory
+    from agents.spend.gate import limits_of_persona
+    from agents.spend.spend_book import day_of
+    from schemas.registry import open_registry
+    from streams.endpoints import resolve
+    from streams.settings import current_settings
+    from streams.wall_clock import utc_now
+
+    settings = current_settings()
     registry = open_registry(resolve(settings).schemas)
     now = utc_now()
     personas = await read_directory(settings)

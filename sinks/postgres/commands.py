@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import click
-from rich.console import Console
 
+from sinks.postgres.asked import asked
 from sinks.postgres.cost_report import cost_object, cost_table
 from sinks.postgres.draft_commands import drafts
 from sinks.postgres.kpi_commands import kpis
-from sinks.postgres.queries import report
 from sinks.postgres.saving_report import savings_object, savings_table
-from streams.settings import current_settings
+from streams.cli.table import print_table, wide_option
 
 __all__ = ["costs", "drafts", "kpis"]
 
@@ -21,21 +20,22 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.command(epilog="Example: threads-agent costs --json")
 @click.option("--saved", is_flag=True, help="Show what each measure has spared instead.")
+@wide_option
 @_JSON
-def costs(*, saved: bool, as_json: bool) -> None:
+def costs(*, saved: bool, wide: bool, as_json: bool) -> None:
     """Show calls, tokens and cost of each persona and model, and the total."""
     if saved:
-        rows = report(current_settings(), "savings")
+        rows = asked("savings")
         if as_json:
             _print_json(savings_object(rows))
         else:
-            Console().print(savings_table(rows))
+            print_table(savings_table(rows), wide=wide)
         return
-    *parts, total = report(current_settings(), "costs")
+    *parts, total = asked("costs")
     if as_json:
         _print_json({"by_persona_and_model": [cost_object(row) for row in parts], "total": cost_object(total)})
     else:
-        Console().print(cost_table([*parts, total]))
+        print_table(cost_table([*parts, total]), wide=wide)
 
 
 def _print_json(value: object) -> None:

@@ -14,39 +14,33 @@ from psycopg.conninfo import conninfo_to_dict
 
 from streams.endpoints import require_postgres
 from streams.errors import SettingsError, Unavailable
+from streams.postgres_session import begin, startup
 from streams.settings import Settings
 
 # Connection lost, refused, timed out, cancelled, deadlocked, disk full, shutting down, failing over to a standby.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+_STANDBY = (psycopg.errors.FeatureNotSupported,)  # what a standby says when a transaction that writes begins
 
 CONNECT_TIMEOUT_S = 5
-_SESSION = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 async def connect(dsn: str, timeout_s: float) -> AsyncConnection:
-    """Open an autocommit connection in UTC whose statements and lock waits end after `timeout_s`.
+    """Open a connection; a server that is silent for `timeout_s` is given up. Transactions start with `begin_writing`.
 
     Raises:
         Unavailable: the server does not answer, or does not let us in; the message holds no password.
     """
-    timeout_ms = str(int(timeout_s * 1000))
     with _unavailable_when_away("connect to PostgreSQL"):
-        connection = await AsyncConnection.connect(
-            dsn,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            application_name="threads-agent-stack",
-            tcp_user_timeout=timeout_ms,
-            autocommit=True,
+        return await AsyncConnection.connect(
+            dsn, connect_timeout=CONNECT_TIMEOUT_S, tcp_user_timeout=int(timeout_s * 1000), **startup()
         )
-    try:
-        with exchange(connection, "set up a session of PostgreSQL", timeout_s):
-            for name in _SESSION:
-                await connection.execute("SELECT set_config(%s, %s, false)", (name, timeout_ms))
-            await connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
-    except BaseException:
-        await connection.close()
-        raise
-    return connection
+
+
+async def begin_writing(connection: AsyncConnection, timeout_s: float) -> None:
+    """Begin a transaction that may write, whatever the role's settings are; see streams/postgres_session.py."""
+    purpose = "begin a transaction in PostgreSQL"
+    with exchange(connection, purpose, timeout_s), _unavailable_when_away(purpose, _STANDBY):
+        await connection.execute(begin(timeout_s))
 
 
 @contextmanager
@@ -70,10 +64,10 @@ def _cut(connection: AsyncConnection) -> None:
 
 
 @contextmanager
-def _unavailable_when_away(purpose: str) -> Iterator[None]:
+def _unavailable_when_away(purpose: str, away: tuple[type[psycopg.Error], ...] = AWAY) -> Iterator[None]:
     try:
         yield
-    except AWAY as error:
+    except away as error:
         raise Unavailable(
             f"could not {purpose}: {reason_of(error)}; "
             "see that the server runs and that THREADS_POSTGRES_DSN, where it is set, names it"

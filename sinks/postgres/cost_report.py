@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from sinks.postgres.ratios import dollars
+from streams.cli.table import Column, Table, count
 
-from sinks.postgres.queries import Found
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
-_COLUMNS = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+_COUNTS = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 
 
 def cost_object(row: Found) -> dict[str, Any]:
@@ -19,20 +20,29 @@ def cost_object(row: Found) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
+_COLUMNS = (
+    Column("persona", "id"),
+    Column("model", "id"),
+    Column("calls", "number"),
+    Column("prompt tokens", "number"),
+    Column("cached tokens", "number", minor=1),
+    Column("completion tokens", "number"),
+    Column("reasoning tokens", "number", minor=1),
+    Column("cost", "number"),
+    Column("of unknown price", "number", minor=2),
+)
+
+
 def cost_table(rows: Sequence[Found]) -> Table:
     """Return the table that `costs` prints; the last row is the total."""
-    table = Table("persona", "model", title="Costs of model calls", show_footer=False)
-    for name in (*_COLUMNS, "cost", "of unknown price"):
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in rows:
-        is_total = row["persona_id"] is None
-        if is_total:
-            table.add_section()
-        table.add_row(
-            "total" if is_total else Text(row["persona_id"]),
-            "" if is_total else Text(row["model"]),
-            *(f"{row[name]:,}" for name in _COLUMNS),
-            f"${row['cost_dollars']:,.6f}",
+    cells = [
+        (
+            row["persona_id"] or "total",
+            row["model"] or "",
+            *(count(row[name]) for name in _COUNTS),
+            dollars(row["cost_dollars"], "{:,.6f}"),
             f"{row['unpriced_calls']:,} calls",
         )
-    return table
+        for row in rows
+    ]
+    return Table(_COLUMNS, cells, title="Costs of model calls", parts={len(rows) - 1})

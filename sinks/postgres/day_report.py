@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from sinks.postgres.kpi_report import SPAN_COUNTS
-from sinks.postgres.queries import Found
-from sinks.postgres.ratios import dollars_each, percent, ratio
+from sinks.postgres.ratios import dollars, dollars_each, percent, ratio
+from streams.cli.table import Cell, Column, Table, count
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _COUNTS = (*SPAN_COUNTS, "simulated_events")
 
@@ -28,22 +28,33 @@ def day_object(row: Found) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    Column("day (UTC)"),
+    Column("persona", "id"),
+    Column("views", "number"),
+    Column("engagement rate", "number"),
+    Column("cost / follow", "number"),
+    Column("cost / growth", "number", minor=2),
+    Column("clicks", "number", minor=1),
+    Column("posts", "number", minor=1),
+    Column("revenue", "number"),
+)
+
+
 def day_table(rows: Sequence[Found]) -> Table:
     """Return the table that `kpis daily` prints."""
-    table = Table("day (UTC)", "persona", title="Daily history")
-    for name in ("views", "engagement rate", "cost / follow", "cost / growth", "clicks", "posts", "revenue"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        found = day_object(row)
-        table.add_row(
-            found["day"],
-            Text(found["persona_id"]),
-            f"{found['views']:,}",
-            percent(found["engagement_rate"]),
-            dollars_each(found["cost_per_follow"]),
-            dollars_each(found["cost_per_account_growth"]),
-            f"{found['clicks']:,}",
-            f"{found['posts']:,}",
-            f"${row['revenue_dollars']:,.2f}",
-        )
-    return table
+    return Table(_COLUMNS, [_day_cells(row, day_object(row)) for row in rows], title="Daily history")
+
+
+def _day_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
+    return (
+        found["day"],
+        found["persona_id"],
+        count(found["views"]),
+        percent(found["engagement_rate"]),
+        dollars_each(found["cost_per_follow"]),
+        dollars_each(found["cost_per_account_growth"]),
+        count(found["clicks"]),
+        count(found["posts"]),
+        dollars(row["revenue_dollars"]),
+    )

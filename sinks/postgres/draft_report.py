@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from streams.cli.table import Cell, Column, Shown, Table
 
-from sinks.postgres.queries import Found
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 DECIDED = frozenset({"accepted", "rejected"})
-TEXT_WIDTH = 60
 _AS_THEY_ARE = (
     "draft_id",
     "persona_id",
@@ -44,22 +43,32 @@ def draft_object(row: Found) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    Column("draft", "id"),
+    Column("persona", "id"),
+    Column("status"),
+    Column("score", "number"),
+    Column("why", "text"),
+    Column("model", "id", minor=1),
+    Column("text", "text", minor=1),
+)
+
+
 def draft_table(rows: Sequence[Found]) -> Table:
     """Return the table that `drafts` prints."""
-    table = Table("draft", "persona", "status", "score", "why", "model", "text", title=f"{len(rows):,} drafts")
-    for row in rows:
-        score = "-" if row["score"] is None else f"{row['score']:.2f} of {row['threshold']:.2f}"
-        text = row["text"] if len(row["text"]) <= TEXT_WIDTH else row["text"][: TEXT_WIDTH - 1] + "…"
-        table.add_row(
-            Text(row["draft_id"]),
-            Text(row["persona_id"]),
-            row["status"],
-            score,
-            Text("; ".join([*row["reasons"], *_resemblance(row)])),
-            Text(row["model"]),
-            Text(text),
-        )
-    return table
+    return Table(_COLUMNS, [_cells(row) for row in rows], title=f"{len(rows):,} drafts")
+
+
+def _cells(row: Found) -> Sequence[Cell]:
+    return (
+        row["draft_id"],
+        row["persona_id"],
+        row["status"],
+        "-" if row["score"] is None else Shown(f"{row['score']:.2f} of {row['threshold']:.2f}", f"{row['score']:.2f}"),
+        "; ".join([*row["reasons"], *_resemblance(row)]),
+        row["model"],
+        row["text"],
+    )
 
 
 def _resemblance(row: Found) -> list[str]:

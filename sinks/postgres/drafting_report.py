@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from streams.cli.table import Cell, Column, Table, count
 
-from sinks.postgres.queries import Found
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _REQUESTS = ("requests", "requests_decided", "requests_dead_lettered", "requests_open")
 _DRAFTS = ("drafts_asked", "drafts", "accepted", "rejected", "undecided", "revised")
@@ -45,40 +45,34 @@ def _counts(why: Sequence[Found], outcome: str) -> Mapping[str, int]:
 
 def outcomes_table(totals: Sequence[Found]) -> Table:
     """Return the table of requests (asked, decided, dead-lettered, open) and of drafts; the last row is the total."""
-    return _table("What came of requests and drafts", tuple(_OUTCOMES.values()), totals, _outcomes)
+    columns = [Column(heading, "number") for heading in _OUTCOMES.values()]
+    return _table("What came of requests and drafts", columns, totals, _outcomes)
 
 
 def expense_table(totals: Sequence[Found]) -> Table:
     """Return the table of seconds (mean and 95th percentile of a draft's calls), tokens and cost."""
-    headings = ("calls", "s mean", "s p95", "tokens in", "tokens out", "cost")
-    return _table("What they took", headings, totals, _expense)
+    columns = [Column(heading, "number") for heading in ("calls", "s mean", "s p95", "tokens in", "tokens out", "cost")]
+    return _table("What they took", columns, totals, _expense)
 
 
 def _table(
-    title: str, headings: Sequence[str], totals: Sequence[Found], cells: Callable[[Found], Iterable[str]]
+    title: str, columns: Sequence[Column], totals: Sequence[Found], cells: Callable[[Found], Iterable[Cell]]
 ) -> Table:
-    table = Table(title=title)
-    table.add_column("persona", overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for row in totals:
-        if row["persona_id"] is None:
-            table.add_section()
-        table.add_row("total" if row["persona_id"] is None else Text(row["persona_id"]), *cells(row))
-    return table
+    rows = [("total" if row["persona_id"] is None else row["persona_id"], *cells(row)) for row in totals]
+    return Table([Column("persona", "id"), *columns], rows, title=title, parts={len(rows) - 1})
 
 
-def _outcomes(row: Found) -> Iterator[str]:
+def _outcomes(row: Found) -> Iterator[Cell]:
     for name in _OUTCOMES:
-        yield f"{row[name]:,}"
+        yield count(row[name])
 
 
-def _expense(row: Found) -> Iterator[str]:
-    yield f"{row['calls']:,}"
+def _expense(row: Found) -> Iterator[Cell]:
+    yield count(row["calls"])
     for name in ("seconds_mean", "seconds_p95"):
         yield "-" if row[name] is None else f"{row[name]:.2f}"
-    yield f"{row['prompt_tokens']:,}"
-    yield f"{row['completion_tokens']:,}"
+    yield count(row["prompt_tokens"])
+    yield count(row["completion_tokens"])
     unknown = f" + {row['unpriced_calls']:,} of unknown price" if row["unpriced_calls"] else ""
     yield f"${row['cost_micros'] / 1_000_000:,.6f}{unknown}"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import polars as pl
 from psycopg import AsyncConnection
 
-_DATETIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
+_DATETIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3f+00:00"  # Z is an abbreviation, which a server may be told not to know
 
 
 async def copy_in(connection: AsyncConnection, copy: bytes, frame: pl.DataFrame) -> None:

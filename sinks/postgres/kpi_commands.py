@@ -6,13 +6,12 @@ import json
 from datetime import date, datetime
 
 import click
-from rich.console import Console
 
+from sinks.postgres.asked import asked
 from sinks.postgres.day_report import day_object, day_table
 from sinks.postgres.kpi_report import kpi_object, kpi_table
 from sinks.postgres.post_report import SORTS, post_object, post_table
-from sinks.postgres.queries import report
-from streams.settings import current_settings
+from streams.cli.table import print_table, wide_option
 
 _PERSONA = click.option("--persona", help="Only this persona.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -22,20 +21,21 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.group(invoke_without_command=True, epilog="Example: threads-agent kpis --persona nova --window 24h --json")
 @_PERSONA
 @click.option("--window", type=click.Choice(["1h", "24h", "7d", "30d", "lifetime"]), help="Only this window.")
+@wide_option
 @_JSON
 @click.pass_context
-def kpis(ctx: click.Context, *, persona: str | None, window: str | None, as_json: bool) -> None:
+def kpis(ctx: click.Context, *, persona: str | None, window: str | None, wide: bool, as_json: bool) -> None:
     """Show the current KPIs of each persona and window, ratios with their denominators."""
     if ctx.invoked_subcommand is not None:
-        if persona or window or as_json:
+        if persona or window or wide or as_json:
             name = ctx.invoked_subcommand
             raise click.UsageError(f"options go behind {name}: threads-agent kpis {name} --persona ada --json")
         return
-    rows = report(current_settings(), "kpis", {"persona": persona, "window": window})
+    rows = asked("kpis", {"persona": persona, "window": window})
     if as_json:
         _print_json([kpi_object(row) for row in rows])
     elif rows:
-        Console().print(kpi_table(rows))
+        print_table(kpi_table(rows), wide=wide)
     else:
         click.echo("no KPIs yet: import or produce engagement, and see that the roles kpis and sink-postgres run")
 
@@ -46,15 +46,18 @@ def kpis(ctx: click.Context, *, persona: str | None, window: str | None, as_json
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Greatest number of posts.")
 @click.option("--viral", is_flag=True, help="Only viral posts.")
 @click.option("--min-views", type=click.IntRange(min=0), default=0, help="Only posts with so many views.")
+@wide_option
 @_JSON
-def posts(*, persona: str | None, sort: str, limit: int, viral: bool, min_views: int, as_json: bool) -> None:
+def posts(
+    *, persona: str | None, sort: str, limit: int, viral: bool, min_views: int, wide: bool, as_json: bool
+) -> None:
     """Show posts with counters, engagement rate, viral or not, first hour and first day."""
     chosen = {"persona": persona, "sort": sort, "limit": limit, "viral": viral, "min_views": min_views}
-    rows = report(current_settings(), "posts", chosen)
+    rows = asked("posts", chosen)
     if as_json:
         _print_json([post_object(row) for row in rows])
     elif rows:
-        Console().print(post_table(rows))
+        print_table(post_table(rows), wide=wide)
     else:
         click.echo(f"no such posts{_of(persona)}: see that engagement names its post_id and that sink-postgres runs")
 
@@ -63,16 +66,17 @@ def posts(*, persona: str | None, sort: str, limit: int, viral: bool, min_views:
 @_PERSONA
 @click.option("--since", type=_DAY, help="Only this day (UTC) and later ones.")
 @click.option("--until", type=_DAY, help="Only days before this one (UTC).")
+@wide_option
 @_JSON
-def daily(*, persona: str | None, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+def daily(*, persona: str | None, since: datetime | None, until: datetime | None, wide: bool, as_json: bool) -> None:
     """Show the daily history: what happened on each UTC day, however late its events came."""
     if since and until and since >= until:
         raise click.BadParameter(f"expected a day after {since:%Y-%m-%d}, got {until:%Y-%m-%d}", param_hint="--until")
-    rows = report(current_settings(), "days", {"persona": persona, "since": _date(since), "until": _date(until)})
+    rows = asked("days", {"persona": persona, "since": _date(since), "until": _date(until)})
     if as_json:
         _print_json([day_object(row) for row in rows])
     elif rows:
-        Console().print(day_table(rows))
+        print_table(day_table(rows), wide=wide)
     else:
         click.echo(f"no such days{_of(persona)}: import or produce engagement, and see that sink-postgres runs")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from sinks.postgres.ratios import dollars, dollars_each, percent, ratio
+from streams.cli.table import Cell, Column, Table, count
 
-from sinks.postgres.queries import Found
-from sinks.postgres.ratios import dollars_each, percent, ratio, shown_value
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 SPAN_COUNTS = (
     "views",
@@ -51,24 +51,38 @@ def kpi_object(row: Found) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    Column("persona", "id"),
+    Column("window"),
+    Column("as of (UTC)", minor=3),
+    Column("views", "number"),
+    Column("engagement rate", "number"),
+    Column("cost / follow", "number"),
+    Column("cost / growth", "number", minor=1),
+    Column("$ a month", "number", minor=1),
+    Column("viral", "number", minor=1),
+    Column("posts", "number"),
+    Column("late", "number", minor=2),
+)
+
+
 def kpi_table(rows: Sequence[Found]) -> Table:
     """Return the table that `kpis` prints."""
-    table = Table("persona", "window", "as of (UTC)", title="KPIs")
-    for name in ("views", "engagement rate", "cost / follow", "cost / growth", "$ a month", "viral", "posts", "late"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        found = kpi_object(row)
-        table.add_row(
-            Text(found["persona_id"]),
-            found["window"],
-            f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
-            f"{found['views']:,}",
-            percent(found["engagement_rate"]),
-            dollars_each(found["cost_per_follow"]),
-            dollars_each(found["cost_per_account_growth"]),
-            shown_value(found["revenue_projection_monthly"]["value"], "${:,.2f}"),
-            shown_value(found["viral_posts"], "{:,}"),
-            f"{found['posts']:,}",
-            f"{found['late_events']:,}",
-        )
-    return table
+    return Table(_COLUMNS, [_kpi_cells(row, kpi_object(row)) for row in rows], title="KPIs")
+
+
+def _kpi_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
+    a_month = found["revenue_projection_monthly"]["value"]
+    return (
+        found["persona_id"],
+        found["window"],
+        f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
+        count(found["views"]),
+        percent(found["engagement_rate"]),
+        dollars_each(found["cost_per_follow"]),
+        dollars_each(found["cost_per_account_growth"]),
+        "-" if a_month is None else dollars(a_month),
+        "-" if found["viral_posts"] is None else count(found["viral_posts"]),
+        count(found["posts"]),
+        count(found["late_events"]),
+    )

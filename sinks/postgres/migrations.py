@@ -10,9 +10,10 @@ from importlib.resources import files
 
 from psycopg import AsyncConnection
 
-from sinks.postgres.connection import exchange
+from sinks.postgres.connection import begin_writing, exchange
 from sinks.postgres.statements import statements
 from streams.errors import ThreadsError
+from streams.postgres_session import COMMIT
 
 MIGRATION_TIMEOUT_S = 3600.0  # a new index over all events takes its time
 
@@ -59,27 +60,31 @@ async def migrate(
 ) -> list[Migration]:
     """Bring the tables up to date in one transaction, under a lock; return what was applied.
 
+    A connection on which it fails can't be used any more.
+
     Raises:
         MigrationError: the database has a migration that is unknown here or that differs from ours.
         Unavailable: the server is away.
     """
     with exchange(connection, "create PostgreSQL's tables", max(timeout_s, MIGRATION_TIMEOUT_S)):
-        return await _migrate(connection, migrations() if wanted is None else wanted)
+        await begin_writing(connection, timeout_s)
+        applied = await _migrate(connection, migrations() if wanted is None else wanted)
+        await connection.execute(COMMIT)
+    return applied
 
 
 async def _migrate(connection: AsyncConnection, wanted: Sequence[Migration]) -> list[Migration]:
     sql = statements("migrations.sql")
-    async with connection.transaction():
-        await connection.execute(sql["lock"])
-        await connection.execute(sql["create_ledger"])
-        cursor = await connection.execute(sql["applied"])
-        applied = {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
-        _check(applied, wanted)
-        await connection.execute(sql["allow_time"], (f"{MIGRATION_TIMEOUT_S:.0f}s",))
-        fresh = [migration for migration in wanted if migration.version not in applied]
-        for migration in fresh:
-            await connection.execute(migration.sql)
-            await connection.execute(sql["record"], (migration.version, migration.name, migration.checksum))
+    await connection.execute(sql["lock"])
+    await connection.execute(sql["create_ledger"])
+    cursor = await connection.execute(sql["applied"])
+    applied = {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
+    _check(applied, wanted)
+    await connection.execute(sql["allow_time"], (f"{MIGRATION_TIMEOUT_S:.0f}s",))
+    fresh = [migration for migration in wanted if migration.version not in applied]
+    for migration in fresh:
+        await connection.execute(migration.sql)
+        await connection.execute(sql["record"], (migration.version, migration.name, migration.checksum))
     return fresh
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
-
-from sinks.postgres.queries import Found
 from sinks.postgres.ratios import percent, ratio
+from streams.cli.table import Cell, Column, Table, count
+
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 SORTS = (
     "views",
@@ -22,7 +22,6 @@ SORTS = (
     "growth",
     "published",
 )
-TEXT_WIDTH = 40
 _SPANS = ("first_hour", "first_day")
 _COUNTS = ("views", "likes", "replies", "reposts", "quotes", "shares", "clicks", "follows", "engagements")
 
@@ -48,32 +47,45 @@ def post_object(row: Found) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    Column("persona", "id"),
+    Column("post", "id"),
+    Column("published (UTC)", minor=2),
+    Column("views", "number"),
+    Column("engagement rate", "number"),
+    Column("viral", minor=1),
+    Column("clicks", "number", minor=1),
+    Column("follows", "number", minor=1),
+    Column("first hour", "number", minor=3),
+    Column("first day", "number", minor=3),
+    Column("growth", "number", minor=3),
+    Column("text", "text", minor=2),
+)
+
+
 def post_table(rows: Sequence[Found]) -> Table:
     """Return the table that `kpis posts` prints."""
-    table = Table("persona", "post", "published (UTC)", title=f"KPIs of {len(rows):,} posts")
-    for name in ("views", "engagement rate", "viral", "clicks", "follows", "first hour", "first day", "growth"):
-        table.add_column(name, justify="right")
-    table.add_column("text")
-    for row in rows:
-        found = post_object(row)
-        table.add_row(
-            Text(found["persona_id"]),
-            Text(found["post_id"]),
-            f"{row['published_at']:%Y-%m-%d %H:%M}{'' if row['published_at_from'] == 'publication' else ' *'}",
-            f"{found['views']:,}",
-            percent(found["engagement_rate"]),
-            "yes" if found["viral"] else "no",
-            f"{found['clicks']:,}",
-            f"{found['follows']:,}",
-            f"{found['first_hour']['views']:,}",
-            f"{found['first_day']['views']:,}",
-            percent(found["first_day_growth"]),
-            Text(_shortened(found["text"] or "")),
-        )
-    if any(row["published_at_from"] != "publication" for row in rows):
-        table.caption = "* no publication is known: the time of the first engagement"
-    return table
+    guessed = any(row["published_at_from"] != "publication" for row in rows)
+    return Table(
+        _COLUMNS,
+        [_post_cells(row, post_object(row)) for row in rows],
+        title=f"KPIs of {len(rows):,} posts",
+        note="* no publication is known: the time of the first engagement" if guessed else "",
+    )
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
+def _post_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
+    return (
+        found["persona_id"],
+        found["post_id"],
+        f"{row['published_at']:%Y-%m-%d %H:%M}{'' if row['published_at_from'] == 'publication' else ' *'}",
+        count(found["views"]),
+        percent(found["engagement_rate"]),
+        "yes" if found["viral"] else "no",
+        count(found["clicks"]),
+        count(found["follows"]),
+        count(found["first_hour"]["views"]),
+        count(found["first_day"]["views"]),
+        percent(found["first_day_growth"]),
+        found["text"] or "",
+    )

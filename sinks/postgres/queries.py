@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from sinks.postgres.connection import CONNECT_TIMEOUT_S, postgres_dsn, reason_of
 from sinks.postgres.statements import statements
 from streams.errors import ThreadsError, Unavailable
+from streams.postgres_session import begin, startup
 from streams.settings import Settings
 
 Found = dict[str, Any]
@@ -30,17 +31,15 @@ def report(
         NoTables: the sink never ran on this database.
         Unavailable: the server does not answer.
     """
-    timeout_ms = str(int(settings.io_timeout_s * 1000))
     try:
         with psycopg.connect(
             postgres_dsn(settings),
             connect_timeout=CONNECT_TIMEOUT_S,
-            tcp_user_timeout=timeout_ms,
+            tcp_user_timeout=int(settings.io_timeout_s * 1000),
             row_factory=dict_row,
-            autocommit=True,
+            **startup(),
         ) as connection:
-            connection.execute("SELECT set_config('statement_timeout', %s, false)", (timeout_ms,))
-            connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
+            connection.execute(begin(settings.io_timeout_s, read_only=True))
             rows = connection.execute(statements(file)[name], parameters).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise NoTables(

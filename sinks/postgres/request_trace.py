@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from sinks.postgres.queries import Found, report
+from streams.cli.table import Cell, Column, Table, count
 from streams.errors import ThreadsError
 from streams.settings import Settings
 
@@ -77,18 +74,18 @@ def _total(calls: Sequence[Found]) -> dict[str, int]:
     }
 
 
-def trace_view(trace: RequestTrace) -> Iterator[RenderableType]:
+def trace_view(trace: RequestTrace) -> Iterator[str | Table]:
     """Yield what `drafts trace` prints, top to bottom."""
     asked = trace.request
-    yield Text(f"request {asked['event_id']} of {asked['persona_id']} at {asked['occurred_at']:%Y-%m-%d %H:%M:%S} UTC")
-    yield Text(f"  {asked['draft_count']} drafts, deadline {asked['deadline']}, brief: {asked['brief'][:200]}")
+    yield f"request {asked['event_id']} of {asked['persona_id']} at {asked['occurred_at']:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"  {asked['draft_count']} drafts, deadline {asked['deadline']}, brief: {asked['brief'][:200]}"
     for draft in trace.drafts:
         yield _steps_table(draft)
-        yield from map(Text, _verdict(draft))
+        yield from _verdict(draft)
     for letter in trace.letters:
-        yield Text(f"dead letter of {letter['consumer']} at {letter['source_topic']}: {letter['reason']}")
-    yield Text(
-        "{calls} calls, {prompt_tokens:,} + {completion_tokens:,} tokens, ".format(**_total(trace.calls)) + _cost(trace)
+        yield f"dead letter of {letter['consumer']} at {letter['source_topic']}: {letter['reason']}"
+    yield "{calls} calls, {prompt_tokens:,} + {completion_tokens:,} tokens, ".format(**_total(trace.calls)) + _cost(
+        trace
     )
 
 
@@ -98,20 +95,25 @@ def _cost(trace: RequestTrace) -> str:
     return f"${total['cost_micros'] / 1_000_000:,.6f}{unknown}"
 
 
+_STEP_COLUMNS = (
+    Column("step"),
+    Column("outcome", "text"),
+    Column("model", "id"),
+    Column("ms", "number"),
+    Column("tokens in", "number"),
+    Column("tokens out", "number"),
+    Column("micro-dollars", "number"),
+)
+
+
 def _steps_table(draft: Found) -> Table:
-    table = Table("step", "outcome", "model", title=Text(f"draft {draft['draft_id']}"), title_justify="left")
-    for name in ("ms", "tokens in", "tokens out", "micro-dollars"):
-        table.add_column(name, justify="right")
-    for step in draft["steps"]:
-        cost = "unknown" if step["cost_micros"] is None else f"{step['cost_micros']:,}"
-        table.add_row(
-            step["name"],
-            Text(step["outcome"]),
-            Text(step["model"] or ""),
-            f"{step['latency_ms']:,}",
-            *([f"{step['prompt_tokens']:,}", f"{step['completion_tokens']:,}", cost] if step["model"] else []),
-        )
-    return table
+    return Table(_STEP_COLUMNS, [_step_cells(step) for step in draft["steps"]], title=f"draft {draft['draft_id']}")
+
+
+def _step_cells(step: Found) -> Sequence[Cell]:
+    cost = "unknown" if step["cost_micros"] is None else count(step["cost_micros"])
+    spent = (count(step["prompt_tokens"]), count(step["completion_tokens"]), cost) if step["model"] else ("", "", "")
+    return (step["name"], step["outcome"], step["model"] or "", count(step["latency_ms"]), *spent)
 
 
 def _verdict(draft: Found) -> Iterator[str]:

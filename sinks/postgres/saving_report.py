@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from sinks.postgres.ratios import dollars
+from streams.cli.table import Cell, Column, Shown, Table, count
 
-from sinks.postgres.queries import Found
+if TYPE_CHECKING:
+    from sinks.postgres.queries import Found
 
 _PARTS = ("calls", "prompt_tokens", "completion_tokens", "saved_micros", "unknown_calls", "share")
 
@@ -31,30 +33,39 @@ def _parts(row: Found) -> dict[str, Any]:
     return {name: row[name] for name in _PARTS}
 
 
+_COLUMNS = (
+    Column("measure"),
+    Column("calls", "number"),
+    Column("prompt tokens saved", "number"),
+    Column("completion tokens saved", "number"),
+    Column("saved", "number"),
+    Column("share of the bill without", "number"),
+    Column("saving unknown", "number", minor=1),
+)
+
+
 def savings_table(rows: Sequence[Found]) -> Table:
     """Return the table that `costs --saved` prints; the last row is the total."""
     total = rows[-1]
-    table = Table(
-        "measure",
+    return Table(
+        _COLUMNS,
+        [_cells(row) for row in rows],
         title="Savings on model calls",
-        caption=f"The bill is {_dollars(total['bill_micros'])}; without these measures it would have been "
-        f"{_dollars(total['bill_without_micros'])}, as far as prices are known.",
+        note=f"The bill is {_dollars(total['bill_micros']).full}; without these measures it would have been "
+        f"{_dollars(total['bill_without_micros']).full}, as far as prices are known.",
+        parts={len(rows) - 1},
     )
-    for name in ("calls", "prompt tokens saved", "completion tokens saved", "saved", "share of the bill without"):
-        table.add_column(name, justify="right")
-    table.add_column("saving unknown", justify="right")
-    for row in rows:
-        if row["measure"] is None:
-            table.add_section()
-        table.add_row(
-            row["measure"] or "total",
-            *(f"{row[name]:,}" for name in ("calls", "prompt_tokens", "completion_tokens")),
-            "unknown" if row["calls"] and row["unknown_calls"] == row["calls"] else _dollars(row["saved_micros"]),
-            "" if row["share"] is None else f"{100 * row['share']:.1f} %",
-            f"{row['unknown_calls']:,} calls",
-        )
-    return table
 
 
-def _dollars(micros: int) -> str:
-    return f"{'-' if micros < 0 else ''}${abs(micros) / 1_000_000:,.6f}"
+def _cells(row: Found) -> Sequence[Cell]:
+    return (
+        row["measure"] or "total",
+        *(count(row[name]) for name in ("calls", "prompt_tokens", "completion_tokens")),
+        "unknown" if row["calls"] and row["unknown_calls"] == row["calls"] else _dollars(row["saved_micros"]),
+        "" if row["share"] is None else f"{100 * row['share']:.1f} %",
+        f"{row['unknown_calls']:,} calls",
+    )
+
+
+def _dollars(micros: int) -> Shown:
+    return dollars(micros / 1_000_000, "{:,.6f}")

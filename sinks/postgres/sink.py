@@ -6,10 +6,11 @@ import logging
 from collections.abc import Sequence
 from typing import ClassVar
 
+import psycopg
 from psycopg import AsyncConnection
 
 from sinks.postgres.column_tables import COLUMN_TABLES
-from sinks.postgres.connection import connect, exchange
+from sinks.postgres.connection import begin_writing, connect, exchange
 from sinks.postgres.migrations import migrate
 from sinks.postgres.row_tables import ROW_TABLES
 from sinks.postgres.screening import screen
@@ -18,6 +19,7 @@ from sinks.postgres.totals import bring_up_to_date
 from sinks.sink import Screened, Sink
 from streams.engine.batch import Batch
 from streams.errors import Unavailable
+from streams.postgres_session import COMMIT
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +54,17 @@ class PostgresSink(Sink):
 
     async def write(self, batches: Sequence[Batch]) -> None:
         """Load all batches in one transaction; a connection that failed is not used again."""
+        try:
+            await self._write(batches)
+        except psycopg.errors.UndefinedColumn:  # a pooler's session still has staging tables of before a migration
+            await self._write(batches, before=b"DISCARD TEMP")
+
+    async def _write(self, batches: Sequence[Batch], before: bytes | None = None) -> None:
         connection = await self._connected()
         try:
-            with exchange(connection, "begin a transaction in PostgreSQL", self._timeout_s):
-                await connection.execute("BEGIN")
+            await begin_writing(connection, self._timeout_s)
+            if before is not None:
+                await connection.execute(before)
             changes = {}
             for table in TABLES:
                 of_table = [batch for batch in batches if batch.source.topic in table.topics]
@@ -63,7 +72,7 @@ class PostgresSink(Sink):
                     changes[table.name] = await table.write(connection, of_table, self._timeout_s)
             await bring_up_to_date(connection, changes.get("engagement"), changes.get("posts"), self._timeout_s)
             with exchange(connection, "commit a transaction in PostgreSQL", self._timeout_s):
-                await connection.execute("COMMIT")
+                await connection.execute(COMMIT)
         except BaseException:
             await self.close()
             raise

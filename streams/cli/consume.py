@@ -7,27 +7,21 @@ import json
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
-from aiokafka.structs import ConsumerRecord
 
-from schemas.catalogue import Topic
-from schemas.codec_rows import RowCodec
-from schemas.records import Record
-from schemas.registry import SchemaRegistry, open_registry
 from streams.cli.topic_argument import TOPIC
-from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
-from streams.json_records import render_record
-from streams.kafka.connection import check_broker
-from streams.kafka.reader import follow
-from streams.kafka.record_size import DEAD_LETTERS
-from streams.letter_reader import LetterReader
-from streams.schema_faults import schema_faults
-from streams.settings import Settings, current_settings
 
-Decode = Callable[[bytes | None], Record]
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
+
+    from schemas.catalogue import Topic
+    from schemas.records import Record
+    from schemas.registry import SchemaRegistry
+
+    Decode = Callable[[bytes | None], Record]
 
 
 @click.command(epilog="Example: threads-agent consume kpi.updates --from latest --max 10")
@@ -47,10 +41,17 @@ def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | Non
     Bytes are base64, moments ISO 8601. A record that can't be decoded is an object with `error` on stderr.
     """
     with suppress(KeyboardInterrupt):
-        asyncio.run(_consume(current_settings(), topic, start, most))
+        asyncio.run(_consume(topic, start, most))
 
 
-async def _consume(settings: Settings, topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
+    from schemas.registry import open_registry
+    from streams.endpoints import require_kafka, resolve
+    from streams.kafka.connection import check_broker
+    from streams.kafka.reader import follow
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
     decode = _decoder(topic, open_registry(resolve(settings).schemas))
@@ -66,10 +67,17 @@ async def _consume(settings: Settings, topic: Topic, start: Literal["beginning",
 
 def _decoder(topic: Topic, registry: SchemaRegistry) -> Decode:
     """Return what decodes values of the topic: dead letters are read without the registry too."""
+    from schemas.codec_rows import RowCodec
+    from streams.kafka.record_size import DEAD_LETTERS
+    from streams.letter_reader import LetterReader
+
     return LetterReader(registry).decode if topic.name == DEAD_LETTERS else partial(RowCodec(registry).decode, topic)
 
 
 def _print(decode: Decode, topic: Topic, record: ConsumerRecord) -> None:
+    from streams.json_records import render_record
+    from streams.schema_faults import schema_faults
+
     try:
         with schema_faults():
             decoded = decode(record.value)

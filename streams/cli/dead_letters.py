@@ -7,20 +7,11 @@ import json
 from collections.abc import Sequence
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
-from streams.endpoints import require_kafka, resolve
+from streams.cli.table import Cell, Column, Table, count, print_table, wide_option
+from streams.cli.topic_argument import topic_names
 from streams.errors import RecordFault
-from streams.json_records import render_record
-from streams.kafka.connection import check_broker
-from streams.kafka.reader import read_range
-from streams.kafka.record_size import DEAD_LETTERS
-from streams.letter_reader import LetterReader
-from streams.schema_faults import schema_faults
-from streams.settings import Settings, current_settings
 
 
 @click.group("dead-letters", epilog="Example: threads-agent dead-letters list")
@@ -30,19 +21,32 @@ def dead_letters() -> None:
 
 @dead_letters.command("list", epilog="Example: threads-agent dead-letters list --topic engagement.events --json")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects; key and value are base64.")
-@click.option("--topic", "source_topic", help="Only records that came from this topic.")
-def list_(source_topic: str | None, *, as_json: bool) -> None:
+@wide_option
+@click.option("--topic", "source_topic", shell_complete=topic_names, help="Only records that came from this topic.")
+def list_(source_topic: str | None, *, wide: bool, as_json: bool) -> None:
     """List dead letters with where they came from and the reason."""
-    letters = asyncio.run(_letters(current_settings(), source_topic))
+    letters = asyncio.run(_letters(source_topic))
     if as_json:
+        from streams.json_records import render_record
+
         click.echo(json.dumps([render_record(letter) for letter in letters], indent=2, ensure_ascii=False))
     elif letters:
-        Console().print(_table(letters))
+        print_table(letters_table(letters), wide=wide)
     else:
         click.echo(f"no dead letters{f' from {source_topic}' if source_topic else ''}")
 
 
-async def _letters(settings: Settings, source_topic: str | None) -> list[DeadLetter]:
+async def _letters(source_topic: str | None) -> list[DeadLetter]:
+    from schemas.registry import open_registry
+    from streams.endpoints import require_kafka, resolve
+    from streams.kafka.connection import check_broker
+    from streams.kafka.reader import read_range
+    from streams.kafka.record_size import DEAD_LETTERS
+    from streams.letter_reader import LetterReader
+    from streams.schema_faults import schema_faults
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
     reader = LetterReader(open_registry(resolve(settings).schemas))
@@ -60,11 +64,31 @@ async def _letters(settings: Settings, source_topic: str | None) -> list[DeadLet
     return letters
 
 
-def _table(letters: Sequence[DeadLetter]) -> Table:
-    table = Table("set aside", "by", "topic", "partition", "offset", "bytes", "fault", "reason")
-    for letter in letters:
-        place = (letter.source_topic, str(letter.source_partition), str(letter.source_offset))
-        size = "none" if letter.value is None else f"{len(letter.value):,}"
-        when = f"{letter.occurred_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, letter.consumer, *place, size, letter.error_class, letter.reason)
-    return table
+_COLUMNS = (
+    Column("set aside (UTC)", minor=2),
+    Column("by", "id"),
+    Column("topic", "id"),
+    Column("partition", "number"),
+    Column("offset", "id"),
+    Column("bytes", "number", minor=3),
+    Column("fault", "id", minor=1),
+    Column("reason", "text"),
+)
+
+
+def letters_table(letters: Sequence[DeadLetter]) -> Table:
+    """Return the table that `dead-letters list` prints."""
+    return Table(_COLUMNS, [_cells(letter) for letter in letters])
+
+
+def _cells(letter: DeadLetter) -> Sequence[Cell]:
+    return (
+        f"{letter.occurred_at:%Y-%m-%d %H:%M:%S}",
+        letter.consumer,
+        letter.source_topic,
+        str(letter.source_partition),
+        str(letter.source_offset),
+        "none" if letter.value is None else count(len(letter.value)),
+        letter.error_class,
+        letter.reason,
+    )

@@ -13,6 +13,7 @@ COMMANDS = {
     "schemas": "streams.cli.schemas:schemas",
     "produce": "streams.cli.produce:produce",
     "consume": "streams.cli.consume:consume",
+    "completion": "streams.cli.completion:completion",
     "dead-letters": "streams.cli.dead_letters:dead_letters",
 }
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from schemas.catalogue import CATALOGUE
-from schemas.changes import SubjectChange, compare
-from schemas.definitions import AvroSchema, canonical_text, definition, definitions
-from schemas.errors import IncompatibleSchema
-from schemas.file_registry import FileRegistry
-from schemas.http_registry import HttpRegistry
+from streams.cli.table import Column, Table, print_table, wide_option
+from streams.cli.topic_argument import topic_names
 from streams.errors import SettingsError
-from streams.schema_faults import schema_faults
+
+if TYPE_CHECKING:
+    from schemas.changes import SubjectChange
+    from schemas.definitions import AvroSchema
+    from schemas.file_registry import FileRegistry
 
 REFUSED_EXIT_STATUS = 1
 
@@ -29,6 +29,11 @@ def schemas() -> None:
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Compare schemas/avro with the newest registered versions; exit status 1 when a change can't read old records."""
+    from schemas.changes import compare
+    from schemas.definitions import definitions
+    from schemas.file_registry import FileRegistry
+    from streams.schema_faults import schema_faults
+
     with schema_faults():
         changes = compare(FileRegistry(), definitions(), CATALOGUE)
     for each in changes:
@@ -56,6 +61,12 @@ def _say(change: SubjectChange) -> None:
 @click.pass_context
 def register(ctx: click.Context, url: str | None) -> None:
     """Register the working schema of every topic; one that is registered keeps its id."""
+    from schemas.definitions import definition
+    from schemas.errors import IncompatibleSchema
+    from schemas.file_registry import FileRegistry
+    from schemas.http_registry import HttpRegistry
+    from streams.schema_faults import schema_faults
+
     registry = HttpRegistry(url) if url else FileRegistry()
     refused = False
     for topic in CATALOGUE:
@@ -73,29 +84,43 @@ def register(ctx: click.Context, url: str | None) -> None:
 
 
 @schemas.command("show", epilog="Example: threads-agent schemas show EngagementEvent")
-@click.argument("name", required=False)
-def show(name: str | None) -> None:
+@click.argument("name", required=False, shell_complete=topic_names)
+@wide_option
+def show(name: str | None, *, wide: bool) -> None:
     """List subjects with the ids of their versions, or print one schema: by record name, topic, subject or id."""
+    from schemas.file_registry import FileRegistry
+    from streams.schema_faults import schema_faults
+
     registry = FileRegistry()
     if name is None:
-        _list(registry)
+        print_table(_listed(registry), wide=wide)
         return
     with schema_faults():
         click.echo(json.dumps(_named(registry, name), indent=2, ensure_ascii=False))
 
 
-def _list(registry: FileRegistry) -> None:
-    table = Table("subject", "record", "ids, oldest first", "working schema")
+def _listed(registry: FileRegistry) -> Table:
+    from schemas.definitions import canonical_text, definition
+
+    rows = []
     for topic in CATALOGUE:
         ids = registry.ids(topic.subject)
         working = canonical_text(definition(topic.record.schema_name))
         newest = ids and canonical_text(registry.writer_schema(ids[-1]).schema) == working
         state = f"id {ids[-1]}" if newest else "not registered"
-        table.add_row(topic.subject, topic.record.schema_name, ", ".join(map(str, ids)), state)
-    Console().print(table)
+        rows.append((topic.subject, topic.record.schema_name, ", ".join(map(str, ids)), state))
+    columns = (
+        Column("subject", "id"),
+        Column("record", "id", minor=1),
+        Column("ids, oldest first", "text"),
+        Column("working schema"),
+    )
+    return Table(columns, rows)
 
 
 def _named(registry: FileRegistry, name: str) -> AvroSchema:
+    from schemas.definitions import definition
+
     if name.isdigit():
         schema: AvroSchema = registry.writer_schema(int(name)).schema
         return schema

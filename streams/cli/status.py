@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from streams.embedded.control import find_stack, observed
-from streams.embedded.state_file import ChildStatus
-from streams.endpoints import read_endpoints
-from streams.running_workers import running_workers
-from streams.settings import current_settings
+from streams.cli.table import Column, Table, print_table, print_text, wide_option
+
+if TYPE_CHECKING:
+    from streams.embedded.state_file import ChildStatus
 
 METRICS_ROLE = "sink-prometheus"
+_COLUMNS = (
+    Column("kind", minor=1),
+    Column("role", "id"),
+    Column("pid", "number"),
+    Column("address", "id"),
+    Column("state"),
+)
 
 
 def _entry(child: ChildStatus, metrics_url: str | None, given_up: Mapping[str, str]) -> dict[str, str | int | None]:
@@ -26,21 +31,26 @@ def _entry(child: ChildStatus, metrics_url: str | None, given_up: Mapping[str, s
     return {"kind": child.kind, "role": child.role, "pid": pid, "address": address, "state": state}
 
 
-def _table(entries: list[dict[str, str | int | None]]) -> Table:
-    table = Table("kind", "role", "pid", "address", "state")
-    for entry in entries:
-        table.add_row(*("" if value is None else str(value) for value in entry.values()))
-    return table
+def servers_table(entries: list[dict[str, str | int | None]]) -> Table:
+    """Return the table that `status` prints."""
+    rows = [["" if value is None else str(value) for value in entry.values()] for entry in entries]
+    return Table(_COLUMNS, rows)
 
 
 @click.command(epilog="Example: threads-agent status --json")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects: kind, role, pid, address, state.")
 @click.pass_context
-def status(ctx: click.Context, *, as_json: bool) -> None:
+def status(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """Show servers and workers; exit status 0 when all run, else 1.
 
     A role that is failing ended again and again, whatever records came; the lines below the table say why.
     """
+    from streams.embedded.control import find_stack, observed
+    from streams.endpoints import read_endpoints
+    from streams.running_workers import running_workers
+    from streams.settings import current_settings
+
     home = current_settings().home.absolute()
     state = find_stack(home)
     metrics_url = read_endpoints(home).metrics
@@ -49,9 +59,9 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
     elif entries:
-        Console().print(_table(entries))
+        print_table(servers_table(entries), wide=wide)
         for role, why in given_up.items():
-            click.echo(f"{role} is failing: {why}. Mend that, then `threads-agent down` and `threads-agent up`")
+            print_text(f"{role} is failing: {why}. Mend that, then `threads-agent down` and `threads-agent up`")
     else:
         click.echo(f"nothing runs in {home}; start it with `threads-agent up`")
     ctx.exit(0 if entries and all(entry["state"] == "running" for entry in entries) else 1)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import difflib
 
 import click
+from click.shell_completion import CompletionItem
 
 from schemas.catalogue import CATALOGUE, Topic, topic_named
+from streams.cli.completion import completed
+
+
+def topic_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature
+    """Return the topics that begin so, as a shell is told them."""
+    return completed([topic.name for topic in CATALOGUE], incomplete)
 
 
 class TopicName(click.ParamType):
     """Turn a name into its catalogue entry; a misspelt one gets the nearest as a hint."""
 
     name = "topic"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the topics that begin so."""
+        return topic_names(ctx, param, incomplete)
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Topic:
         """Return the entry, or end the command with a usage error."""

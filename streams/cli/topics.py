@@ -6,19 +6,28 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from schemas.catalogue import FOREVER, Topic, topic_named
-from streams.endpoints import require_kafka
-from streams.kafka.connection import check_broker
-from streams.kafka.topics import TopicChange, create_topics, describe_drift
-from streams.settings import Settings, current_settings
+from streams.cli.table import Column, Table, print_table, wide_option
+
+if TYPE_CHECKING:
+    from streams.kafka.topics import TopicChange
+    from streams.settings import Settings
 
 DRIFT_EXIT_STATUS = 1
 JSON_HELP = "Print a list of objects: name, state, partitions, drift."
+_COLUMNS = (
+    Column("topic", "id"),
+    Column("record", "id", minor=1),
+    Column("key", "id", minor=2),
+    Column("partitions", "number"),
+    Column("kept"),
+    Column("state"),
+    Column("drift", "text"),
+)
 
 
 @click.group(epilog="Example: threads-agent topics create")
@@ -27,47 +36,62 @@ def topics() -> None:
 
 
 @topics.command("list", epilog="Example: threads-agent topics list --json")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_context
-def list_(ctx: click.Context, *, as_json: bool) -> None:
+def list_(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """List the topics with their records, keys and drift; exit status 1 when one is missing or drifted."""
-    changes = asyncio.run(_described(current_settings()))
-    _show(changes, as_json=as_json)
+    changes = asyncio.run(_described())
+    _show(changes, wide=wide, as_json=as_json)
     ctx.exit(0 if all(each.state == "as wanted" for each in changes) else DRIFT_EXIT_STATUS)
 
 
 @topics.command("create", epilog="Example: threads-agent topics create")
+@wide_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_context
-def create(ctx: click.Context, *, as_json: bool) -> None:
+def create(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """Create missing topics; those that are there stay as they are, and drift is shown with exit status 1."""
-    changes = asyncio.run(_created(current_settings()))
-    _show(changes, as_json=as_json)
+    changes = asyncio.run(_created())
+    _show(changes, wide=wide, as_json=as_json)
     ctx.exit(DRIFT_EXIT_STATUS if any(each.state == "drifted" for each in changes) else 0)
 
 
-async def _described(settings: Settings) -> list[TopicChange]:
+async def _described() -> list[TopicChange]:
+    from streams.kafka.topics import describe_drift
+
+    return await describe_drift(*await _broker())
+
+
+async def _created() -> list[TopicChange]:
+    from streams.kafka.topics import create_topics
+
+    return await create_topics(*await _broker())
+
+
+async def _broker() -> tuple[Settings, str]:
+    """Return the settings and the bootstrap servers, of which one answers."""
+    from streams.endpoints import require_kafka
+    from streams.kafka.connection import check_broker
+    from streams.settings import current_settings
+
+    settings = current_settings()
     bootstrap = require_kafka(settings)
     await check_broker(bootstrap, settings)
-    return await describe_drift(settings, bootstrap)
+    return settings, bootstrap
 
 
-async def _created(settings: Settings) -> list[TopicChange]:
-    bootstrap = require_kafka(settings)
-    await check_broker(bootstrap, settings)
-    return await create_topics(settings, bootstrap)
-
-
-def _show(changes: Sequence[TopicChange], *, as_json: bool) -> None:
+def _show(changes: Sequence[TopicChange], *, wide: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(each) for each in changes], indent=2))
         return
-    table = Table("topic", "record", "key", "partitions", "kept", "state", "drift")
-    for each in changes:
-        topic = topic_named(each.name)
-        row = (each.name, topic.record.schema_name, topic.key or "", str(each.partitions), _kept(topic), each.state)
-        table.add_row(*row, "\n".join(each.drift))
-    Console().print(table)
+    print_table(Table(_COLUMNS, [_cells(each) for each in changes]), wide=wide)
+
+
+def _cells(change: TopicChange) -> tuple[str, ...]:
+    topic = topic_named(change.name)
+    settings = (topic.record.schema_name, topic.key or "", str(change.partitions), _kept(topic))
+    return (change.name, *settings, change.state, "; ".join(change.drift))
 
 
 def _kept(topic: Topic) -> str:

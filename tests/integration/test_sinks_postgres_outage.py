@@ -136,3 +136,22 @@ async def test_a_sink_that_starts_before_its_server_goes_on_when_it_is_there(mac
     await sink.flush()
     await sink.close()
     assert count(dsn) == 10
+
+
+async def test_a_standby_is_away_until_it_is_promoted(machine: Machine) -> None:
+    dsn = machine.server.dsn
+    sink = DrivenStage(PostgresSink(dsn, 20))
+    await sink.open()
+    machine.stop()
+    (machine.server._cluster_folder() / "data" / "standby.signal").touch()
+    machine.start()
+    await sink.add(engagement(10))
+    with pytest.raises(Unavailable):  # of the connection to the server that it was
+        await sink.flush()
+    with pytest.raises(Unavailable, match=r"begin a transaction in PostgreSQL: .*recovery"):
+        await sink.flush()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_promote()")
+    await sink.flush()
+    await sink.close()
+    assert count(dsn) == 10

@@ -10,7 +10,7 @@ from agents.bench.choice import choose
 from agents.bench.generation.decisions import Decision
 from agents.bench.generation.instant_answers import InstantAnswers
 from agents.bench.generation.latency import steady_latency
-from agents.bench.generation.offline import read_topics, reasons_counted, topical_requests
+from agents.bench.generation.offline import read_topics, reasons_counted, topical_requests, topics_in
 from agents.bench.generation.posts import HOOKS, sample_posts
 from agents.bench.generation.roster import ROSTER, blocking_requests
 from agents.bench.generation.stack_run import Load
@@ -129,6 +129,17 @@ def test_the_offline_models_personas_are_eight_samples_with_examples_in_english(
     assert all("en" in personas[persona_id].languages for persona_id in topics)
     requests = topical_requests(topics, 200)
     assert len({(each.persona_id, each.brief) for each in requests}) == 200
+
+
+@pytest.mark.parametrize(("language", "brief"), [("de", "Fahrrad und Regen"), ("es", "lentejas y arroz")])
+def test_in_another_language_the_personas_that_write_it_first_are_asked_in_it(language: str, brief: str) -> None:
+    topics = topics_in(language)
+    personas = {each.persona_id: each for each in POSTS.personas}
+    assert len(topics) == 2
+    assert all(personas[persona_id].languages[0] == language for persona_id in topics)
+    requests = topical_requests(topics, 4, language)
+    assert {each.language for each in requests} == {language}
+    assert brief in {each.brief for each in requests}
 
 
 def test_reasons_are_counted_by_their_class() -> None:

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,12 +18,14 @@ from rich.console import Console
 from agents.bench.choice import choose
 from agents.bench.generation.contest import standings, surroundings
 from agents.bench.generation.latency import SteadyLoad, at_steady_rate
-from agents.bench.generation.offline import offline_run
+from agents.bench.generation.offline import LANGUAGE, OfflineRun, offline_run
 from agents.bench.generation.roster import ROSTER, Contestant
 from agents.bench.generation.stack_run import Load
 from agents.bench.generation.standing import Standing
 from agents.bench.kpis_command import INSTALL, bench_python
-from agents.bench.printing import print_json, print_table, table_console
+from agents.bench.printing import print_json, print_results
+from streams.cli.table import print_text
+from streams.embedded.offline_models import SCORED_LANGUAGES, SMOLLM2, offline_model_of
 
 PACKAGES = ("langgraph", "openai", "aiohttp")
 COLUMNS = (
@@ -47,7 +51,11 @@ FLOOR = "bare-graph"
 @click.option("--contestants", default="", help="Names, with commas between; all that can run here by default.")
 @click.option("--rate", type=click.FloatRange(0.1), help="Measure latency instead, at so many requests a second.")
 @click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1), help="How long, with --rate.")
-@click.option("--offline", is_flag=True, help="Measure the offline model instead; 20 drafts are enough.")
+@click.option("--offline", is_flag=True, help="Measure offline models instead; 20 drafts are enough.")
+@click.option(
+    "--model", "models", multiple=True, help="With --offline: name or GGUF file (repeatable); default: smollm2."
+)
+@click.option("--language", "languages", multiple=True, type=click.Choice(SCORED_LANGUAGES), help="With --offline.")
 @click.option("--python", "python_path", type=click.Path(path_type=Path), help="Interpreter of the contestants.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def generation(
@@ -61,6 +69,8 @@ def generation(
     rate: float | None,
     seconds: float,
     offline: bool,
+    models: tuple[str, ...],
+    languages: tuple[str, ...],
     python_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -72,7 +82,7 @@ def generation(
     load = Load(requests, concurrency, latency, processes)
     python = python_path or bench_python()
     if offline:
-        _show_offline(requests, as_json=as_json)
+        _show_offline(requests, models or (SMOLLM2.name,), languages or (LANGUAGE,), as_json=as_json)
     elif rate is not None:
         _show_latency(SteadyLoad(rate, seconds, load), python, as_json=as_json)
     else:
@@ -101,16 +111,15 @@ def _print_contest(found: Sequence[Standing], absent: dict[str, str], load: Load
         f"{load.processes} process(es), {os.cpu_count()} cores"
     )
     floor = next((each.rate for each in found if each.name == FLOOR), None)
-    print_table(title, COLUMNS, [_row(each, floor) for each in found])
-    console = table_console()
+    print_results(title, COLUMNS, [_row(each, floor) for each in found])
     for each in found:
-        console.print(f"{each.name}: {each.what}", markup=False)
+        print_text(f"{each.name}: {each.what}")
         if each.failure:
-            console.print(f"{each.name}: {each.failure}", style="red", markup=False)
+            print_text(f"{each.name}: {each.failure}")
     for name, why in absent.items():
-        console.print(f"{name}: not run: {why} ({INSTALL})", markup=False)
+        print_text(f"{name}: not run: {why} ({INSTALL})")
     versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
-    console.print(f"Python {platform.python_version()}; {versions}", markup=False)
+    print_text(f"Python {platform.python_version()}; {versions}")
 
 
 def _row(standing: Standing, floor: float | None) -> list[object]:
@@ -140,21 +149,43 @@ def _show_latency(steady: SteadyLoad, python: Path, *, as_json: bool) -> None:
     title = f"From request to decided draft beyond the model's time, {steady.rate:g} requests/s"
     columns = ("", "p50 ms", "p95 ms", "p99 ms", "max ms", "drafts")
     rows = [[name, each.p50_ms, each.p95_ms, each.p99_ms, each.max_ms, each.events] for name, each in found.rows()]
-    print_table(title, columns, rows)
+    print_results(title, columns, rows)
 
 
-def _show_offline(requests: int, *, as_json: bool) -> None:
-    with Console(stderr=True).status("the offline model writes"):
-        found = offline_run(requests)
+def _show_offline(requests: int, models: Sequence[str], languages: Sequence[str], *, as_json: bool) -> None:
+    found = []
+    with Console(stderr=True).status("the offline model writes") as status:
+        for model, language in product(models, languages):
+            status.update(f"{model} writes {language}")
+            found.append(offline_run(requests, model, language))
     if as_json:
-        print_json(asdict(found) | {"accepted_per_5_s": found.accepted_per_5_s})
+        print_json({"runs": [_offline_object(one) for one in found]} if len(found) > 1 else _offline_object(found[0]))
         return
-    columns = ("accepted in 5 s", "accepted", "rejected", "refused", "revised", "seconds", "calls", "tokens in", "out")
-    tokens = (found.tokens.calls, found.tokens.prompt, found.tokens.completion)
-    row = [found.accepted_per_5_s, found.accepted, found.rejected, found.refused, found.revised, found.seconds, *tokens]
-    print_table(f"The offline model on {os.cpu_count()} cores", columns, [row])
-    for reason, count in found.why.items():
-        table_console().print(f"{count:>5} x {reason}", markup=False)
+    columns = ("model", "lang", "accepted in 5 s", "accepted", "rejected", "refused", "revised", "s a draft", "calls")
+    rows = [
+        [
+            one.model,
+            one.language,
+            one.accepted_per_5_s,
+            one.accepted,
+            one.rejected,
+            one.refused,
+            one.revised,
+            "-" if one.seconds_per_draft is None else one.seconds_per_draft,
+            one.tokens.calls,
+        ]
+        for one in found
+    ]
+    print_results(f"Offline models on {os.cpu_count()} cores", columns, rows)
+    for name in dict.fromkeys(models):
+        print_text(f"{name}: licence: {offline_model_of(name).licence}")
+    for one in found:
+        for reason, count in one.why.items():
+            print_text(f"{count:>5} x {one.model} {one.language} {reason}")
+
+
+def _offline_object(run: OfflineRun) -> dict[str, Any]:
+    return asdict(run) | {"accepted_per_5_s": run.accepted_per_5_s, "seconds_per_draft": run.seconds_per_draft}
 
 
 def _versions() -> dict[str, str]:

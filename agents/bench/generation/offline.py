@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, cycle, takewhile
 from pathlib import Path
 
@@ -27,12 +28,14 @@ from streams.embedded.process import stop
 from streams.embedded.server import run_server
 from streams.endpoints import update_endpoints
 from streams.identity import derived_id
+from streams.settings import current_settings
 from streams.wall_clock import utc_now
 
 SLOWEST_DRAFT_S = 60.0
 START_TIMEOUT_S = 120.0
 TOPICS = Path(__file__).with_name("offline_topics.yaml")
 LANGUAGE = "en"
+JOINED_BY = {"en": " and ", "de": " und ", "es": " y ", "uk": " і "}
 UNIT_S = 5.0
 
 
@@ -44,6 +47,8 @@ class OfflineRun:
     drafts. `tokens` are those of every call.
     """
 
+    model: str
+    language: str
     accepted: int
     rejected: int
     refused: int
@@ -59,26 +64,49 @@ class OfflineRun:
         """Return the accepted posts in five seconds."""
         return round(self.accepted * UNIT_S / self.seconds, 2)
 
+    @property
+    def seconds_per_draft(self) -> float | None:
+        """Return the seconds of a decided draft; None where there is none."""
+        decided = self.accepted + self.rejected
+        return round(self.seconds / decided, 2) if decided else None
 
-def offline_run(requests: int) -> OfflineRun:
-    """Let the embedded model write so many posts of eight samples, on a broker and with a worker of their own.
+
+def offline_run(requests: int, model: str, language: str) -> OfflineRun:
+    """Let an offline model write so many posts of the samples, on a broker and with a worker of their own.
+
+    The same model and language get the same requests each time; in English they are of eight samples, in another
+    language of those that write it first.
 
     Raises:
         ServerFailed: the model is not installed.
         ThreadsError: the worker ended, or it took too long.
     """
-    topics = read_topics()
+    topics = topics_in(language)
     personas = [each for each in sample_posts().personas if each.persona_id in topics]
     with broker(requests) as running:
-        model = ModelServer(running.folder / "llm", free_port())
-        process = run_server(model, running.folder / "logs")
+        server = ModelServer(running.folder / "llm", free_port(), model, model_cache())
+        process = run_server(server, running.folder / "logs")
         try:
             asyncio.run(make_ready(running, personas))
-            update_endpoints(running.home, llm=model.address)
-            with workers(running, 1, role=ROLE) as (worker,):
-                return asyncio.run(_measured(running, topical_requests(topics, requests), worker, process.pid))
+            update_endpoints(running.home, llm=server.address)
+            with workers(running, 1, {"THREADS_OFFLINE_MODEL": model}, role=ROLE) as (worker,):
+                asked = topical_requests(topics, requests, language)
+                found = asyncio.run(_measured(running, asked, worker, process.pid))
         finally:
-            stop(process, model.launch().stop_signal)
+            stop(process, server.launch().stop_signal)
+    return found(model, language)
+
+
+def model_cache() -> Path:
+    """Return where models that come in parts are put together."""
+    return current_settings().cache.expanduser() / "models"
+
+
+def topics_in(language: str) -> Mapping[str, Sequence[str]]:
+    """Return the topics of the samples that write a language, by persona: in English those of offline_topics.yaml."""
+    if language == LANGUAGE:
+        return read_topics()
+    return {each.persona_id: each.topics for each in sample_posts().personas if each.languages[0] == language}
 
 
 def read_topics() -> Mapping[str, Sequence[str]]:
@@ -87,7 +115,7 @@ def read_topics() -> Mapping[str, Sequence[str]]:
     return topics
 
 
-def topical_requests(topics: Mapping[str, Sequence[str]], count: int) -> list[PersonaRequest]:
+def topical_requests(topics: Mapping[str, Sequence[str]], count: int, language: str = LANGUAGE) -> list[PersonaRequest]:
     """Return requests of the personas in turn, each about two of their topics; a pair comes again when all were used.
 
     The ids follow from the numbers, so that the embedded model writes the same each time.
@@ -101,8 +129,8 @@ def topical_requests(topics: Mapping[str, Sequence[str]], count: int) -> list[Pe
                 event_id=derived_id("bench-offline", str(number)),
                 occurred_at=utc_now(),
                 persona_id=persona_id,
-                brief=f"{one} and {other}",
-                language=LANGUAGE,
+                brief=f"{one}{JOINED_BY[language]}{other}",
+                language=language,
             )
         )
     return found
@@ -122,7 +150,7 @@ def _class_of(reason: str) -> str:
 
 async def _measured(
     running: Broker, requests: Sequence[PersonaRequest], worker: WorkerProcess, model_pid: int
-) -> OfflineRun:
+) -> Callable[[str, str], OfflineRun]:
     async with GroupProgress(running.settings(), running.bootstrap, ROLE) as group:
         await group.until_members(1, START_TIMEOUT_S, worker.check)
     began, worker_cpu, model_cpu = time.time(), worker.usage().cpu_seconds, cpu_seconds(model_pid)
@@ -133,7 +161,8 @@ async def _measured(
         seconds = time.time() - began
         decisions, refusals, tokens = await log.decisions(), await log.refusals(), await log.tokens()
     accepted = sum(each.is_accepted for each in decisions)
-    return OfflineRun(
+    return partial(
+        OfflineRun,
         accepted=accepted,
         rejected=len(decisions) - accepted,
         refused=len(refusals),

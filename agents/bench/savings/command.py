@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from agents.bench.printing import print_json, print_table
+from agents.bench.printing import print_json, print_results
 from agents.bench.savings.measures import CLAIMED, MEASURES, Bill, Measure, bill_of
 from agents.bench.savings.metered_model import metered_model
 from agents.bench.savings.workload import assignments, requests
@@ -38,7 +38,7 @@ def savings(*, count: int, repeated: float, seed: int, as_json: bool) -> None:
         print_json({"requests": count, "repeated": repeated, "measures": rows})
         return
     shown = [[row["measure"], *_figures(row), row["drafts"]] for row in rows]
-    print_table(f"The bill of {count:,} requests, {repeated:.0%} of them repeated", COLUMNS, shown)
+    print_results(f"The bill of {count:,} requests, {repeated:.0%} of them repeated", COLUMNS, shown)
 
 
 def _figures(row: dict[str, Any]) -> list[object]:
