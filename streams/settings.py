@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     prometheus_port: int = Field(0, ge=0, le=65535, description="Port of the embedded Prometheus; 0 takes a free one.")
 
     kafka: str | None = Field(None, description="Bootstrap servers, host:port[,host:port]; empty: the embedded broker.")
-    postgres_dsn: SecretStr | None = Field(None, description="PostgreSQL DSN; empty: the embedded server.")
+    postgres_dsn: SecretStr | None = Field(
+        None, description="PostgreSQL DSN, of a server or a pooler in transaction mode; empty: the embedded server."
+    )
     qdrant_url: str | None = Field(None, description="Qdrant server URL; empty: the engine embedded in the sink.")
     registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry; empty: the embedded one, else the committed files."
