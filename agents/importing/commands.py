@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agents.importing.fields import FIELDS, FieldMapping
 from agents.importing.presets import mapping_of, preset_names
-from agents.importing.run import ImportReport, import_file
+from agents.importing.report import ImportReport, described
+from agents.importing.run import import_file
 from agents.importing.times import NAMED_FORMATS
 from streams.settings import current_settings
 
@@ -89,27 +90,3 @@ def _run(file: Path, mapping: FieldMapping, *, shift_to_now: bool) -> ImportRepo
             progress.update(task, total=rows, completed=rows_in, rate=rate)
 
         return asyncio.run(import_file(file, mapping, current_settings(), shift_to_now=shift_to_now, on_rows=on_rows))
-
-
-def described(report: ImportReport) -> list[str]:
-    """Return what an import did, in lines for people."""
-    if report.already_imported:
-        return [f"{report.file_name}: already imported, all {report.rows:,} rows; nothing was sent"]
-    rate = report.rows_sent / report.seconds if report.seconds else 0.0
-    before = f", after {report.rows_before:,} that were in already" if report.rows_before else ""
-    good = report.rows_sent - report.bad_rows
-    done = f"{report.file_name}: {good:,} of {report.rows:,} rows imported{before}"
-    lines = [f"{done}: {report.records_sent:,} records in {report.seconds:.1f} s, {rate:,.0f} rows/s"]
-    if report.shift_ms:
-        lines.append(f"Times are shifted by {report.shift_ms / 86_400_000:.1f} days")
-    if report.bad_rows:
-        lines.append(f"{report.bad_rows:,} bad rows were left out:")
-        lines += [f"  {fault}" for fault in report.faults]
-        rest = report.bad_rows - len(report.faults)
-        if rest:
-            lines.append(f"  ... and {rest:,} more")
-        lines.append(
-            "Correct these rows in a file of their own and import that: the corrected whole file would be another "
-            "import, and count the good rows again."
-        )
-    return lines

@@ -1,0 +1,68 @@
+"""The second pass over a file: what its rows would change, so that nothing is sent of a file that can't be understood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agents.importing.import_fault import ImportFault
+from agents.importing.known_counts import KnownCounts
+from agents.importing.planning import Plan, Planner
+from agents.importing.reading import ReadBlock, Reading
+from agents.importing.report import ImportReport
+from agents.importing.rows import RowBlock
+
+ROWS_SHOWN = 3
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a file would do to what is known: a report as if it had been imported, and its first rows as they were read."""
+
+    report: ImportReport
+    first: list[RowBlock] = field(default_factory=list)
+    posts: int = 0
+    good_rows: int = 0
+
+
+def preview(reading: Reading, known: KnownCounts, report: ImportReport) -> Preview:
+    """Read all rows and plan them on a branch of what is known.
+
+    Raises:
+        ImportFault: no row is good, or it can't be known what a row changes; nothing is to be sent.
+    """
+    told, planner, branch = Preview(report), reading.planner(), known.branch()
+    with reading.rows() as rows:
+        while read := reading.next_block(rows, planner):
+            _take(told, read, _planned(reading, planner, read, branch))
+    reading.row_reader.check(reading.path.name)
+    if told.good_rows == 0:
+        raise ImportFault(_nothing_good(told.report))
+    return told
+
+
+def _planned(reading: Reading, planner: Planner, read: ReadBlock, branch: KnownCounts) -> Plan:
+    try:
+        return planner.plan(read.block, read.slots, branch, reading.now_ms)
+    except ImportFault as fault:
+        raise ImportFault(f"{reading.path.name}, {fault}") from None
+
+
+def _take(told: Preview, read: ReadBlock, plan: Plan) -> None:
+    report, block = told.report, read.block
+    for fault in (*read.faults, *plan.faults):
+        report.refuse(fault)
+    report.note(list(block.notes))
+    report.sums += block.sums
+    report.older += plan.older
+    told.good_rows += len(block.numbers)
+    for change in plan.changes:
+        report.changes[change.key.kind] += change.change
+    if not told.first and block.numbers:
+        told.first.append(block.part(slice(ROWS_SHOWN)))
+
+
+def _nothing_good(report: ImportReport) -> str:
+    lines = [f"{report.file_name}: none of its {report.rows:,} rows can be imported; nothing was sent:"]
+    lines += [f"  {fault}" for fault in report.faults]
+    rest = report.bad_rows - len(report.faults)
+    return "\n".join(lines + ([f"  ... and {rest:,} more"] if rest > 0 else []))
