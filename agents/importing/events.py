@@ -58,7 +58,7 @@ class EventColumns:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What all events of a ledger entry have in common; `base` is the entry's offset, None for the ids of first counts."""
+    """What all events of a ledger entry have in common; `base` is its offset, None where every count is a first one."""
 
     source_key: str
     source: str

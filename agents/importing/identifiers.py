@@ -59,6 +59,6 @@ class RoundedIds:
         if self.rounded and self.rounded == self.long:
             raise ImportFault(
                 f"{file_name}: every long id ends in zeros behind its {EXACT_DIGITS}th digit, e.g. "
-                f"{shown(self.example)}: a spreadsheet has rounded them, and posts would become one. Import the file as "
-                "it was exported, unopened; if these ids are right, add --trust-ids."
+                f"{shown(self.example)}: a spreadsheet has rounded them, and posts would become one. Import the file "
+                "as it was exported, unopened; if these ids are right, add --trust-ids."
             )

@@ -38,7 +38,8 @@ class PostKey(NamedTuple):
 class Change:
     """A decided count: the slot holds `value` from now on, which is `change` more than before.
 
-    `row` is the number of the file's row, `fresh` whether the slot held nothing before, `as_of_ms` when the total was so.
+    `row` is the number of the file's row, `fresh` whether the slot held nothing before, `as_of_ms` when the total was
+    so.
     """
 
     key: CountKey
@@ -79,6 +80,7 @@ class KnownCounts:
         self._trunk = trunk
         self._counts: dict[CountKey, KnownCount] = {}
         self._posts: set[PostKey] = set()
+        self._levels: set[tuple[str, str, str, bool]] = set()
 
     def branch(self) -> KnownCounts:
         """Return a view that can be changed without changing this; this must not change while it is used."""
@@ -100,12 +102,21 @@ class KnownCounts:
     def apply(self, changes: Iterable[Change], reading: str, told_ms: int) -> None:
         """Take over changes in their order; `reading` is who decided them, `told_ms` when."""
         for change in changes:
+            channel, persona_id, post_id, kind = change.key
+            self._levels.add((channel, persona_id, kind, post_id is None))
             known = self._own(change.key)
             known.slots[change.slot] = change.value
             known.told_ms = max(known.told_ms, told_ms)
             known.readings |= {reading}
             if change.as_of_ms is not None:
                 known.as_of_ms = max(known.as_of_ms or 0, change.as_of_ms)
+
+    def added_up(self) -> set[tuple[str, str, str]]:
+        """Return channel, persona and kind of what is counted both by post and by account: KPIs add these up."""
+        return {each[:3] for each in self._levels if self._has_level((*each[:3], not each[3]))}
+
+    def _has_level(self, level: tuple[str, str, str, bool]) -> bool:
+        return level in self._levels or (self._trunk is not None and self._trunk._has_level(level))  # noqa: SLF001
 
     def items(self) -> Iterator[tuple[CountKey, KnownCount]]:
         """Yield what this has, without the trunk."""

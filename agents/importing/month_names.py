@@ -20,7 +20,7 @@ _PART = re.compile(r"\d+|[^\W\d_]+")
 
 
 def date_parts(text: str) -> tuple[int | None, int, int]:
-    """Return year (None where there is none), month and day of a date with the month's name: `8 de marzo`, `Sep 27, 2024`.
+    """Return year (None where there is none), month and day of a date such as `8 de marzo` or `Sep 27, 2024`.
 
     Raises:
         ValueError: it is no such date.
@@ -52,5 +52,6 @@ def month_names(language: str) -> list[tuple[str, int]]:
 @cache
 def _other_words() -> frozenset[str]:
     days = [Locale.parse(language).days for language in LANGUAGES]
-    names = [name for each in days for context in _CONTEXTS for width in _WIDTHS for name in each[context][width].values()]
+    widths = [each[context][width] for each in days for context in _CONTEXTS for width in _WIDTHS]
+    names = [name for width in widths for name in width.values()]
     return _SMALL_WORDS | {part for name in names for part in _PART.findall(name.casefold())}

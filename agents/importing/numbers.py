@@ -151,7 +151,7 @@ class _Column:
             self.doubtful = (cell, line)
 
     def is_even(self, place: int) -> bool:
-        """Tell whether all numbers are written alike by a candidate: none or all with a fraction, none or all grouped."""
+        """Tell whether a candidate takes all numbers to be written alike: with a fraction or not, grouped or not."""
         return not (self.fraction[place] and self.bare) and not (self.grouped[place] and self.large_bare)
 
 

@@ -18,7 +18,7 @@ from streams.validation import MAX_AMOUNT
 
 @dataclass(slots=True)
 class Plan:
-    """What a block of rows changes, in the order of its rows; `older` counts totals that a newer export has replaced."""
+    """What a block of rows changes, in their order; `older` counts totals that a newer export has replaced."""
 
     changes: list[Change] = field(default_factory=list)
     faults: list[RecordFault] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Planner:
     def __init__(
         self, mapping: FieldMapping, kinds: Sequence[EngagementKind], *, reading: str, adopted_rows: int = 0
     ) -> None:
-        """Take the kinds of the blocks' counts; the events of the first `adopted_rows` rows are in, by an older version."""
+        """Take the kinds of the blocks' counts; an older version sent the events of the first `adopted_rows` rows."""
         self._mapping = mapping
         self._kinds = kinds
         self._reading = reading
@@ -81,10 +81,8 @@ class Planner:
                 plan.faults.append(RecordFault(f"line {cell.line}: {cell.key.kind} is over {MAX_AMOUNT:,}, too many"))
                 continue
             state = known.of(cell.key)
-            if self._mapping.counts == "totals":
-                changes = self._total(cell, state, plan)
-            else:
-                changes = self._news(cell, state)
+            is_total = self._mapping.counts == "totals"
+            changes = self._total(cell, state, plan) if is_total else self._news(cell, state)
             changes = [replace(each, change=0) for each in changes] if cell.row <= self._adopted_rows else changes
             known.apply(changes, self._reading, told_ms)
             plan.changes += changes
@@ -173,8 +171,8 @@ def _of(key: CountKey) -> str:
 def _ask_counts(cell: _Cell, state: KnownCount) -> str:
     return (
         f"line {cell.line}: {cell.value:,} {_of(cell.key)}, of which {state.total:,} are known from another import. "
-        "Are the file's counts totals so far, or new since the last file? Say --counts totals or --counts new; if it is "
-        "of another platform, name it with --source. Nothing was sent."
+        "Are the file's counts totals so far, or new since the last file? Say --counts totals or --counts new; if it "
+        "is of another platform, name it with --source. Nothing was sent."
     )
 
 

@@ -98,7 +98,7 @@ def load_preset(name: str) -> Preset:
 
 
 def preset_of(header: Sequence[str], preamble: Sequence[str]) -> str | None:
-    """Return the preset whose export has such a header, None where there is none; of several the one with most columns."""
+    """Return the preset whose export has such a header, of several the one with most columns, None if there is none."""
     fitting = [name for name in preset_names() if load_preset(name).is_of(header, preamble)]
     return max(fitting, key=lambda name: _columns_in(name, header), default=None)
 

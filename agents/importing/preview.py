@@ -1,7 +1,9 @@
-"""The second pass over a file: what its rows would change, so that nothing is sent of a file that can't be understood."""
+"""The second pass over a file: what its rows would change; nothing is sent of a file that can't be understood."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents.importing.import_fault import ImportFault
@@ -10,17 +12,18 @@ from agents.importing.planning import Plan, Planner
 from agents.importing.reading import ReadBlock, Reading
 from agents.importing.report import ImportReport
 from agents.importing.rows import RowBlock
+from schemas.records import EngagementKind
 
 ROWS_SHOWN = 3
 
 
 @dataclass(slots=True)
 class Preview:
-    """What a file would do to what is known: a report as if it had been imported, and its first rows as they were read."""
+    """What a file would do to what is known: a report as if it were in, its sums, and its first rows as read."""
 
     report: ImportReport
     first: list[RowBlock] = field(default_factory=list)
-    posts: int = 0
+    sums: Counter[str] = field(default_factory=Counter)
     good_rows: int = 0
 
 
@@ -33,7 +36,8 @@ def preview(reading: Reading, known: KnownCounts, report: ImportReport) -> Previ
     told, planner, branch = Preview(report), reading.planner(), known.branch()
     with reading.rows() as rows:
         while read := reading.next_block(rows, planner):
-            _take(told, read, _planned(reading, planner, read, branch))
+            _take(told, read, _planned(reading, planner, read, branch), reading.row_reader.kinds)
+    report.warnings = _warnings(branch)
     reading.row_reader.check(reading.path.name)
     if told.good_rows == 0:
         raise ImportFault(_nothing_good(told.report))
@@ -47,7 +51,7 @@ def _planned(reading: Reading, planner: Planner, read: ReadBlock, branch: KnownC
         raise ImportFault(f"{reading.path.name}, {fault}") from None
 
 
-def _take(told: Preview, read: ReadBlock, plan: Plan) -> None:
+def _take(told: Preview, read: ReadBlock, plan: Plan, kinds: Sequence[EngagementKind]) -> None:
     report, block = told.report, read.block
     for fault in (*read.faults, *plan.faults):
         report.refuse(fault)
@@ -55,10 +59,21 @@ def _take(told: Preview, read: ReadBlock, plan: Plan) -> None:
     report.sums += block.sums
     report.older += plan.older
     told.good_rows += len(block.numbers)
+    told.sums.update(dict(zip(kinds, block.counts.sum(axis=0, dtype=object).tolist(), strict=True)))
     for change in plan.changes:
         report.changes[change.key.kind] += change.change
     if not told.first and block.numbers:
         told.first.append(block.part(slice(ROWS_SHOWN)))
+
+
+def _warnings(branch: KnownCounts) -> list[str]:
+    both = branch.added_up()
+    kinds = ", ".join(sorted({kind for _, _, kind in both}))
+    return [
+        f"Persona {persona_id}: {channel} is counted both by post and by account, and KPIs add these up ({kinds}). "
+        "Import one of them, or give them personas of their own."
+        for channel, persona_id in sorted({each[:2] for each in both})
+    ]
 
 
 def _nothing_good(report: ImportReport) -> str:

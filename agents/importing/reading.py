@@ -76,5 +76,3 @@ class Reading:
             return None
         block, faults = self.row_reader.read(raw)
         return ReadBlock(block, planner.slots(block), faults, len(raw), raw[-1].number)
-
-

@@ -34,6 +34,7 @@ class ImportReport:
     sums: int = 0
     older: int = 0
     changes: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def already_imported(self) -> bool:
@@ -68,7 +69,7 @@ def described(report: ImportReport) -> list[str]:
 
 def left_out(report: ImportReport) -> list[str]:
     """Return what of a file was not imported and why, in lines for people."""
-    lines = []
+    lines = list(report.warnings)
     if report.sums:
         lines.append(f"{report.sums:,} rows that only sum up others were left out")
     if report.older:

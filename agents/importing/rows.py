@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import compress
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.importing.csv_source import CsvRow
-from agents.importing.fields import COUNT_FIELDS, SIGNED_FIELDS, Layout
+from agents.importing.fields import COUNT_FIELDS, SIGNED_FIELDS, ImportFault, Layout
 from agents.importing.identifiers import identifier
 from agents.importing.numbers import DISTINCT_COUNTS_KEPT, PLAIN, NumberFormat
 from agents.importing.times import TimeReader, time_reader
@@ -34,9 +34,9 @@ class RowBlock:
 
     `numbers` count the file's rows from 1, `lines` are where they begin; `occurred_ms` is (rows,) epoch milliseconds,
     `shift_ms` included; `counts` is (rows, kinds), in the order of the reader's `kinds`, and `said` whether the row
-    tells that count. `post_ids` and `texts` are None where not mapped. `as_of_ms` is when the row's totals were so, None
-    where that is unknown; `timed` whether the row has a time of its own. `notes` name what was left out of good rows,
-    `sums` counts rows that sum up others.
+    tells that count. `post_ids` and `texts` are None where not mapped. `as_of_ms` is when the row's totals were so,
+    None where that is unknown; `timed` whether the row has a time of its own. `notes` name what was left out of good
+    rows, `sums` counts rows that sum up others.
     """
 
     numbers: Sequence[int]
@@ -121,21 +121,19 @@ class RowReader:
         return any(is_sum(row.cells[at[name]]) for name in ("post_id", "occurred_at") if name in at)
 
     def _columns(self, rows: Sequence[CsvRow], problems: Problems, sums: int) -> RowBlock:
+        layout = self._layout
         lines = [row.line for row in rows]
         numbers = [row.number for row in rows]
-        width = self._layout.width
-        cells = list(zip(*(row.cells[:width] for row in rows), strict=True)) or [()] * width
-        columns = {name: cells[place] for name, place in self._layout.positions.items()}
-        notes: Problems = {}
-        as_of = self._as_ofs(columns.get("as_of"), lines, notes)
-        timed = [not is_blank(cell) for cell in columns["occurred_at"]]
-        times = self._times(columns["occurred_at"], as_of, lines, problems, notes)
-        persona_id = self._layout.mapping.persona_id
-        personas = [persona_id] * len(rows) if persona_id else _filled("persona_id", columns, lines, problems)
-        posts = self._posts(columns, numbers, lines, problems) if "post_id" in columns else None
-        counts, said = self._counts(cells, columns, lines, problems, notes)
-        for line in notes.keys() & problems.keys():
-            problems[line] += notes.pop(line)
+        cells = list(zip(*(row.cells[: layout.width] for row in rows), strict=True)) or [()] * layout.width
+        columns = {name: cells[place] for name, place in layout.positions.items()}
+        taken_off = {name: cells[place] for name, place in layout.subtracted.items()}
+        found = _Findings(lines, problems)
+        as_of = self._as_ofs(columns.get("as_of"), found)
+        times = self._times(columns["occurred_at"], as_of, found)
+        persona_id = layout.mapping.persona_id
+        personas = [persona_id] * len(rows) if persona_id else _filled("persona_id", columns["persona_id"], found)
+        posts = self._posts(columns["post_id"], numbers, found) if "post_id" in columns else None
+        counts, said = self._counts(columns, taken_off, found)
         return RowBlock(
             numbers=numbers,
             lines=lines,
@@ -146,45 +144,38 @@ class RowReader:
             counts=counts,
             said=said,
             as_of_ms=as_of,
-            timed=timed,
+            timed=[not is_blank(cell) for cell in columns["occurred_at"]],
             shift_ms=self._shift_ms,
-            notes=[f"line {line}: {'; '.join(notes[line])}" for line in sorted(notes)],
+            notes=found.told(),
             sums=sums,
         )
 
-    def _as_ofs(self, cells: Sequence[str] | None, lines: Sequence[int], notes: Problems) -> list[int | None]:
+    def _as_ofs(self, cells: Sequence[str] | None, found: _Findings) -> list[int | None]:
         if cells is None or self._as_of_ms is not None:
-            return [self._as_of_ms] * len(lines)
-        found: list[int | None] = []
-        for line, cell in zip(lines, cells, strict=True):
+            return [self._as_of_ms] * len(found.lines)
+        moments: list[int | None] = []
+        for line, cell in zip(found.lines, cells, strict=True):
             try:
-                found.append(None if is_blank(cell) or is_sum(cell) else self._time(cell))
+                moments.append(None if is_blank(cell) or is_sum(cell) else self._time(cell))
             except ValueError as error:
-                notes.setdefault(line, []).append(f"as_of {shown(cell)} {error}")
-                found.append(None)
-        return found
+                found.note(line, f"as_of {shown(cell)} {error}")
+                moments.append(None)
+        return moments
 
-    def _times(
-        self,
-        cells: Sequence[str],
-        as_of: Sequence[int | None],
-        lines: Sequence[int],
-        problems: Problems,
-        notes: Problems,
-    ) -> list[int]:
+    def _times(self, cells: Sequence[str], as_of: Sequence[int | None], found: _Findings) -> list[int]:
         times = []
-        for line, cell, latest_ms in zip(lines, cells, as_of, strict=True):
+        for line, cell, latest_ms in zip(found.lines, cells, as_of, strict=True):
             try:
                 times.append(self._time_of(cell, latest_ms))
             except ValueError as error:
-                problems.setdefault(line, []).append(f"occurred_at {shown(cell)} {error}")
+                found.problem(line, f"occurred_at {shown(cell)} {error}")
                 times.append(0)
                 continue
             if cell in self._time.twice:
                 zone = self._layout.mapping.timezone
-                notes.setdefault(line, []).append(
-                    f"occurred_at {shown(cell)} is a time that the clocks of {zone} show twice; the first is taken"
-                )
+                found.note(line, f"occurred_at {shown(cell)} came twice by the clocks of {zone}; the first is taken")
+            elif is_blank(cell):
+                found.note(line, "occurred_at is blank; booked at the time of the export, or else of the import")
         return times
 
     def _time_of(self, cell: str, latest_ms: int | None) -> int:
@@ -198,63 +189,88 @@ class RowReader:
             raise ValueError("is outside the calendar: times from 1970 to 9999 are taken")
         return at_ms
 
-    def _posts(
-        self, columns: dict[str, Any], numbers: Sequence[int], lines: Sequence[int], problems: Problems
-    ) -> list[str]:
+    def _posts(self, cells: Sequence[str], numbers: Sequence[int], found: _Findings) -> list[str]:
         posts = []
-        for line, cell in zip(lines, columns["post_id"], strict=True):
+        for line, cell in zip(found.lines, cells, strict=True):
             try:
                 posts.append(self._post_id(cell))
             except ValueError as error:
-                problems.setdefault(line, []).append(f"post_id {shown(cell)} {error}" if cell else f"post_id {error}")
+                found.problem(line, f"post_id {shown(cell)} {error}" if visible(cell) else f"post_id {error}")
                 posts.append("")
         if self._layout.mapping.post_per_row:
             return [f"{post}-{number}" for post, number in zip(posts, numbers, strict=True)]
         return posts
 
     def _counts(
-        self,
-        cells: Sequence[Sequence[str]],
-        columns: dict[str, Any],
-        lines: Sequence[int],
-        problems: Problems,
-        notes: Problems,
+        self, columns: dict[str, Any], taken_off: dict[str, Any], found: _Findings
     ) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        found = [self._count_column(name, cells, columns, lines, problems, notes) for name in self._count_fields]
-        counts = np.array(found, dtype=np.int64).reshape(len(found), len(lines)).T
+        values = []
+        for name in self._count_fields:
+            column = self._count_column(name, columns[name], found)
+            if name in taken_off:
+                column = _less(column, self._count_column(name, taken_off[name], found))
+            values.append(column)
+        counts = np.array(values, dtype=np.int64).reshape(len(values), len(found.lines)).T
         said = counts != UNSAID
-        for row in np.flatnonzero(~said.any(axis=1)).tolist() if found and notes else ():
-            if lines[row] in notes:  # nothing is left of the row
-                problems.setdefault(lines[row], [])
+        if values and found.notes:
+            found.spoil(said.any(axis=1).tolist())
         return np.where(said, counts, 0), said
 
-    def _count_column(
-        self,
-        name: str,
-        cells: Sequence[Sequence[str]],
-        columns: dict[str, Any],
-        lines: Sequence[int],
-        problems: Problems,
-        notes: Problems,
-    ) -> list[int]:
+    def _count_column(self, name: str, cells: Sequence[str], found: _Findings) -> list[int]:
+        """Read a column of counts; where a cell can't be read, say so and put UNSAID in its place."""
         read = self._read_count[name in SIGNED_FIELDS]
-        spoilt = problems if name == ESSENTIAL_COUNT else notes
-        counts = _read(name, columns[name], read, lines, spoilt)
-        if name not in self._layout.subtracted:
-            return counts
-        taken_off = _read(name, cells[self._layout.subtracted[name]], read, lines, spoilt)
-        return [
-            count if UNSAID in (count, less) else count - less for count, less in zip(counts, taken_off, strict=True)
-        ]
+        try:
+            return list(map(read, cells))
+        except ValueError:
+            pass  # which cells: found below, one by one
+        spoilt = found.problem if name == ESSENTIAL_COUNT else found.note
+        values = []
+        for line, cell in zip(found.lines, cells, strict=True):
+            try:
+                values.append(read(cell))
+            except ValueError as error:
+                spoilt(line, f"{name} {shown(cell)} {error}")
+                values.append(UNSAID)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What is wrong with rows, by line: `problems` make a row bad, `notes` are of what is left out of a good one."""
+
+    lines: Sequence[int]
+    problems: Problems
+    notes: Problems = field(default_factory=dict)
+
+    def problem(self, line: int, text: str) -> None:
+        self.problems.setdefault(line, []).append(text)
+
+    def note(self, line: int, text: str) -> None:
+        self.notes.setdefault(line, []).append(text)
+
+    def spoil(self, has_counts: Sequence[bool]) -> None:
+        """Make rows bad of which the notes have left nothing."""
+        for line, has_count in zip(self.lines, has_counts, strict=True):
+            if not has_count and line in self.notes:
+                self.problems.setdefault(line, [])
+
+    def told(self) -> list[str]:
+        """Return the notes of good rows, and say those of bad rows with their problems."""
+        for line in self.notes.keys() & self.problems.keys():
+            self.problems[line] += self.notes.pop(line)
+        return [f"line {line}: {'; '.join(self.notes[line])}" for line in sorted(self.notes)]
 
 
 def said_as_of_ms(as_of: str | None, timezone: str | None) -> int | None:
     """Return the moment that --as-of says, in milliseconds, None where it is not said.
 
     Raises:
-        ValueError: it is no ISO 8601 time.
+        ImportFault: it is no ISO 8601 time.
     """
-    return None if as_of is None else time_reader("iso8601", timezone)(as_of)
+    try:
+        return None if as_of is None else time_reader("iso8601", timezone)(as_of)
+    except ValueError:
+        raise ImportFault(f"--as-of {as_of!r} is no ISO 8601 time such as 2026-03-01 or 2026-03-01T09:30.") from None
 
 
 def time_reader_of(layout: Layout) -> TimeReader:
@@ -272,31 +288,18 @@ def _without(block: RowBlock, problems: Problems) -> RowBlock:
     return block.kept([line not in problems for line in block.lines])
 
 
-def _read(
-    name: str, cells: Sequence[str], read: Callable[[str], int], lines: Sequence[int], problems: Problems
-) -> list[int]:
-    """Read a column of numbers; where a cell can't be read, note the problem and put UNSAID in its place."""
-    try:
-        return list(map(read, cells))
-    except ValueError:
-        pass  # which cells: found below, one by one
-    values = []
-    for line, cell in zip(lines, cells, strict=True):
-        try:
-            values.append(read(cell))
-        except ValueError as error:
-            problems.setdefault(line, []).append(f"{name} {shown(cell)} {error}")
-            values.append(UNSAID)
-    return values
-
-
-def _filled(name: str, columns: dict[str, Any], lines: Sequence[int], problems: Problems) -> list[str]:
-    values = [visible(cell) for cell in columns[name]]
+def _filled(name: str, cells: Sequence[str], found: _Findings) -> list[str]:
+    values = list(map(visible, cells))
     if not all(values):
-        for line, value in zip(lines, values, strict=True):
+        for line, value in zip(found.lines, values, strict=True):
             if not value:
-                problems.setdefault(line, []).append(f"{name} is empty")
+                found.problem(line, f"{name} is empty")
     return values
+
+
+def _less(counts: Sequence[int], others: Sequence[int]) -> list[int]:
+    pairs = zip(counts, others, strict=True)
+    return [count if UNSAID in {count, less} else count - less for count, less in pairs]
 
 
 def _post_id_reader(pattern: str | None) -> Callable[[str], str]:

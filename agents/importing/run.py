@@ -17,7 +17,7 @@ from agents.importing.csv_source import CsvForm, CsvRow
 from agents.importing.events import ENGAGEMENT, POSTS, EventColumns, EventMaker
 from agents.importing.fields import FieldMapping
 from agents.importing.known_counts import PostKey, Slot
-from agents.importing.ledger import TOPIC, Ledger, new_entry
+from agents.importing.ledger import TOPIC, Ledger, LedgerState, new_entry
 from agents.importing.planning import Plan, Planner
 from agents.importing.preview import Preview, preview
 from agents.importing.reading import BLOCK_ROWS, ReadBlock, Reading
@@ -92,6 +92,28 @@ async def import_session(settings: Settings) -> AsyncIterator[ImportSession]:
         await producer.stop()
 
 
+async def read_ledger(settings: Settings) -> LedgerState:
+    """Return what the ledger says, and send nothing.
+
+    Raises:
+        SettingsError: no Kafka is set, and none is embedded.
+        Unavailable: the broker or the registry does not answer.
+    """
+    bootstrap = require_kafka(settings)
+    registry = open_registry(resolve(settings).schemas)
+    await check_broker(bootstrap, settings)
+    ledger = Ledger(EventProducer(bootstrap, registry, settings), settings, bootstrap, registry, run=str(uuid4()))
+    await ledger.read()
+    return ledger.state
+
+
+def preview_file(path: Path, survey: Survey, state: LedgerState) -> tuple[Reading, Preview]:
+    """Return what an import of a file would do; raises ImportFault as `import_file` does."""
+    reading, entry = _begun(path, survey, state)
+    report = ImportReport(path.name, entry.source, survey.rows, 0, entry.shift_ms)
+    return reading, preview(reading, state.known, report)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportSession:
     """What the imports of one run share; `ends` is where the log of engagement ended when it began."""
@@ -100,15 +122,6 @@ class ImportSession:
     writer: BlockWriter
     entry_limit: int
     ends: tuple[int, ...]
-
-    async def preview(
-        self, path: Path, mapping: FieldMapping, *, shift_to_now: bool = False, form: CsvForm | None = None
-    ) -> tuple[Reading, Preview]:
-        """Return what an import of a file would do; raises as `import_file` does."""
-        survey = await asyncio.to_thread(survey_file, path, mapping, find_newest=shift_to_now, form=form)
-        reading, entry = self._begun(path, survey)
-        report = ImportReport(path.name, entry.source, survey.rows, 0, entry.shift_ms)
-        return reading, await asyncio.to_thread(preview, reading, self.ledger.state.known, report)
 
     async def import_file(
         self,
@@ -123,12 +136,13 @@ class ImportSession:
         """Import what is not in yet of a file; see the function of that name."""
         began = time.monotonic()
         survey = await asyncio.to_thread(survey_file, path, mapping, find_newest=shift_to_now, form=form)
-        reading, entry = self._begun(path, survey)
+        reading, entry = _begun(path, survey, self.ledger.state)
         report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
         if not entry.finished:
             source = "simulated" if simulated else f"import:{path.name}"
             whole = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
             await asyncio.to_thread(preview, reading, self.ledger.state.known, whole)
+            report.warnings = whole.warnings
             begun = replace(
                 entry,
                 counts=None,
@@ -143,13 +157,14 @@ class ImportSession:
         report.seconds = time.monotonic() - began
         return report
 
-    def _begun(self, path: Path, survey: Survey) -> tuple[Reading, ImportProgress]:
-        """Return the reading of a file, and how far it has come."""
-        entry = self.ledger.state.readings.get(survey.source_key)
-        adopted_rows = entry.rows if entry is not None and entry.base is None else 0
-        if entry is None:
-            entry = replace(new_entry(survey.source_key, path.name), shift_ms=_shift_ms(survey))
-        return Reading(path, survey, now_ms(), entry.shift_ms, adopted_rows), entry
+
+def _begun(path: Path, survey: Survey, state: LedgerState) -> tuple[Reading, ImportProgress]:
+    """Return the reading of a file, and how far it has come."""
+    entry = state.readings.get(survey.source_key)
+    adopted_rows = entry.rows if entry is not None and entry.base is None else 0
+    if entry is None:
+        entry = replace(new_entry(survey.source_key, path.name), shift_ms=_shift_ms(survey))
+    return Reading(path, survey, now_ms(), entry.shift_ms, adopted_rows), entry
 
 
 def _shift_ms(survey: Survey) -> int:

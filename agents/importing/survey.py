@@ -14,6 +14,8 @@ from agents.importing.rows import time_reader_of
 from agents.importing.times import TimeReader, as_datetime
 from agents.importing.visible_text import visible
 
+ANY_FORM = CsvForm()
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -26,13 +28,11 @@ class Survey:
     source_key: str
     rows: int
     newest_ms: int | None
-    form: CsvForm = CsvForm()
+    form: CsvForm = ANY_FORM
     numbers: NumberFormat = PLAIN
 
 
-def survey_file(
-    path: Path, mapping: FieldMapping, *, find_newest: bool = False, form: CsvForm | None = None
-) -> Survey:
+def survey_file(path: Path, mapping: FieldMapping, *, find_newest: bool = False, form: CsvForm | None = None) -> Survey:
     """Read a whole file once, in bounded memory, and check that every line of it can be read.
 
     Raises:

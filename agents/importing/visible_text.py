@@ -16,7 +16,7 @@ _SUMS = frozenset(
 
 
 def visible(cell: str) -> str:
-    """Return a cell without what can't be seen in it; for ids, numbers and times, not for texts (emoji need joiners)."""
+    """Return a cell without what can't be seen in it: ids, numbers and times, not texts, whose emoji need joiners."""
     return cell.strip() if cell.isascii() else cell.translate(_INVISIBLE).strip()
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sinks.postgres.queries import Found
-from sinks.postgres.ratios import percent, ratio
+from sinks.postgres.ratios import percent, ratio, shown_value
 
 SORTS = (
     "views",
@@ -28,9 +28,12 @@ _COUNTS = ("views", "likes", "replies", "reposts", "quotes", "shares", "clicks",
 
 
 def post_object(row: Found) -> dict[str, Any]:
-    """Return the object that `kpis posts --json` prints for a row of post_kpis; times are ISO 8601."""
+    """Return the object that `kpis posts --json` prints for a row of post_kpis; times are ISO 8601.
+
+    Of a post of which only totals so far are known, the first hour and day are null.
+    """
     hour, day = ({"views": row[f"{span}_views"], "engagements": row[f"{span}_engagements"]} for span in _SPANS)
-    later_views = day["views"] - hour["views"]
+    later_views = None if hour["views"] is None else day["views"] - hour["views"]
     return {
         "persona_id": row["persona_id"],
         "post_id": row["post_id"],
@@ -65,9 +68,9 @@ def post_table(rows: Sequence[Found]) -> Table:
             "yes" if found["viral"] else "no",
             f"{found['clicks']:,}",
             f"{found['follows']:,}",
-            f"{found['first_hour']['views']:,}",
-            f"{found['first_day']['views']:,}",
-            percent(found["first_day_growth"]),
+            shown_value(found["first_hour"]["views"], "{:,}"),
+            shown_value(found["first_day"]["views"], "{:,}"),
+            "-" if found["first_hour"]["views"] is None else percent(found["first_day_growth"]),
             Text(_shortened(found["text"] or "")),
         )
     if any(row["published_at_from"] != "publication" for row in rows):
