@@ -115,7 +115,8 @@ class Planner:
 
     def _total(self, cell: _Cell, state: KnownCount | None, plan: Plan) -> list[Change]:
         if state is None:
-            return [_booked(cell, cell.slot, None, cell.value)] if cell.value else []
+            is_news = cell.value or cell.as_of_ms is not None  # of zero, at least the day, for an older export to come
+            return [_booked(cell, cell.slot, None, cell.value)] if is_news else []
         change = cell.value - state.total
         if self._is_older(cell, state, change):
             plan.older += change != 0
