@@ -65,7 +65,9 @@ def decoded_lines(stream: BinaryIO, encoding: str, file_name: str, digest: Diges
 
 def _checked(encoding: str) -> str:
     try:
-        b"".decode(encoding)
+        b"text".decode(encoding)
+    except UnicodeError:
+        return encoding  # it is one, though not of these bytes
     except LookupError:
         raise ImportFault(
             f"--encoding {encoding!r} is unknown; use a name such as utf-8, utf-16, cp1252, cp1251 or shift_jis."
