@@ -41,6 +41,13 @@ def found(columns: dict[str, list[str]]) -> NumberFormat:
     return evidence.format("x.csv")
 
 
+def found_or_question(columns: dict[str, list[str]]) -> NumberFormat | str:
+    try:
+        return found(columns)
+    except ImportFault as fault:
+        return str(fault)
+
+
 def read(*cells: str) -> list[int]:
     form = found({"views": list(cells)})
     return [form.count(cell) for cell in cells]
@@ -52,11 +59,10 @@ def test_what_a_convention_writes_is_read_back_or_asked_about(name: str, views: 
         field: [written(count, CONVENTIONS[name]) for count in counts]
         for field, counts in (("views", views), ("likes", likes))
     }
-    try:
-        form = found(columns)
-    except ImportFault as fault:
-        assert "--decimal" in str(fault)
-        assert any(cell in str(fault) for cells in columns.values() for cell in cells)
+    form = found_or_question(columns)
+    if isinstance(form, str):
+        assert "--decimal" in form
+        assert any(cell in form for cells in columns.values() for cell in cells)
         return
     assert [form.count(cell) for cell in columns["views"]] == views
     assert [form.count(cell) for cell in columns["likes"]] == likes
@@ -105,7 +111,8 @@ def test_what_can_mean_two_numbers_is_asked_about(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["1.5", "12,50", "1,00,0", "10000,1", "5%", "1.2K", "1,2 mil", "3 M", "-7", "1e3", "٣", "1 2", "0,000,1", "NaN"]
+    "cell",
+    ["1.5", "12,50", "1,00,0", "10000,1", "5%", "1.2K", "1,2 mil", "3 M", "-7", "1e3", "٣", "1 2", "0,000,1", "NaN"],
 )
 def test_what_is_no_whole_number_is_refused_by_every_convention(cell: str) -> None:
     for decimal in (".", ","):

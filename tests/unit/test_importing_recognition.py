@@ -111,7 +111,7 @@ def test_dates_without_a_year_of_a_real_export_are_asked_about() -> None:
 
 
 HEADERS = {
-    "Tweet id,Tweet permalink,Tweet text,time,impressions,engagements,engagement rate,retweets,replies,likes": "x-posts",
+    "Tweet id,Tweet permalink,Tweet text,time,impressions,engagement rate,retweets,replies,likes": "x-posts",
     "Post id,Date,Post text,Post Link,Impressions,Likes,Engagements,Bookmarks,Shares,New follows,Replies": "x-content",
     "Date,Impressions,Likes,Engagements,Bookmarks,Shares,New follows,Unfollows,Replies,Reposts,Profile visits,"
     "Create Post,Video views,Media views": "x-overview",
