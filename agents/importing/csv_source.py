@@ -38,6 +38,13 @@ class CsvForm:
     encoding: str | None = None
     delimiter: str | None = None
 
+    def check(self) -> None:
+        """Refuse a delimiter that can be none; raises ImportFault."""
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise ImportFault(
+                f"--delimiter {self.delimiter!r} can't be: one sign was expected, such as ; or the word tab."
+            )
+
 
 class _LineReader(Protocol):
     """What csv.reader returns."""
@@ -89,6 +96,7 @@ def open_csv(
     """
     reader: _LineReader | None = None
     form = form or CsvForm()
+    form.check()
     try:
         with _open_content(path) as stream:
             encoding = encoding_of(stream.peek(HEAD_BYTES), form.encoding)

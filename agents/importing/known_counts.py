@@ -34,8 +34,7 @@ class PostKey(NamedTuple):
     post_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A decided count: the slot holds `value` from now on, which is `change` more than before.
 
     `row` is the number of the file's row, `fresh` whether the slot held nothing before, `as_of_ms` when the total was
@@ -107,7 +106,8 @@ class KnownCounts:
             known = self._own(change.key)
             known.slots[change.slot] = change.value
             known.told_ms = max(known.told_ms, told_ms)
-            known.readings |= {reading}
+            if reading not in known.readings:
+                known.readings |= {reading}
             if change.as_of_ms is not None:
                 known.as_of_ms = max(known.as_of_ms or 0, change.as_of_ms)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agents.importing.fields import FieldMapping
 from agents.importing.import_fault import ImportFault
@@ -25,8 +26,7 @@ class Plan:
     older: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(NamedTuple):
     """One count of one row."""
 
     key: CountKey
@@ -83,7 +83,7 @@ class Planner:
             state = known.of(cell.key)
             is_total = self._mapping.counts == "totals"
             changes = self._total(cell, state, plan) if is_total else self._news(cell, state)
-            changes = [replace(each, change=0) for each in changes] if cell.row <= self._adopted_rows else changes
+            changes = [each._replace(change=0) for each in changes] if cell.row <= self._adopted_rows else changes
             known.apply(changes, self._reading, told_ms)
             plan.changes += changes
         return plan
@@ -110,7 +110,7 @@ class Planner:
 
     def _is_foreign(self, cell: _Cell, state: KnownCount, before: int | None) -> bool:
         """Tell whether another reading knows that post; of an account, which has a row a day, that day."""
-        others = bool(state.readings - {self._reading})
+        others = len(state.readings) > 1 or self._reading not in state.readings
         return others and (cell.key.post_id is not None or before is not None)
 
     def _total(self, cell: _Cell, state: KnownCount | None, plan: Plan) -> list[Change]:

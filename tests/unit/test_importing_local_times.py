@@ -23,7 +23,7 @@ ZONES = (
     "Africa/Cairo",
     "Asia/Kolkata",
 )
-MOMENTS = st.datetimes(min_value=datetime.min.replace(year=1990), max_value=datetime.min.replace(year=2030))
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1))  # noqa: DTZ001 - local
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2035, 12, 31))
 
 
@@ -147,7 +147,7 @@ def test_years_that_a_file_goes_over_are_asked_about() -> None:
 @given(MOMENTS)
 def test_a_serial_day_of_a_spreadsheet_is_read(moment: datetime) -> None:
     moment = moment.replace(microsecond=0)
-    serial = (moment - datetime.min.replace(year=1899, month=12, day=30)) / timedelta(days=1)
+    serial = (moment - datetime(1899, 12, 30)) / timedelta(days=1)  # noqa: DTZ001 - local
     found = as_datetime(time_reader("spreadsheet")(f"{serial:.9f}"))
     assert abs(found - moment.replace(tzinfo=UTC)) <= timedelta(seconds=1)
 

@@ -173,6 +173,9 @@ def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
         previewed(path, wanted)
     said = Request(None, wanted.maps, "ada", None, Said(), CsvForm(encoding="cp1252"))
     assert previewed(path, said)[1].sums["view"] == 3
+    for delimiter in ("", ";;", '"'):
+        with pytest.raises(ImportFault, match="one sign was expected"):
+            previewed(path, Request(None, wanted.maps, "ada", None, Said(), CsvForm("cp1252", delimiter)))
     unknown = Request(None, wanted.maps, "ada", None, Said(), CsvForm(encoding="ansi-ish"))
     with pytest.raises(ImportFault, match="'ansi-ish' is unknown"):
         previewed(path, unknown)
