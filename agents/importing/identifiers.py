@@ -12,7 +12,8 @@ from streams.rules import shown
 
 EXACT_DIGITS = 15  # a spreadsheet keeps so many digits of a number, and writes zeros for the others
 
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+", re.ASCII)
+# With a fraction or a sign, as every program writes them; hexadecimal ids such as 514e21 have neither.
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+[eE][+-]?|[eE][+-])\d{1,3}", re.ASCII)
 _FLOAT = re.compile(r"\d{16,}[.,]0+", re.ASCII)
 _FORMULA = re.compile(r'="(.*)"')
 

@@ -214,11 +214,17 @@ def of_ids(tmp_path: Path, ids: Sequence[str], said: Said = Said()) -> Preview: 
     return previewed(path, request(said, maps=IDS))[1]
 
 
-@pytest.mark.parametrize("text", ["1.35550E+18", "1,3555E+18", "1e18", "1355500000000000001.0"])
+@pytest.mark.parametrize("text", ["1.35550E+18", "1,3555E+18", "1.3555E18", "1e+18", "1355500000000000001.0"])
 def test_ids_that_became_numbers_are_refused(tmp_path: Path, text: str) -> None:
     told = of_ids(tmp_path, [text, "1355500000000000001"])
     assert told.good_rows == 1
     assert "a spreadsheet changed the ids" in told.report.faults[0]
+
+
+def test_hexadecimal_ids_are_no_numbers(tmp_path: Path) -> None:
+    ids = ["514e21", "5e12", "51436062220cb800020001e1", "544361622200e1", "1e18"]
+    assert list(of_ids(tmp_path, ids).first[0].post_ids or ()) == ids[:3]
+    assert of_ids(tmp_path, ids).good_rows == len(ids)
 
 
 def test_ids_that_a_spreadsheet_rounded_are_refused_all_together(tmp_path: Path) -> None:
