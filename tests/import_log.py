@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from agents.importing.change_columns import encode_changes
 from agents.importing.csv_source import CsvRow
+from agents.importing.decisions.change_columns import encode_changes
+from agents.importing.decisions.ledger import LedgerState, new_entry
+from agents.importing.decisions.planning import Planner
 from agents.importing.events import entry_columns
 from agents.importing.fields import FieldMapping, bind
-from agents.importing.ledger import LedgerState, new_entry
-from agents.importing.planning import Planner
 from agents.importing.rows import RowReader
 from schemas.column_encoder import Constant
 from schemas.records import ImportProgress

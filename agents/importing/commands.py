@@ -17,11 +17,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from agents.importing.cells.numbers import said_format
 from agents.importing.csv_source import CsvForm
+from agents.importing.decisions.ledger import LedgerState
 from agents.importing.fields import FIELDS, Counts, Falls
 from agents.importing.import_fault import ImportFault
-from agents.importing.ledger import LedgerState
-from agents.importing.numbers import said_format
 from agents.importing.presets import Said, preset_names
 from agents.importing.recognition import Request
 from agents.importing.report import ImportReport, described

@@ -14,9 +14,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
+from agents.importing.cells.visible_text import all_blank, heading
 from agents.importing.decoding import BUFFER_BYTES, MAX_LINE_BYTES, Digest, decoded_lines, encoding_of
 from agents.importing.import_fault import ImportFault
-from agents.importing.visible_text import all_blank, heading
 
 __all__ = ["MAX_LINE_BYTES", "CsvForm", "CsvRow", "CsvSource", "open_csv"]
 

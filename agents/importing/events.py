@@ -9,8 +9,8 @@ from itertools import compress
 
 import numpy as np
 
-from agents.importing.change_columns import decode_changes
-from agents.importing.known_counts import TOTAL, Change, CountKey, Slot
+from agents.importing.decisions.change_columns import decode_changes
+from agents.importing.decisions.known_counts import TOTAL, Change, CountKey, Slot
 from agents.importing.rows import RowBlock
 from schemas.catalogue import Topic, topic_named
 from schemas.column_encoder import Column, Constant, Values

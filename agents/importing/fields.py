@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agents.importing.cells.numbers import NumberFormat
+from agents.importing.cells.visible_text import heading
 from agents.importing.import_fault import ImportFault
-from agents.importing.numbers import NumberFormat
-from agents.importing.visible_text import heading
 from schemas.records import EngagementKind
 
 __all__ = ["COUNT_FIELDS", "FIELDS", "Counts", "Falls", "FieldMapping", "ImportFault", "Layout", "bind", "column_of"]

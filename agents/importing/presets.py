@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from agents.importing.cells.numbers import NumberFormat
+from agents.importing.cells.visible_text import heading
 from agents.importing.fields import DEFAULT_SOURCE, FIELDS, Counts, Falls, FieldMapping, ImportFault, column_of
-from agents.importing.numbers import NumberFormat
-from agents.importing.visible_text import heading
 
 FOLDER = files("agents.importing") / "presets"
 NO_TIME_FORMAT = "iso8601"

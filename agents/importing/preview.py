@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.importing.decisions.known_counts import KnownCounts
+from agents.importing.decisions.planning import Plan, Planner
 from agents.importing.import_fault import ImportFault
-from agents.importing.known_counts import KnownCounts
-from agents.importing.planning import Plan, Planner
 from agents.importing.reading import ReadBlock, Reading
 from agents.importing.report import ImportReport
 from agents.importing.rows import RowBlock

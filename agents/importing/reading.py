@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from agents.importing.csv_source import CsvRow, open_csv
+from agents.importing.decisions.known_counts import Slot
+from agents.importing.decisions.planning import Planner
 from agents.importing.fields import FieldMapping
-from agents.importing.known_counts import Slot
-from agents.importing.planning import Planner
 from agents.importing.rows import RowBlock, RowReader
 from agents.importing.survey import Survey
 from streams.errors import RecordFault

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.importing.cells.identifiers import identifier
+from agents.importing.cells.numbers import DISTINCT_COUNTS_KEPT, PLAIN, NumberFormat
+from agents.importing.cells.visible_text import all_blank, is_blank, is_sum, visible
 from agents.importing.csv_source import CsvRow
 from agents.importing.fields import COUNT_FIELDS, SIGNED_FIELDS, ImportFault, Layout
-from agents.importing.identifiers import identifier
-from agents.importing.numbers import DISTINCT_COUNTS_KEPT, PLAIN, NumberFormat
 from agents.importing.times import TimeReader, time_reader
-from agents.importing.visible_text import all_blank, is_blank, is_sum, visible
 from streams.errors import RecordFault
 from streams.rules import LATEST_MS, shown
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from agents.importing.block_writer import BlockWriter, EncodedBlock
-from agents.importing.change_columns import encode_changes, encode_posts
 from agents.importing.csv_source import CsvForm, CsvRow
+from agents.importing.decisions.change_columns import encode_changes, encode_posts
+from agents.importing.decisions.known_counts import PostKey, Slot
+from agents.importing.decisions.ledger import TOPIC, Ledger, LedgerState, new_entry
+from agents.importing.decisions.planning import Plan, Planner
+from agents.importing.decisions.recovery import log_ends, settle
 from agents.importing.events import ENGAGEMENT, POSTS, EventColumns, EventMaker
 from agents.importing.fields import FieldMapping
-from agents.importing.known_counts import PostKey, Slot
-from agents.importing.ledger import TOPIC, Ledger, LedgerState, new_entry
-from agents.importing.planning import Plan, Planner
 from agents.importing.preview import Preview, preview
 from agents.importing.reading import BLOCK_ROWS, ReadBlock, Reading
-from agents.importing.recovery import log_ends, settle
 from agents.importing.report import FAULTS_KEPT, ImportReport
 from agents.importing.rows import RowBlock
 from agents.importing.survey import Survey, survey_file

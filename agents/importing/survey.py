@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.importing.cells.identifiers import RoundedIds
+from agents.importing.cells.numbers import PLAIN, NumberEvidence, NumberFormat
+from agents.importing.cells.visible_text import visible
 from agents.importing.csv_source import CsvForm, CsvRow, open_csv
 from agents.importing.fields import COUNT_FIELDS, FieldMapping, ImportFault, Layout, bind
-from agents.importing.identifiers import RoundedIds
-from agents.importing.numbers import PLAIN, NumberEvidence, NumberFormat
 from agents.importing.rows import time_reader_of
 from agents.importing.times import TimeReader, as_datetime
-from agents.importing.visible_text import visible
 
 ANY_FORM = CsvForm()
 

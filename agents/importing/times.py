@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from agents.importing.cells.local_time import EPOCH, as_ms, first_instant_ms, instant_ms, zone_named
+from agents.importing.cells.month_names import date_parts
+from agents.importing.cells.visible_text import visible
 from agents.importing.import_fault import ImportFault
-from agents.importing.local_time import EPOCH, as_ms, first_instant_ms, instant_ms, zone_named
-from agents.importing.month_names import date_parts
-from agents.importing.visible_text import visible
 
 __all__ = ["NAMED_FORMATS", "ReadTime", "TimeReader", "as_datetime", "as_ms", "time_reader"]
 

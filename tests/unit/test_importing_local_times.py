@@ -11,8 +11,8 @@ from babel.dates import format_date
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from agents.importing.cells.month_names import LANGUAGES, date_parts, month_names
 from agents.importing.import_fault import ImportFault
-from agents.importing.month_names import LANGUAGES, date_parts, month_names
 from agents.importing.times import as_datetime, as_ms, time_reader
 
 ZONES = (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.importing.cells.numbers import PLAIN, NumberEvidence, NumberFormat, said_format
 from agents.importing.import_fault import ImportFault
-from agents.importing.numbers import PLAIN, NumberEvidence, NumberFormat, said_format
 
 CONVENTIONS = {
     "1,000": (",", ""),

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from agents.importing.csv_source import CsvForm
+from agents.importing.decisions.ledger import LedgerState
 from agents.importing.import_fault import ImportFault
-from agents.importing.ledger import LedgerState
 from agents.importing.presets import Said, load_preset, preset_names, preset_of
 from agents.importing.preview import Preview
 from agents.importing.recognition import Request

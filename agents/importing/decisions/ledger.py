@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from agents.importing.change_columns import decode_changes, decode_posts
-from agents.importing.known_counts import KnownCounts
+from agents.importing.decisions.change_columns import decode_changes, decode_posts
+from agents.importing.decisions.known_counts import KnownCounts
 from schemas.catalogue import topic_named
 from schemas.codec_rows import RowCodec
 from schemas.errors import SchemaError

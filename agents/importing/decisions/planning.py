@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agents.importing.decisions.known_counts import TOTAL, Change, CountKey, KnownCount, KnownCounts, Slot
 from agents.importing.fields import FieldMapping
 from agents.importing.import_fault import ImportFault
-from agents.importing.known_counts import TOTAL, Change, CountKey, KnownCount, KnownCounts, Slot
 from agents.importing.rows import RowBlock
 from agents.importing.times import as_datetime
 from schemas.records import EngagementKind

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agents.importing.cells.visible_text import visible
 from agents.importing.import_fault import ImportFault
-from agents.importing.visible_text import visible
 from streams.rules import shown
 
 EXACT_DIGITS = 15  # a spreadsheet keeps so many digits of a number, and writes zeros for the others

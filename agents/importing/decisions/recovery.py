@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents.importing.block_writer import BlockWriter
+from agents.importing.decisions.ledger import Ledger
 from agents.importing.events import ENGAGEMENT, entry_columns
-from agents.importing.ledger import Ledger
 from schemas.codec_rows import RowCodec
 from schemas.errors import SchemaError
 from schemas.records import ImportProgress

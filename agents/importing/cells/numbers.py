@@ -9,8 +9,8 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Literal
 
+from agents.importing.cells.visible_text import is_blank, visible
 from agents.importing.import_fault import ImportFault
-from agents.importing.visible_text import is_blank, visible
 from streams.rules import shown
 
 Decimal = Literal[".", ","]

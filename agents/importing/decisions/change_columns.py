@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from agents.importing.known_counts import Change, CountKey, PostKey, Slot
+from agents.importing.decisions.known_counts import Change, CountKey, PostKey, Slot
 
 _CHANGES = {
     "persona_id": pl.String,
