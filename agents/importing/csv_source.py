@@ -104,7 +104,7 @@ def open_csv(
             head = list(islice(lines, PREAMBLE_LINES))
             found = _find_header(head, form.delimiter, is_header)
             if found is None:
-                raise ImportFault(f"{path.name} is empty: a header line and rows were expected.")
+                raise ImportFault(_no_header(path.name, head))
             reader = csv.reader(chain(head, lines), strict=True, delimiter=found.delimiter)
             for _ in range(found.records + 1):
                 next(reader)
@@ -117,6 +117,15 @@ def open_csv(
     except OSError as error:
         why = error.strerror or error
         raise ImportFault(f"{path}: can't be read ({why}); check the path and its permissions.") from None
+
+
+def _no_header(file_name: str, head: Sequence[str]) -> str:
+    if all_blank(head):
+        return f"{file_name} is empty: a header line and rows were expected."
+    return (
+        f"{file_name}, line 1: not readable as CSV: its quotes are broken, or its lines end in CR alone as those of "
+        "old programs do; save it again as CSV with the usual ends of lines."
+    )
 
 
 def _open_content(path: Path) -> AbstractContextManager[io.BufferedReader]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel.dates import format_date
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agents.importing.cells.month_names import LANGUAGES, date_parts, month_names
@@ -27,6 +27,7 @@ MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1))  # noqa: DTZ0
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2035, 12, 31))
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.sampled_from(ZONES))
 def test_a_local_time_is_the_instant_that_shows_it_and_else_refused(local: datetime, zone: str) -> None:
     local = local.replace(second=0, microsecond=0)
@@ -84,6 +85,7 @@ def test_no_two_months_share_a_name_in_the_languages_there_are() -> None:
     assert {name: found for name, found in numbers.items() if len(found) > 1} == {}
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(LANGUAGES), st.sampled_from(["long", "medium", "full"]))
 def test_a_date_as_a_language_writes_it_is_read(day: date, language: str, width: str) -> None:
     text = format_date(day, width, locale=language)
@@ -126,6 +128,7 @@ def test_a_date_without_a_year_is_asked_about(time_format: str, cell: str) -> No
     assert as_datetime(time_reader(time_format, None, 2026)(cell)).date() == date(2026, 3, 8)
 
 
+@settings(deadline=None)
 @given(DAYS, st.integers(0, 360), st.booleans())
 def test_a_date_without_a_year_is_the_last_one_before_the_export(export: date, days: int, said: bool) -> None:
     day = export - timedelta(days=days)
@@ -144,6 +147,7 @@ def test_years_that_a_file_goes_over_are_asked_about() -> None:
         reader.check("x.csv")
 
 
+@settings(deadline=None)
 @given(MOMENTS)
 def test_a_serial_day_of_a_spreadsheet_is_read(moment: datetime) -> None:
     moment = moment.replace(microsecond=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.importing.cells.numbers import PLAIN, NumberEvidence, NumberFormat, said_format
@@ -53,6 +53,7 @@ def read(*cells: str) -> list[int]:
     return [form.count(cell) for cell in cells]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(CONVENTIONS)), COUNTS, COUNTS)
 def test_what_a_convention_writes_is_read_back_or_asked_about(name: str, views: list[int], likes: list[int]) -> None:
     columns = {
@@ -68,6 +69,7 @@ def test_what_a_convention_writes_is_read_back_or_asked_about(name: str, views: 
     assert [form.count(cell) for cell in columns["likes"]] == likes
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(CONVENTIONS)), COUNTS)
 def test_what_a_convention_writes_is_read_back_where_the_convention_is_said(name: str, counts: list[int]) -> None:
     thousands, fraction = CONVENTIONS[name]
@@ -129,6 +131,7 @@ def test_a_shortened_number_is_told_from_garbage() -> None:
         PLAIN.count("5%")
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12), st.sampled_from(sorted(CONVENTIONS)))
 def test_a_change_may_be_negative(change: int, name: str) -> None:
     cell = ("-" if change < 0 else "") + written(abs(change), CONVENTIONS[name])

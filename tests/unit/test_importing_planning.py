@@ -69,7 +69,7 @@ ATTEMPTS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(histories(), ATTEMPTS, st.randoms(use_true_random=False))
 def test_totals_in_any_order_killed_anywhere_and_repeated_are_the_newest_ones(
     exports: list[Export], attempts: list[Attempt], shuffle: random.Random
@@ -96,6 +96,7 @@ def test_totals_in_any_order_killed_anywhere_and_repeated_are_the_newest_ones(
     assert all(count >= 0 for count in by_time.values())
 
 
+@settings(deadline=None)
 @given(histories(), st.integers(0, 2**32))
 def test_growing_totals_of_unknown_days_are_the_greatest_in_any_order(exports: list[Export], seed: int) -> None:
     grown: dict[str, list[int]] = {}
@@ -118,7 +119,7 @@ def test_growing_totals_of_unknown_days_are_the_greatest_in_any_order(exports: l
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(histories(), histories(), st.lists(st.booleans(), max_size=40))
 def test_two_imports_at_once_decide_on_no_count_twice(
     first: list[Export], second: list[Export], turns: list[bool]
@@ -153,7 +154,7 @@ NEWS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(NEWS, st.lists(st.tuples(st.booleans(), st.none() | st.integers(0, 4), st.integers(0, 4)), max_size=5))
 def test_news_are_in_once_whatever_is_mapped_and_however_often_it_breaks_off(
     rows: list[Row], attempts: list[tuple[bool, int | None, int]]

@@ -187,6 +187,7 @@ def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
         (b"day,views\n2026-01-01,\x003\n", "line 2 holds a NUL"),
         (codecs.BOM_UTF16_LE + "day,views\n2026-01-01,3\n".encode("utf-16-le")[:-1], "line 2: not UTF-16"),
         (b"day,views\nsoon,3\nlater,4\n", "none of its 2 rows can be imported"),
+        (b"day,views\r2026-01-01,3\r", "lines end in CR alone"),
         (b"day,views,views\n2026-01-01,3,4\n", "'views' more than once"),
     ],
 )
