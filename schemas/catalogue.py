@@ -56,7 +56,7 @@ CATALOGUE: tuple[Topic, ...] = (
     Topic("kpi.partials", records.KpiPartial, None, retention_ms=DAY_MS, internal=True),
     Topic("kpi.updates", records.KpiUpdate, "persona_id"),
     Topic("dead.letters", records.DeadLetter, None, partitions=1),
-    Topic("import.ledger", records.ImportProgress, "source", partitions=1, compacted=True),
+    Topic("import.ledger", records.ImportProgress, "event_id", partitions=1, compacted=True),
 )
 
 _BY_NAME = {topic.name: topic for topic in CATALOGUE}

@@ -177,6 +177,9 @@ EngagementKind = Literal[
 ]
 
 
+EngagementBasis = Literal["event", "total", "correction"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngagementEvent(Record):
     """A count of one kind of engagement."""
@@ -192,6 +195,7 @@ class EngagementEvent(Record):
     count: int = 1
     source: str = "unknown"
     simulated: bool = False
+    basis: EngagementBasis = "event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,3 +414,11 @@ class ImportProgress(Record):
     rows: int
     shift_ms: int = 0
     finished: bool
+    base: int | None = None
+    run: str = ""
+    channel: str = ""
+    event_source: str = ""
+    simulated: bool = False
+    counts: bytes | None = None
+    posts: bytes | None = None
+    log_ends: tuple[int, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Protocol
 
 import polars as pl
@@ -53,23 +54,26 @@ class NotBlank:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """The number is not below `least`, except in rows where `unless` (a field and its value) holds."""
+    """The number is not below `least`, except in rows where one of `unless` (a field and its value each) holds.
+
+    The message names the first exemption only: it is the one that producers in general need.
+    """
 
     field: str
     least: int
-    unless: tuple[str, str] | None = None
+    unless: tuple[tuple[str, str], ...] = ()
 
     def breaks(self, record: Record) -> bool:
         value = getattr(record, self.field)
-        exempt = self.unless is not None and getattr(record, self.unless[0]) == self.unless[1]
+        exempt = any(getattr(record, field) == exempted for field, exempted in self.unless)
         return value is not None and not exempt and value < self.least
 
     def broken(self) -> pl.Expr:
         below = pl.col(self.field) < self.least
-        return below if self.unless is None else below & (pl.col(self.unless[0]) != self.unless[1])
+        return reduce(lambda broken, pair: broken & (pl.col(pair[0]) != pair[1]), self.unless, below)
 
     def wanted(self) -> str:
-        exemption = f" unless {self.unless[0]} is {self.unless[1]}" if self.unless else ""
+        exemption = f" unless {self.unless[0][0]} is {self.unless[0][1]}" if self.unless else ""
         return f"be at least {self.least}{exemption}"
 
 

@@ -40,7 +40,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     records.PostPublished.schema_name: (*_OF_PERSONA, NotBlank("post_id")),
     records.EngagementEvent.schema_name: (
         *_OF_PERSONA,
-        AtLeast("count", 0, unless=("kind", "follower_change")),
+        AtLeast("count", 0, unless=(("kind", "follower_change"), ("basis", "total"), ("basis", "correction"))),
         AtLeast("count", -MAX_AMOUNT),
         AtMost("count", MAX_AMOUNT),
     ),

@@ -23,8 +23,8 @@ class Log:
     parts: dict[TopicPartition, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
     def engage(self, partition: int = 0, **event: Any) -> None:
-        values = {"event_id": str(uuid4()), "post_id": "p1", "kind": "view", "count": 1, "occurred_at": NOON_MS} | event
-        self._append("engagement.events", partition, values)
+        values = {"event_id": str(uuid4()), "post_id": "p1", "kind": "view", "count": 1, "occurred_at": NOON_MS}
+        self._append("engagement.events", partition, values | {"basis": "event"} | event)
 
     def publish(self, partition: int = 0, **event: Any) -> None:
         values = {"event_id": str(uuid4()), "post_id": "p1", "occurred_at": NOON_MS, "draft_id": None, "text": "t"}
@@ -55,7 +55,7 @@ class Log:
 
 def schema(topic: str) -> dict[str, Any]:
     names = {
-        "engagement.events": ("persona_id", "event_id", "post_id", "kind", "source", "causation_id"),
+        "engagement.events": ("persona_id", "event_id", "post_id", "kind", "source", "causation_id", "basis"),
         "posts.published": ("persona_id", "event_id", "post_id", "draft_id", "text", "source", "causation_id"),
     }[topic]
     numbers = ("count", "occurred_at", "offset") if topic == "engagement.events" else ("occurred_at", "offset")

@@ -63,6 +63,7 @@ def engagement(partition: int, ids: Sequence[str], first_offset: int = 0, **chan
         "count": list(range(len(ids))),
         "source": 'import:"quoted"\nname',
         "simulated": False,
+        "basis": "event",
         "offset": range(first_offset, first_offset + len(ids)),
     } | changes
     series = {name: value for name, value in columns.items() if not isinstance(value, str | bool | pl.Expr)}

@@ -13,7 +13,7 @@ from agents.demo.scoreboard import TOPICS, Scoreboard
 from agents.demo.simulated_audience import SimulatedAudience
 from agents.demo.view import View
 from agents.demo.watch import Watch
-from agents.importing.commands import described
+from agents.importing.report import described
 from agents.importing.run import import_file
 from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import apply_personas

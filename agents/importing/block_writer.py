@@ -23,15 +23,20 @@ KEYS_KEPT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class EncodedBlock:
-    """What a block appends to each partition, and the rows that were refused because a record is too large."""
+    """What a block appends to each partition, and by line the rows that were refused because a record is too large."""
 
     pairs: Mapping[TopicPartition, Sequence[Pair]]
-    faults: Sequence[RecordFault]
+    refused: Mapping[int, RecordFault]
 
     @property
     def records(self) -> int:
         """Return how many records it appends."""
         return sum(map(len, self.pairs.values()))
+
+    def of_topic(self, topic: str) -> EncodedBlock:
+        """Return what it appends to one topic."""
+        pairs = {target: pairs for target, pairs in self.pairs.items() if target.topic == topic}
+        return EncodedBlock(pairs, self.refused)
 
 
 class BlockWriter:
@@ -64,7 +69,7 @@ class BlockWriter:
                 if line not in refused:
                     target, key_bytes = _placed(name, key, count)
                     pairs.setdefault(target, []).append((key_bytes, value))
-        return EncodedBlock(pairs, [refused[line] for line in sorted(refused)])
+        return EncodedBlock(pairs, refused)
 
     async def append(self, block: EncodedBlock) -> None:
         """Append a block and wait for every acknowledgement.

@@ -1,28 +1,49 @@
-"""A CSV file as a stream of rows in bounded memory: gzip by content, UTF-8, quoted line breaks, exact line numbers."""
+"""A CSV file as a stream of rows in bounded memory: gzip by content, a header below a preamble, exact line numbers."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
-from agents.importing.fields import ImportFault
+from agents.importing.cells.visible_text import all_blank, heading
+from agents.importing.decoding import BUFFER_BYTES, MAX_LINE_BYTES, Digest, decoded_lines, encoding_of
+from agents.importing.import_fault import ImportFault
+
+__all__ = ["MAX_LINE_BYTES", "CsvForm", "CsvRow", "CsvSource", "open_csv"]
 
 GZIP_MAGIC = b"\x1f\x8b"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-MAX_LINE_BYTES = 16 * 2**20
-BUFFER_BYTES = 2**18
+HEAD_BYTES = 4
+PREAMBLE_LINES = 50  # a header is looked for in so many lines
+DELIMITERS = (",", ";", "\t", "|")
+
+_SEP_LINE = re.compile(r'"?sep=(.)"?\s*')
+
+IsHeader = Callable[[Sequence[str], Sequence[str]], bool]
+"""Tells whether cells are the header that is looked for, given the headings in the lines above it."""
 
 
-class Digest(Protocol):
-    """What takes the content as it is read: an object of hashlib."""
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """What is said of a file's form; None means that the file tells: its mark, its `sep=` line, its header."""
 
-    def update(self, data: bytes, /) -> None: ...
+    encoding: str | None = None
+    delimiter: str | None = None
+
+    def check(self) -> None:
+        """Refuse a delimiter that can be none; raises ImportFault."""
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise ImportFault(
+                f"--delimiter {self.delimiter!r} can't be: one sign was expected, such as ; or the word tab."
+            )
 
 
 class _LineReader(Protocol):
@@ -31,6 +52,7 @@ class _LineReader(Protocol):
     @property
     def line_num(self) -> int: ...
     def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
 
 
 class CsvRow(NamedTuple):
@@ -42,26 +64,53 @@ class CsvRow(NamedTuple):
 
 
 class CsvSource(NamedTuple):
-    """The header and the rows that follow it."""
+    """The header and the rows that follow it; `preamble` are the headings in the lines above the header."""
 
     header: list[str]
     rows: Iterator[CsvRow]
+    preamble: list[str]
+    encoding: str
+    delimiter: str
+
+
+class _Header(NamedTuple):
+    """Where a header was found: behind `records` records, of which `preamble` are the headings."""
+
+    delimiter: str
+    records: int
+    preamble: list[str]
+    cells: list[str]
 
 
 @contextmanager
-def open_csv(path: Path, digest: Digest | None = None) -> Iterator[CsvSource]:
+def open_csv(
+    path: Path, digest: Digest | None = None, form: CsvForm | None = None, is_header: IsHeader | None = None
+) -> Iterator[CsvSource]:
     """Open a CSV file, gzipped or not; `digest` takes the decompressed content as the rows are read.
 
+    The header is the first record that `is_header` takes, with whichever delimiter; where none is, the first record
+    that is not blank. Rows in which nothing stands are left out.
+
     Raises:
-        ImportFault: the file is missing, empty, broken, or not UTF-8; the text names the line.
+        ImportFault: the file is missing, empty, broken, or not in its encoding; the text names the line.
     """
+    reader: _LineReader | None = None
+    form = form or CsvForm()
+    form.check()
     try:
         with _open_content(path) as stream:
-            reader = csv.reader(_decoded_lines(stream, path.name, digest), strict=True)
-            header = _header(reader, path.name)
-            yield CsvSource(header, _rows(reader))
+            encoding = encoding_of(stream.peek(HEAD_BYTES), form.encoding)
+            lines = decoded_lines(stream, encoding, path.name, digest)
+            head = list(islice(lines, PREAMBLE_LINES))
+            found = _find_header(head, form.delimiter, is_header)
+            if found is None:
+                raise ImportFault(_no_header(path.name, head))
+            reader = csv.reader(chain(head, lines), strict=True, delimiter=found.delimiter)
+            for _ in range(found.records + 1):
+                next(reader)
+            yield CsvSource(found.cells, _rows(reader), found.preamble, encoding, found.delimiter)
     except csv.Error as error:
-        where = f"{path.name}, line {reader.line_num}"
+        where = f"{path.name}, line {reader.line_num if reader else 1}"
         raise ImportFault(f"{where}: not readable as CSV ({error}); correct its quotes, then import again.") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ImportFault(f"{path.name}: the gzip data is broken or cut off ({error}); fetch the file again.") from None
@@ -70,7 +119,16 @@ def open_csv(path: Path, digest: Digest | None = None) -> Iterator[CsvSource]:
         raise ImportFault(f"{path}: can't be read ({why}); check the path and its permissions.") from None
 
 
-def _open_content(path: Path) -> AbstractContextManager[BinaryIO]:
+def _no_header(file_name: str, head: Sequence[str]) -> str:
+    if all_blank(head):
+        return f"{file_name} is empty: a header line and rows were expected."
+    return (
+        f"{file_name}, line 1: not readable as CSV: its quotes are broken, or its lines end in CR alone as those of "
+        "old programs do; save it again as CSV with the usual ends of lines."
+    )
+
+
+def _open_content(path: Path) -> AbstractContextManager[io.BufferedReader]:
     with path.open("rb") as stream:
         gzipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     if not gzipped:
@@ -79,37 +137,41 @@ def _open_content(path: Path) -> AbstractContextManager[BinaryIO]:
     return io.BufferedReader(unpacked, BUFFER_BYTES)
 
 
-def _decoded_lines(stream: BinaryIO, file_name: str, digest: Digest | None) -> Iterator[str]:
-    number = 0
-    while line := stream.readline(MAX_LINE_BYTES):
-        number += 1
-        if digest is not None:
-            digest.update(line)
-        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            where = f"{file_name}, line {number}"
-            raise ImportFault(f"{where} is longer than {MAX_LINE_BYTES} bytes: a CSV file was expected.")
-        try:
-            yield (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).decode()
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-            raise ImportFault(
-                f"{file_name}, line {number}: not UTF-8 ({byte}); nothing was sent. Save the file as UTF-8, "
-                f"e.g. iconv -f WINDOWS-1252 -t UTF-8 {file_name} > utf8.csv, and import that."
-            ) from None
+def _find_header(head: Sequence[str], said: str | None, is_header: IsHeader | None) -> _Header | None:
+    delimiters = (said,) if said else _told(head) or DELIMITERS
+    candidates = [each for delimiter in delimiters for each in _headers(head, delimiter)]
+    if is_header is not None:
+        for each in candidates:
+            if is_header(each.cells, each.preamble):
+                return each
+    firsts = [each for each in candidates if not each.preamble]
+    return max(firsts, key=lambda each: len(each.cells), default=None)
 
 
-def _header(reader: Iterator[list[str]], file_name: str) -> list[str]:
-    for cells in reader:
-        if cells:
-            return [cell.strip() for cell in cells]
-    raise ImportFault(f"{file_name} is empty: a header line and rows were expected.")
+def _told(head: Sequence[str]) -> tuple[str, ...]:
+    """Return the delimiter that a first line `sep=;` tells, as spreadsheets write and read it."""
+    match = _SEP_LINE.fullmatch(head[0]) if head else None
+    return (match[1],) if match else ()
+
+
+def _headers(head: Sequence[str], delimiter: str) -> Iterator[_Header]:
+    preamble: list[str] = []
+    skipped = 1 if _told(head) else 0
+    try:
+        for number, cells in enumerate(csv.reader(head[skipped:], delimiter=delimiter), start=skipped):
+            names = list(map(heading, cells))
+            if any(names):
+                yield _Header(delimiter, number, list(preamble), names)
+                preamble += filter(None, names)
+    except csv.Error:
+        return  # told with its line when the rows are read
 
 
 def _rows(reader: _LineReader) -> Iterator[CsvRow]:
     number = 0
     begin = reader.line_num + 1
     for cells in reader:
-        if cells:
+        if not all_blank(cells):
             number += 1
             yield CsvRow(number, begin, cells)
         begin = reader.line_num + 1

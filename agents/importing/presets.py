@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from agents.importing.fields import FIELDS, FieldMapping, ImportFault
+from agents.importing.cells.numbers import NumberFormat
+from agents.importing.cells.visible_text import heading
+from agents.importing.fields import DEFAULT_SOURCE, FIELDS, Counts, Falls, FieldMapping, ImportFault, column_of
 
 FOLDER = files("agents.importing") / "presets"
+NO_TIME_FORMAT = "iso8601"
 
 
 class Preset(BaseModel):
-    """What a preset file says; `columns` maps a field to a column, or to several names that it may have."""
+    """What a preset file says; `columns` maps a field to a column, or to the names that it has in several languages.
+
+    A file is of this preset by its header: it has all columns that are not `optional`, one of each of `marks`, and one
+    of `titles` above it, where there are any.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,18 +34,57 @@ class Preset(BaseModel):
     time_format: str
     persona_id: str | None = None
     post_per_row: bool = False
+    optional: frozenset[str] = frozenset()
+    marks: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[str, ...] = ()
+    subtracted: dict[str, tuple[str, ...]] = {}
+    post_id_pattern: str | None = None
+    source: str = DEFAULT_SOURCE
+    counts: Counts | None = None
+    timezone: str | None = None
 
-    @field_validator("columns", mode="before")
+    @field_validator("columns", "subtracted", mode="before")
     @classmethod
     def _one_or_several(cls, value: dict[str, Any]) -> dict[str, Any]:
         return {name: [names] if isinstance(names, str) else names for name, names in value.items()}
 
+    @field_validator("marks", mode="before")
+    @classmethod
+    def _one_or_several_marks(cls, value: Sequence[Any]) -> list[Any]:
+        return [[names] if isinstance(names, str) else names for names in value]
 
+    def is_of(self, header: Sequence[str], preamble: Sequence[str]) -> bool:
+        """Tell whether a header, with the lines above it, is that of this export."""
+        titles = {title.casefold() for title in self.titles}
+        titled = not titles or any(heading(line).casefold() in titles for line in preamble)
+        needed = [names for name, names in self.columns.items() if name not in self.optional]
+        return titled and all(column_of(names, header) is not None for names in (*needed, *self.marks))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the command line says besides the columns; None where it says nothing."""
+
+    counts: Counts | None = None
+    falls: Falls | None = None
+    source: str | None = None
+    numbers: NumberFormat | None = None
+    timezone: str | None = None
+    year: int | None = None
+    as_of: str | None = None
+    trust_ids: bool = False
+
+
+NOTHING_SAID = Said()
+
+
+@cache
 def preset_names() -> list[str]:
     """Return the names of the presets there are, sorted."""
     return sorted(entry.name.removesuffix(".yaml") for entry in FOLDER.iterdir() if entry.name.endswith(".yaml"))
 
 
+@cache
 def load_preset(name: str) -> Preset:
     """Read a preset by name.
 
@@ -43,12 +92,29 @@ def load_preset(name: str) -> Preset:
         ImportFault: there is none of that name; the text lists those there are.
     """
     if name not in preset_names():
-        raise ImportFault(f"There is no preset {name!r}; choose from: {', '.join(preset_names())}.")
+        nearest_first = sorted(preset_names(), key=lambda each: -SequenceMatcher(None, name, each).ratio())
+        raise ImportFault(f"There is no preset {name!r}; choose from: {', '.join(nearest_first)}.")
     return Preset.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
+def preset_of(header: Sequence[str], preamble: Sequence[str]) -> str | None:
+    """Return the preset whose export has such a header, of several the one with most columns, None if there is none."""
+    fitting = [name for name in preset_names() if load_preset(name).is_of(header, preamble)]
+    return max(fitting, key=lambda name: _columns_in(name, header), default=None)
+
+
+def _columns_in(name: str, header: Sequence[str]) -> int:
+    preset = load_preset(name)
+    return sum(column_of(names, header) is not None for names in (*preset.columns.values(), *preset.marks))
+
+
 def mapping_of(
-    *, preset: str | None, maps: Sequence[str], persona_id: str | None, time_format: str | None
+    *,
+    preset: str | None,
+    maps: Sequence[str],
+    persona_id: str | None,
+    time_format: str | None,
+    said: Said = NOTHING_SAID,
 ) -> FieldMapping:
     """Put together what a preset says and what the command line says; the command line wins.
 
@@ -57,19 +123,26 @@ def mapping_of(
     Raises:
         ImportFault: lists everything that is wrong with the mapping at once.
     """
-    base = load_preset(preset) if preset else Preset(title="", columns={}, time_format="iso8601")
-    columns, problems = dict(base.columns), []
-    for text in maps:
-        name, equals, column = text.partition("=")
-        if not equals or not name or not column:
-            problems.append(f"--map {text!r} is not FIELD=COLUMN, e.g. --map views=impressions")
-        columns[name] = (column,)
+    base = load_preset(preset) if preset else Preset(title="", columns={}, time_format=NO_TIME_FORMAT)
+    columns, problems = _mapped(base, maps)
     default_persona = None if "persona_id" in columns else base.persona_id
     mapping = FieldMapping(
         columns=columns,
         time_format=time_format or base.time_format,
         persona_id=persona_id or default_persona,
         post_per_row=base.post_per_row,
+        optional=base.optional - said_fields(maps),
+        subtracted={name: names for name, names in base.subtracted.items() if name not in said_fields(maps)},
+        post_id_pattern=None if "post_id" in said_fields(maps) else base.post_id_pattern,
+        preset=preset,
+        source=said.source or base.source,
+        counts=said.counts or base.counts,
+        falls=said.falls,
+        numbers=said.numbers,
+        timezone=said.timezone or base.timezone,
+        year=said.year,
+        as_of=said.as_of,
+        trust_ids=said.trust_ids,
     )
     if not problems:
         problems = mapping.problems()
@@ -77,3 +150,18 @@ def mapping_of(
         fields = ", ".join(FIELDS)
         raise ImportFault("The mapping is not usable:\n  " + "\n  ".join(problems) + f"\nFields: {fields}.")
     return mapping
+
+
+def said_fields(maps: Sequence[str]) -> frozenset[str]:
+    """Return the fields that texts FIELD=COLUMN name."""
+    return frozenset(text.partition("=")[0] for text in maps)
+
+
+def _mapped(base: Preset, maps: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    columns, problems = dict(base.columns), []
+    for text in maps:
+        name, equals, column = text.partition("=")
+        if not equals or not name or not column:
+            problems.append(f"--map {text!r} is not FIELD=COLUMN, e.g. --map views=impressions")
+        columns[name] = (column,)
+    return columns, problems

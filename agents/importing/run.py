@@ -1,63 +1,47 @@
-"""One import: survey the file, ask the ledger what is in, send the rest, note each acknowledged block."""
+"""One import: survey the file, ask the ledger what is known, decide what changes, note it, send it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
+from uuid import uuid4
 
 from agents.importing.block_writer import BlockWriter, EncodedBlock
-from agents.importing.csv_source import CsvRow, open_csv
-from agents.importing.events import ENGAGEMENT, POSTS, EventMaker
+from agents.importing.csv_source import CsvForm, CsvRow
+from agents.importing.decisions.change_columns import encode_changes, encode_posts
+from agents.importing.decisions.known_counts import PostKey, Slot
+from agents.importing.decisions.ledger import TOPIC, Ledger, LedgerState, new_entry
+from agents.importing.decisions.planning import Plan, Planner
+from agents.importing.decisions.recovery import log_ends, settle
+from agents.importing.events import ENGAGEMENT, POSTS, EventColumns, EventMaker
 from agents.importing.fields import FieldMapping
-from agents.importing.ledger import Ledger, first_entry, read_progress
-from agents.importing.rows import RowReader
+from agents.importing.preview import Preview, preview
+from agents.importing.reading import BLOCK_ROWS, ReadBlock, Reading
+from agents.importing.report import FAULTS_KEPT, ImportReport
+from agents.importing.rows import RowBlock
 from agents.importing.survey import Survey, survey_file
+from schemas.records import ImportProgress
 from schemas.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
 from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
+from streams.kafka.record_size import record_limit
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
 from streams.wall_clock import now_ms
 
-BLOCK_ROWS = 2_000
-FAULTS_KEPT = 10
+__all__ = ["BLOCK_ROWS", "FAULTS_KEPT", "ImportReport", "ImportSession", "import_file", "import_session"]
+
+ENTRY_ROOM_BYTES = 2_000  # of a ledger entry, for what is not its counts
 
 OnRows = Callable[[int, int], None]
 """Called with the rows that are in and the rows there are."""
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What an import did. `rows_before` were in from an earlier one; `faults` are the first FAULTS_KEPT bad rows."""
-
-    file_name: str
-    source: str
-    rows: int
-    rows_before: int
-    shift_ms: int
-    rows_sent: int = 0
-    records_sent: int = 0
-    bad_rows: int = 0
-    faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def already_imported(self) -> bool:
-        """Tell whether every row was in before."""
-        return self.rows_before >= self.rows
-
-    def refuse(self, fault: RecordFault) -> None:
-        """Count a bad row."""
-        self.bad_rows += 1
-        if len(self.faults) < FAULTS_KEPT:
-            self.faults.append(str(fault))
 
 
 async def import_file(
@@ -78,37 +62,109 @@ async def import_file(
         ImportFault: the file or its mapping is not usable; nothing was sent.
         Unavailable: the broker does not answer; the same import goes on from where it stopped.
     """
-    began = time.monotonic()
-    survey = survey_file(path, mapping, find_newest=shift_to_now)
-    source = "simulated" if simulated else f"import:{path.name}"
-    async with _opened(path, survey, settings) as (writer, ledger):
-        entry = ledger.progress
-        report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
-        if not entry.finished:
-            reader = RowReader(survey.layout, shift_ms=entry.shift_ms)
-            events = EventMaker(reader.kinds, source_key=entry.source, source=source, simulated=simulated)
-            with open_csv(path) as opened:
-                await _Sender(reader, events, writer, ledger, report).send(opened.rows, on_rows or _nobody)
-    report.seconds = time.monotonic() - began
-    return report
+    async with import_session(settings) as session:
+        return await session.import_file(
+            path, mapping, shift_to_now=shift_to_now, simulated=simulated, on_rows=on_rows or _nobody
+        )
 
 
 @asynccontextmanager
-async def _opened(path: Path, survey: Survey, settings: Settings) -> AsyncIterator[tuple[BlockWriter, Ledger]]:
+async def import_session(settings: Settings) -> AsyncIterator[ImportSession]:
+    """Connect, read the ledger and send what broken off imports have decided; several files share all that.
+
+    Raises:
+        Unavailable: the broker, a topic or the registry does not answer.
+    """
     bootstrap = require_kafka(settings)
     registry = open_registry(resolve(settings).schemas)
     await check_broker(bootstrap, settings)
     partitions = await partition_counts(settings, bootstrap, [ENGAGEMENT.name, POSTS.name])
-    entry = await read_progress(survey.source_key, settings, bootstrap, registry)
     producer = EventProducer(bootstrap, registry, settings)
     await producer.start()
     try:
-        ledger = Ledger(producer, entry or first_entry(survey.source_key, path.name, _shift_ms(survey)))
-        if entry is None:
-            await ledger.advance(0, finished=False)  # before any event: it fixes the shift, whatever happens next
-        yield BlockWriter(producer, registry, settings, partitions), ledger
+        ledger = Ledger(producer, settings, bootstrap, registry, run=str(uuid4()))
+        writer = BlockWriter(producer, registry, settings, partitions)
+        await ledger.read()
+        await settle(ledger, writer, settings, bootstrap, registry)
+        ends = await log_ends(settings, bootstrap, partitions[ENGAGEMENT.name])
+        yield ImportSession(ledger, writer, record_limit(TOPIC.name, settings) - ENTRY_ROOM_BYTES, ends)
     finally:
         await producer.stop()
+
+
+async def read_ledger(settings: Settings) -> LedgerState:
+    """Return what the ledger says, and send nothing.
+
+    Raises:
+        SettingsError: no Kafka is set, and none is embedded.
+        Unavailable: the broker or the registry does not answer.
+    """
+    bootstrap = require_kafka(settings)
+    registry = open_registry(resolve(settings).schemas)
+    await check_broker(bootstrap, settings)
+    ledger = Ledger(EventProducer(bootstrap, registry, settings), settings, bootstrap, registry, run=str(uuid4()))
+    await ledger.read()
+    return ledger.state
+
+
+def preview_file(path: Path, survey: Survey, state: LedgerState) -> tuple[Reading, Preview]:
+    """Return what an import of a file would do; raises ImportFault as `import_file` does."""
+    reading, entry = _begun(path, survey, state)
+    report = ImportReport(path.name, entry.source, survey.rows, 0, entry.shift_ms)
+    return reading, preview(reading, state.known, report)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSession:
+    """What the imports of one run share; `ends` is where the log of engagement ended when it began."""
+
+    ledger: Ledger
+    writer: BlockWriter
+    entry_limit: int
+    ends: tuple[int, ...]
+
+    async def import_file(
+        self,
+        path: Path,
+        mapping: FieldMapping,
+        *,
+        shift_to_now: bool = False,
+        simulated: bool = False,
+        on_rows: OnRows,
+        form: CsvForm | None = None,
+    ) -> ImportReport:
+        """Import what is not in yet of a file; see the function of that name."""
+        began = time.monotonic()
+        survey = await asyncio.to_thread(survey_file, path, mapping, find_newest=shift_to_now, form=form)
+        reading, entry = _begun(path, survey, self.ledger.state)
+        report = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
+        if not entry.finished:
+            source = "simulated" if simulated else f"import:{path.name}"
+            whole = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
+            await asyncio.to_thread(preview, reading, self.ledger.state.known, whole)
+            report.warnings = whole.warnings
+            begun = replace(
+                entry,
+                counts=None,
+                posts=None,
+                run="",
+                channel=mapping.source,
+                event_source=source,
+                simulated=simulated,
+                log_ends=self.ends,
+            )
+            await _Sender(self, reading, begun, report, on_rows).send()
+        report.seconds = time.monotonic() - began
+        return report
+
+
+def _begun(path: Path, survey: Survey, state: LedgerState) -> tuple[Reading, ImportProgress]:
+    """Return the reading of a file, and how far it has come."""
+    entry = state.readings.get(survey.source_key)
+    adopted_rows = entry.rows if entry is not None and entry.base is None else 0
+    if entry is None:
+        entry = replace(new_entry(survey.source_key, path.name), shift_ms=_shift_ms(survey))
+    return Reading(path, survey, now_ms(), entry.shift_ms, adopted_rows), entry
 
 
 def _shift_ms(survey: Survey) -> int:
@@ -116,63 +172,132 @@ def _shift_ms(survey: Survey) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """A block of rows, read and encoded; `last` is the number of its last row."""
+class _Decided:
+    """Rows that are decided on the ledger as it is: what changes, and the records that follow."""
 
+    plan: Plan
     encoded: EncodedBlock
-    faults: list[RecordFault]
-    rows: int
-    last: int
+    entry: ImportProgress
 
 
-@dataclass(frozen=True, slots=True)
 class _Sender:
-    """Send rows of one file block by block: events first, then the note in the ledger that they are in.
+    """Send rows of one file block by block: posts, then the decision in the ledger, then the events that follow.
 
-    While one block is on its way the next is read and encoded in a thread; it goes out when the first is noted.
+    While one block is on its way the next is read in a thread; it is decided when the first is in.
     """
 
-    reader: RowReader
-    events: EventMaker
-    writer: BlockWriter
-    ledger: Ledger
-    report: ImportReport
+    def __init__(
+        self, session: ImportSession, reading: Reading, begun: ImportProgress, report: ImportReport, on_rows: OnRows
+    ) -> None:
+        self._session = session
+        self._reading = reading
+        self._begun = begun
+        self._report = report
+        self._on_rows = on_rows
+        self._events = EventMaker(
+            reading.row_reader.kinds,
+            source_key=begun.source,
+            source=begun.event_source,
+            simulated=begun.simulated,
+            post_key=begun.channel,
+        )
 
-    async def send(self, rows: Iterator[CsvRow], on_rows: OnRows) -> None:
-        report = self.report
-        on_rows(report.rows_before, report.rows)
-        await asyncio.to_thread(self._remember, islice(rows, report.rows_before))
-        block = await asyncio.to_thread(self._next_block, rows)
-        while block is not None:
-            sending = asyncio.create_task(self._send(block))
-            try:
-                following = await asyncio.to_thread(self._next_block, rows)
-            finally:
-                await sending
-            on_rows(block.last, report.rows)
-            block = following
+    async def send(self) -> None:
+        report, planner = self._report, self._reading.planner()
+        self._on_rows(report.rows_before, report.rows)
+        with self._reading.rows() as rows:
+            read = await asyncio.to_thread(self._after, report.rows_before, rows, planner)
+            while read is not None:
+                sending = asyncio.create_task(self._send(read, planner))
+                try:
+                    following = await asyncio.to_thread(self._reading.next_block, rows, planner)
+                finally:
+                    await sending
+                self._on_rows(read.last, report.rows)
+                read = following
+        await self._finish()
 
-    def _next_block(self, rows: Iterator[CsvRow]) -> _Block | None:
-        block = list(islice(rows, BLOCK_ROWS))
-        if not block:
-            return None
-        good, faults = self.reader.read(block)
-        encoded = self.writer.encode([self.events.posts(good), self.events.engagement(good)])
-        return _Block(encoded, [*faults, *encoded.faults], len(block), block[-1].number)
+    def _after(self, rows_before: int, rows: Iterator[CsvRow], planner: Planner) -> ReadBlock | None:
+        """Return the first block with a row that is not in; those before it are read, for their posts and twins."""
+        while read := self._reading.next_block(rows, planner):
+            if read.last > rows_before:
+                return read
+            self._events.posts(read.block)
+        return None
 
-    async def _send(self, block: _Block) -> None:
-        report = self.report
-        await self.writer.append(block.encoded)
-        await self.ledger.advance(block.last, finished=block.last >= report.rows)
-        report.records_sent += block.encoded.records
-        report.rows_sent += block.rows
-        for fault in block.faults:
+    async def _finish(self) -> None:
+        done = replace(self._begun, rows=self._report.rows, finished=True)
+        while not await self._session.ledger.write(done):
+            pass
+
+    async def _send(self, read: ReadBlock, planner: Planner) -> None:
+        report = self._report
+        report.note(list(read.block.notes))
+        report.sums += read.block.sums
+        for fault in read.faults:
             report.refuse(fault)
+        posts = self._events.posts(read.block, self._is_published)
+        await self._send_part(read.block, read.slots, posts, planner, read)
+        report.rows_sent += read.rows
 
-    def _remember(self, rows: Iterator[CsvRow]) -> None:
-        """Read rows that are in, so that their posts are known and not published again with a later row's time."""
-        while block := list(islice(rows, BLOCK_ROWS)):
-            self.events.posts(self.reader.read(block)[0])
+    def _is_published(self, persona_id: str, post_id: str) -> bool:
+        return self._session.ledger.state.known.is_published(PostKey(self._begun.channel, persona_id, post_id))
+
+    async def _send_part(
+        self, block: RowBlock, slots: Sequence[Slot], posts: EventColumns, planner: Planner, read: ReadBlock
+    ) -> None:
+        """Decide and send rows; where their entry is too large for the ledger, half of them at a time."""
+        while True:
+            decided = await asyncio.to_thread(self._decide, block, slots, posts, planner, read.last)
+            refused = decided.encoded.refused
+            if refused:
+                self._refuse([refused[line] for line in sorted(refused)])
+                good = [line not in refused for line in block.lines]
+                block, slots = block.kept(good), list(compress(slots, good))
+                posts = posts.kept([line not in refused for line in posts.lines])
+            elif len(decided.entry.counts or b"") > self._session.entry_limit and len(slots) > 1:
+                for part, part_slots in replace(read, block=block, slots=list(slots)).parts():
+                    lines = set(part.lines)
+                    part_posts = posts.kept([line in lines for line in posts.lines])
+                    await self._send_part(part, part_slots, part_posts, planner, read)
+                return
+            elif await self._append(decided):
+                return
+
+    def _refuse(self, faults: Sequence[RecordFault]) -> None:
+        for fault in faults:
+            self._report.refuse(fault)
+
+    def _decide(
+        self, block: RowBlock, slots: Sequence[Slot], posts: EventColumns, planner: Planner, last: int
+    ) -> _Decided:
+        state = self._session.ledger.state
+        plan = planner.plan(block, slots, state.known.branch(), self._reading.now_ms)
+        events = self._events.engagement(block, plan.changes, state.end)
+        encoded = self._session.writer.encode([posts, events])
+        published = [PostKey(self._begun.channel, *post) for post in posts.posts()]
+        entry = replace(
+            self._begun,
+            rows=max(last, self._begun.rows),
+            counts=encode_changes(plan.changes),
+            posts=encode_posts(published),
+        )
+        return _Decided(plan, encoded, entry)
+
+    async def _append(self, decided: _Decided) -> bool:
+        """Send posts, decision and events; tell whether the decision is in force, else nothing of it counts."""
+        writer, report = self._session.writer, self._report
+        await writer.append(decided.encoded.of_topic(POSTS.name))
+        if decided.entry.counts is not None or decided.entry.posts is not None:
+            if not await self._session.ledger.write(decided.entry):
+                return False
+            await writer.append(decided.encoded.of_topic(ENGAGEMENT.name))
+        report.records_sent += decided.encoded.records
+        report.older += decided.plan.older
+        self._refuse(decided.plan.faults)
+        for change in decided.plan.changes:
+            report.changes[change.key.kind] += change.change
+        return True
 
 
 def _nobody(_rows_in: int, _rows: int) -> None:

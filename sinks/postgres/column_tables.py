@@ -133,8 +133,8 @@ _MARKS = ("source", "simulated", "causation_id")
 ENGAGEMENT = ColumnTable(
     "engagement",
     ("engagement.events",),
-    ("event_id", "persona_id", "post_id", "kind", "count", *_MARKS),
-    told=("persona_id", "post_id", "kind", "count", "simulated", "occurred_at"),
+    ("event_id", "persona_id", "post_id", "kind", "count", "basis", *_MARKS),
+    told=("persona_id", "post_id", "kind", "count", "basis", "simulated", "occurred_at"),
 )
 POSTS = ColumnTable(
     "posts",

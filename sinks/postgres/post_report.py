@@ -27,9 +27,12 @@ _COUNTS = ("views", "likes", "replies", "reposts", "quotes", "shares", "clicks",
 
 
 def post_object(row: Found) -> dict[str, Any]:
-    """Return the object that `kpis posts --json` prints for a row of post_kpis; times are ISO 8601."""
+    """Return the object that `kpis posts --json` prints for a row of post_kpis; times are ISO 8601.
+
+    Of a post of which only totals so far are known, the first hour and day are null.
+    """
     hour, day = ({"views": row[f"{span}_views"], "engagements": row[f"{span}_engagements"]} for span in _SPANS)
-    later_views = day["views"] - hour["views"]
+    later_views = None if hour["views"] is None else day["views"] - hour["views"]
     return {
         "persona_id": row["persona_id"],
         "post_id": row["post_id"],
@@ -84,8 +87,12 @@ def _post_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
         "yes" if found["viral"] else "no",
         count(found["clicks"]),
         count(found["follows"]),
-        count(found["first_hour"]["views"]),
-        count(found["first_day"]["views"]),
-        percent(found["first_day_growth"]),
+        _known(found["first_hour"]["views"]),
+        _known(found["first_day"]["views"]),
+        "-" if found["first_hour"]["views"] is None else percent(found["first_day_growth"]),
         found["text"] or "",
     )
+
+
+def _known(views: int | None) -> Cell:
+    return "-" if views is None else count(views)

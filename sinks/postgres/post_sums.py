@@ -26,6 +26,7 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _POST = ("persona_id", "post_id")
 _DAY = ("persona_id", "day", "kind", "simulated")
 _SIGN, _KIND, _AT, _START = pl.col("sign"), pl.col("kind"), pl.col("occurred_at"), pl.col("counted_from")
+_IS_TOTAL = pl.col("basis") == "total"  # of the post's life so far, whenever it came
 _AMOUNT = pl.col("count").cast(pl.Int128) * _SIGN  # one count may be 2^63 - 1
 
 
@@ -55,6 +56,7 @@ def post_sums(changes: Changes) -> pl.DataFrame:
         (_SIGN.min() < 0).alias("stale"),
         sign.sum().alias("events"),
         (sign * pl.col("simulated")).sum().alias("simulated_events"),
+        (sign * _IS_TOTAL).sum().alias("total_events"),
         *(_AMOUNT.filter(_KIND.eq(kind)).sum().alias(counter) for kind, counter in COUNTERS.items()),
     )
     return sums.sort(_POST).with_row_index("number")
@@ -73,9 +75,13 @@ def placed(sums: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_first_day(posts: pl.DataFrame, changes: Changes) -> pl.DataFrame:
-    """Return placed sums with those of the first hour and the first day: the columns of staged_post_totals."""
+    """Return placed sums with those of the first hour and the first day: the columns of staged_post_totals.
+
+    Totals so far are in neither: they tell nothing of when it was.
+    """
     since_start = _AT - _START
-    early = changes.join(posts.select(*_POST, "counted_from"), on=_POST).filter(since_start >= 0, since_start < DAY_MS)
+    timed = changes.filter(~_IS_TOTAL).join(posts.select(*_POST, "counted_from"), on=_POST)
+    early = timed.filter(since_start >= 0, since_start < DAY_MS)
     in_first_hour, is_view, engages = since_start < HOUR_MS, _KIND == "view", _KIND.is_in(ENGAGEMENTS)
     sums = early.group_by(_POST).agg(
         _AMOUNT.filter(is_view & in_first_hour).sum().alias("first_hour_views"),
@@ -91,6 +97,7 @@ def with_first_day(posts: pl.DataFrame, changes: Changes) -> pl.DataFrame:
         "stale",
         "events",
         "simulated_events",
+        "total_events",
         *COUNTERS.values(),
         *(pl.col(name).fill_null(0) for name in names),
     )

@@ -90,6 +90,18 @@ def test_posts_come_with_counters_viral_or_not_and_their_first_day(current_dsn: 
     assert "[bold]Hello[/bold]" in table
 
 
+def test_a_post_of_which_only_totals_are_known_has_no_first_hour(current_dsn: str) -> None:
+    totals = engagement(0, ["t-1", "t-2"], post_id=["p9", "p9"], count=[500, -20], basis="total")
+    load(current_dsn, totals, published("p9", "text"))
+    (found,) = parsed(kpis, "posts")
+    assert found["views"] == 480
+    assert found["first_hour"] == found["first_day"] == {"views": None, "engagements": None}
+    assert found["first_day_growth"] == {"value": None, "numerator": None, "denominator": None}
+    assert "480" in printed(kpis, "posts")
+    for sort in SORTS:
+        assert len(parsed(kpis, "posts", "--sort", sort)) == 1
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_posts_are_sorted_greatest_first_and_limited(current_dsn: str, sort: str) -> None:
     load(current_dsn, POSTS)

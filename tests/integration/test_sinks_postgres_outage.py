@@ -70,6 +70,7 @@ def engagement(records: int) -> ColumnBatch:
         kind=pl.lit("view"),
         source=pl.lit("test"),
         simulated=pl.lit(value=False),
+        basis=pl.lit("event"),
     )
     return ColumnBatch(TopicPartition("engagement.events", 0), frame)
 

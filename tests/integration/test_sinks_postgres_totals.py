@@ -44,16 +44,24 @@ def expected_post(published: int | None, events: Sequence[Row]) -> Row:
 
     def total(kinds: Iterable[str], span_ms: int | None = None) -> int:
         inside = [row for row in events if span_ms is None or 0 <= row["occurred_at"] - start < span_ms]
-        return sum(row["count"] for row in inside if row["kind"] in kinds)
+        told = [row for row in inside if span_ms is None or row["basis"] != "total"]
+        return sum(row["count"] for row in told if row["kind"] in kinds)
+
+    early = {
+        "first_hour_views": total(["view"], HOUR_MS),
+        "first_hour_engagements": total(ENGAGEMENTS, HOUR_MS),
+        "first_day_views": total(["view"], DAY_MS),
+        "first_day_engagements": total(ENGAGEMENTS, DAY_MS),
+    }
+    only_totals = any(row["basis"] == "total" for row in events) and not any(
+        early[f"first_day_{what}"] for what in ("views", "engagements")
+    )
 
     return {
         "start": start,
         "from": "first engagement" if published is None else "publication",
         **{counter: total([kind]) for kind, counter in COUNTERS.items()},
-        "first_hour_views": total(["view"], HOUR_MS),
-        "first_hour_engagements": total(ENGAGEMENTS, HOUR_MS),
-        "first_day_views": total(["view"], DAY_MS),
-        "first_day_engagements": total(ENGAGEMENTS, DAY_MS),
+        **(dict.fromkeys(early) if only_totals else early),
         "events": len(events),
         "simulated_events": sum(row["simulated"] for row in events),
     }
@@ -109,7 +117,7 @@ async def flushed(sink: DrivenStage[PostgresSink]) -> None:
             return
 
 
-def random_log(random_: random.Random, events: int = 400) -> Log:
+def random_log(random_: random.Random, events: int = 400, bases: Sequence[str] = ("event",)) -> Log:
     """Draw events of few posts, some late, some repeated on other partitions with other values, and publications."""
     log = Log()
     ids = [f"event-{number}" for number in range(events)]
@@ -121,6 +129,7 @@ def random_log(random_: random.Random, events: int = 400) -> Log:
             post_id=random_.choice(["p1", "p2", 'p,"3"', "\\.", None]),
             kind=random_.choice(KINDS),
             count=random_.choice([0, 1, 5, 2**62]),
+            basis=random_.choice(bases),
             occurred_at=NOON_MS + random_.randrange(-400 * DAY_MS if random_.random() < 0.1 else 0, 2 * DAY_MS),
             simulated=random_.random() < 0.2,
         )
@@ -139,7 +148,7 @@ async def test_totals_are_those_of_a_naive_count_in_any_order_grouping_and_repla
     dsn: str, seed: int, run: int
 ) -> None:
     random_ = random.Random(seed + run)
-    log = random_log(random_)
+    log = random_log(random_, bases=("event",) if run % 2 else ("event", "total", "total", "correction"))
     batches = log.batches(size=random_.choice([1, 20, 1_000]))
     again = random_.sample(batches, len(batches) // 2)
     await load(dsn, random_.sample(batches, len(batches)) + again, random_)
@@ -192,6 +201,22 @@ async def test_a_late_event_of_last_year_appears_on_its_day_and_in_its_post(dsn:
         await load(dsn, log.batches())
     assert query(dsn, "SELECT day::text, views FROM daily_kpis ORDER BY day") == [("2025-03-01", 7), ("2026-03-01", 2)]
     assert query(dsn, "SELECT views, first_day_views FROM post_kpis") == [(9, 7)]
+
+
+async def test_totals_so_far_leave_the_first_hour_and_day_empty_and_corrections_are_taken_off(dsn: str) -> None:
+    log = Log()
+    log.engage(basis="total", count=100)
+    log.engage(basis="total", count=-30)
+    log.engage(basis="total", count=4, kind="like")
+    log.engage(post_id="p2", count=100)
+    log.engage(post_id="p2", count=-30, basis="correction")
+    log.engage(post_id="p2", count=500, basis="total")
+    await load(dsn, log.batches())
+    early = "first_hour_views, first_hour_engagements, first_day_views, first_day_growth"
+    assert query(dsn, f"SELECT views, likes, {early} FROM post_kpis ORDER BY post_id") == [
+        (70, 4, None, None, None, None),
+        (570, 0, 70, 0, 70, 0),
+    ]
 
 
 async def test_the_day_is_that_of_utc(dsn: str) -> None:

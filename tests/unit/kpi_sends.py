@@ -8,7 +8,15 @@ from typing import Any, assert_never, get_args
 
 from hypothesis import strategies as st
 
-from schemas.records import CostEvent, EngagementEvent, EngagementKind, PostPublished, RevenueEvent, RevenueKind
+from schemas.records import (
+    CostEvent,
+    EngagementBasis,
+    EngagementEvent,
+    EngagementKind,
+    PostPublished,
+    RevenueEvent,
+    RevenueKind,
+)
 from tests.unit.kpi_reference import DAY_MS, EPOCH, HOUR_MS, MINUTE_MS, Event
 
 PERSONAS = ("ada", "a|b", "ü")  # on both of two partitions of kpi.partials
@@ -71,7 +79,8 @@ def event_of(send: Send, event_id: str, now_ms: int) -> tuple[str, Event]:
     named: dict[str, Any] = {"event_id": event_id, "occurred_at": at, "persona_id": what.persona_id}
     match what:
         case Engagement():
-            engagement = EngagementEvent(**named, post_id=what.post_id, kind=what.kind, count=what.count)
+            basis: EngagementBasis = "correction" if what.count < 0 else "event"
+            engagement = EngagementEvent(**named, post_id=what.post_id, kind=what.kind, count=what.count, basis=basis)
             return "engagement.events", engagement
         case Cost():
             call: dict[str, Any] = {"step": "hook", "model": "m", "prompt_tokens": 1, "completion_tokens": 1}
@@ -90,9 +99,10 @@ def events() -> st.SearchStrategy[Engagement | Cost | Revenue | Post]:
     micros = st.sampled_from([1, 0, 999, 30_000_000, 123_456_789])
     named = st.builds(Engagement, personas, st.sampled_from(COUNTS), counts, st.none() | posts)
     growth = st.builds(Engagement, personas, st.just("follower_change"), st.integers(-3, 3))
+    falls = st.builds(Engagement, personas, st.sampled_from(COUNTS), st.integers(-500, -1), posts)  # totals fell
     costs = st.builds(Cost, personas, st.none() | micros)
     revenue = st.builds(Revenue, personas, st.sampled_from(get_args(RevenueKind)), micros)
-    return st.one_of(named, named, named, growth, costs, revenue, revenue, st.builds(Post, personas))
+    return st.one_of(named, named, named, falls, growth, costs, revenue, revenue, st.builds(Post, personas))
 
 
 def ages() -> st.SearchStrategy[Age]:

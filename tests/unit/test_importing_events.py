@@ -57,6 +57,7 @@ def test_a_row_gives_one_event_for_each_kind_that_is_not_zero_in_the_order_of_th
         "count": 7,
         "source": "import:x.csv",
         "simulated": False,
+        "basis": "event",
     }
 
 

@@ -31,6 +31,8 @@ BROKEN = [
     ("engagement.events", {"event_id": " "}, "event_id must not be blank, got ' '"),
     ("engagement.events", {"persona_id": ""}, "persona_id must not be blank"),
     ("engagement.events", {"count": -1}, "count must be at least 0 unless kind is follower_change, got -1"),
+    ("engagement.events", {"basis": "event", "count": -1}, "count must be at least 0"),
+    ("engagement.events", {"basis": "total", "count": -(2**62)}, "count must be at least -1000000000000"),
     ("engagement.events", {"occurred_at": datetime(1969, 12, 31, tzinfo=UTC)}, "occurred_at must lie between 1970"),
     ("cost.events", {"prompt_tokens": -1, "cached_tokens": -1}, "prompt_tokens must be at least 0"),
     ("cost.events", {"cached_tokens": 10}, "cached_tokens must not be above prompt_tokens"),
@@ -45,6 +47,9 @@ BROKEN = [
 FINE = [
     ("engagement.events", {"kind": "follower_change", "count": -3}),
     ("engagement.events", {"count": 0}),
+    ("engagement.events", {"basis": "total", "count": -3}),
+    ("engagement.events", {"basis": "correction", "count": -3}),
+    ("engagement.events", {"basis": "total", "kind": "follower_change", "count": -3}),
     ("cost.events", {"cost_micros": None, "cached_tokens": 9}),
 ]
 

@@ -85,6 +85,7 @@ def test_columns_hold_what_rows_hold() -> None:
             "count": pl.Int64,
             "source": pl.String,
             "simulated": pl.Boolean,
+            "basis": pl.String,
         }
     )
 
@@ -139,8 +140,8 @@ def test_bad_utf8_is_found_although_its_size_fits() -> None:
 def test_a_fault_says_at_which_field_and_what_came() -> None:
     (fault,) = COLUMNS.decode(TOPIC, [VALUES[0][:-1]]).faults
     assert fault[0] == 0
-    assert "EngagementEvent (schema id 7)" in str(fault[1])
-    assert "'simulated'" in str(fault[1])
+    assert "EngagementEvent (schema id 21)" in str(fault[1])
+    assert "'basis'" in str(fault[1])
 
 
 def _evolved(name: str, change: dict[str, Any] | None) -> AvroSchema:

@@ -61,7 +61,7 @@ COPY (
 
 -- name: copy_posts
 COPY staged_post_totals (
-    persona_id, post_id, counted_from, is_published, stale, events, simulated_events,
+    persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
     views, likes, replies, reposts, quotes, shares, clicks, follows,
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 ) FROM STDIN (FORMAT csv);
@@ -70,12 +70,12 @@ COPY staged_post_totals (
 -- What is staged was summed from a start. Where the post has another by now, or lost an event, it is stale. What is
 -- staged is in the order of the key: workers lock rows in one order.
 INSERT INTO post_totals AS kept (
-    persona_id, post_id, counted_from, is_published, stale, events, simulated_events,
+    persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
     views, likes, replies, reposts, quotes, shares, clicks, follows,
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 )
 SELECT
-    persona_id, post_id, counted_from, is_published, stale, events, simulated_events,
+    persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
     views, likes, replies, reposts, quotes, shares, clicks, follows,
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 FROM staged_post_totals
@@ -88,6 +88,7 @@ ON CONFLICT (persona_id, post_id) DO UPDATE SET
     stale = kept.stale OR EXCLUDED.stale OR kept.counted_from IS DISTINCT FROM EXCLUDED.counted_from,
     events = kept.events + EXCLUDED.events,
     simulated_events = kept.simulated_events + EXCLUDED.simulated_events,
+    total_events = kept.total_events + EXCLUDED.total_events,
     views = kept.views + EXCLUDED.views,
     likes = kept.likes + EXCLUDED.likes,
     replies = kept.replies + EXCLUDED.replies,
@@ -139,6 +140,7 @@ UPDATE post_totals AS moved SET
             WHERE
                 post_id = moved.post_id AND persona_id = moved.persona_id
                 AND kind IN ('view', 'like', 'reply', 'repost', 'quote', 'share')
+                AND basis <> 'total'
         ) AS engaged
         WHERE age >= interval '0' AND age < interval '24 hours'
     )
