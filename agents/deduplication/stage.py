@@ -10,7 +10,7 @@ from typing import ClassVar
 from agents.costs.prices import PriceList
 from agents.deduplication.accepted_drafts import Nearest
 from agents.deduplication.decisions import Kept
-from agents.deduplication.draft_vectors import DraftVectors, Found
+from agents.deduplication.draft_vectors import DraftRefused, DraftVectors, Found
 from agents.deduplication.embedding import Embedder, Vectors
 from agents.deduplication.limits import Limits
 from agents.deduplication.partition_memory import PartitionMemory
@@ -21,7 +21,6 @@ from agents.scoring.quality import failures
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import Batch, Row, RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Rejection, Stage, StateChange
-from streams.errors import RecordFault
 from streams.identity import derived_id
 from streams.wall_clock import utc_now
 
@@ -86,8 +85,8 @@ class DeduplicateStage(Stage):
         rejections: list[Rejection] = []
         for row, scored, wording in drafts:
             vector = found.get(wording.key)
-            if isinstance(vector, RecordFault):
-                rejections.append(Rejection(row.offset, vector))
+            if isinstance(vector, DraftRefused):
+                rejections.append(Rejection(row.offset, vector.fault))
                 continue
             kept, changes = self._decide(memory, scored, wording, vector.vector if vector else None)
             effects.state += [StateChange(batch.source, key, value) for key, value in changes]
@@ -152,8 +151,4 @@ def _scored(row: Row) -> DraftScored:
 
 
 def _bookings(found: Mapping[str, Found]) -> list[Output]:
-    return [
-        Output("cost.events", each.cost)
-        for each in found.values()
-        if not isinstance(each, RecordFault) and each.cost is not None
-    ]
+    return [Output("cost.events", each.cost) for each in found.values() if each.cost is not None]
