@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
@@ -35,6 +36,10 @@ CACHE = Settings().cache.expanduser()
 KEPT_SETTINGS = ("THREADS_CACHE", "THREADS_TEST_SEED")
 
 hypothesis_settings.register_profile("long", max_examples=2_000)  # ./run_tests.sh FILE --hypothesis-profile long
+# One round of `just fuzz`, over the tests marked `fuzz`: these set no max_examples of their own, which would win.
+hypothesis_settings.register_profile(
+    "fuzz", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def pytest_configure() -> None:
