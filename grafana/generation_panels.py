@@ -16,6 +16,7 @@ from streams.metrics import (
     GENERATION_UNDER_WAY,
     GENERATION_WAITING,
     LLM_BREAKER_STATE,
+    LLM_WAITS,
     WORKER_BREAKER_STATE,
     WORKER_CHECKPOINT_AGE,
     WORKER_ROLE_FAILING,
@@ -41,6 +42,10 @@ def generation_panels() -> Iterator[Any]:
         [promql(total(GENERATION_PARKED), "parked")],
     )
     yield _breakers("Breakers of models", LLM_BREAKER_STATE, "model")
+    yield lines(
+        Look("Why models wait", described(LLM_WAITS, None, "Here the number of workers that wait."), "locale", 8),
+        [promql(total(LLM_WAITS, ("model", "reason")), "{{model}} {{reason}}")],
+    )
     yield _breakers("Breakers of stages", WORKER_BREAKER_STATE, "stage")
     yield lines(
         Look("Time since progress", described(WORKER_CHECKPOINT_AGE, None, "The longest of any worker."), "s", 8),

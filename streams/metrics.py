@@ -122,6 +122,12 @@ LLM_BREAKER_STATE = Metric(
     ("model", "state"),
     "1 for the state that a model's circuit breaker is in: closed, open, half-open; 0 for the others.",
 )
+LLM_WAITS = Metric(
+    "llm_waits",
+    "gauge",
+    ("model", "reason"),
+    "1 for the reason why calls to a model wait: no credit (the account must be topped up), no answer, away; else 0.",
+)
 WORKER_BREAKER_STATE = Metric(
     "worker_breaker_state",
     "gauge",
@@ -148,6 +154,7 @@ WORKER_METRICS = (
     GENERATION_OLDEST,
     GENERATION_PARKED,
     LLM_BREAKER_STATE,
+    LLM_WAITS,
     WORKER_BREAKER_STATE,
     WORKER_CHECKPOINT_AGE,
     WORKER_ROLE_FAILING,

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streams.errors import SettingsError
 
 PREFIX = "THREADS_"
+Omitted = Literal["temperature", "seed", "response_format", "max_tokens"]
 
 
 class Settings(BaseSettings):
@@ -175,6 +176,11 @@ class Settings(BaseSettings):
         description="Who moderates drafts: the provider, or word lists; auto: OpenAI where it writes.",
     )
     llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
+    llm_omit: Annotated[tuple[Omitted, ...] | None, NoDecode] = Field(
+        None,
+        description="Parameters that models do not take, with commas between: temperature, seed, response_format, "
+        "max_tokens; what a provider refuses is left out by itself.",
+    )
     llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
     llm_cache: Literal["off", "memory", "postgres"] = Field(
         "memory", description="Where answers of models are kept for the same question: in the worker, or shared."
@@ -209,6 +215,13 @@ class Settings(BaseSettings):
         le=1,
         description="Similarity from which a draft repeats another persona; empty: fitted to the embedder (blend .92).",
     )
+
+    @field_validator("llm_omit", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip()) or None
 
     @field_validator("min_insync_replicas")
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,6 +31,7 @@ async def generating(
     directory: PersonaDirectory | None = None,
     gate: BudgetGate | None = None,
     clock: SettableClock | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> AsyncIterator[DrivenStage[GenerateStage]]:
     """Run a stage that has taken over the partition REQUESTS; `settings` are those that differ from SETTINGS."""
@@ -43,6 +45,7 @@ async def generating(
                 ListedPast(),
                 gate or free_budgets(),
                 clock=clock or SettableClock(NOW),
+                monotonic=monotonic,
             )
         )
         await stage.open()

@@ -20,13 +20,14 @@ class BatchDesk:
     """Takes files and batches. Each look at a batch moves it one state on: validating, in_progress, its end.
 
     `line_faults` are faults of lines by custom_id; `ending` is how batches end, where lines without an answer expire
-    (`expired_lines` of them); `answer` makes a completion.
+    (`expired_lines` of them); `answer` makes a completion; `spoil` changes the file of the results.
     """
 
     answer: Answer
     line_faults: dict[str, Fault] = field(default_factory=dict)
     ending: Literal["completed", "expired", "failed"] = "completed"
     expired_lines: set[str] = field(default_factory=set)
+    spoil: Callable[[bytes], bytes] | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -126,7 +127,8 @@ class BatchDesk:
         batch["status"] = self.ending
         batch["request_counts"] = {"total": len(lines), "completed": len(good), "failed": len(bad)}
         if good:
-            batch["output_file_id"] = self._keep(_jsonl(good), "batch_output", "output.jsonl")["id"]
+            results = self.spoil(_jsonl(good)) if self.spoil else _jsonl(good)
+            batch["output_file_id"] = self._keep(results, "batch_output", "output.jsonl")["id"]
         if bad:
             batch["error_file_id"] = self._keep(_jsonl(bad), "batch_output", "errors.jsonl")["id"]
 

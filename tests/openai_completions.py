@@ -22,13 +22,23 @@ def tokens_of(text: str) -> int:
     return (len(text) + 3) // 4
 
 
+def form_of(body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return name and schema of the form that an answer must have: as a parameter, or told in the instructions."""
+    wanted = body.get("response_format", {})
+    if wanted.get("type") == "json_schema":
+        return wanted["json_schema"]["name"], wanted["json_schema"]["schema"]
+    _, told, schema = body["messages"][0]["content"].partition("of this JSON schema: ")
+    if not told:
+        return None
+    found = json.loads(schema)
+    return next(iter(found["properties"]["answers"]["items"]["properties"])), found
+
+
 def content_of(body: dict[str, Any]) -> str:
     """Write an answer in the form that the request asks for."""
-    wanted = body.get("response_format", {})
-    task = task_of(body)
-    if wanted.get("type") == "json_schema":
-        schema = wanted["json_schema"]
-        return json.dumps(answer_to(schema["schema"], task, schema["name"]))
+    form, task = form_of(body), task_of(body)
+    if form is not None:
+        return json.dumps(answer_to(form[1], task, form[0]))
     return str(answer_to({"type": "string"}, task, "text"))
 
 

@@ -21,7 +21,7 @@ if __name__ == "__main__":  # as a program it finds its parts by the repository'
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tests.openai_batches import BatchDesk
-from tests.openai_completions import Bill, Completions, InstantCompletions, content_of, stream_events
+from tests.openai_completions import Bill, Completions, InstantCompletions, content_of, form_of, stream_events
 from tests.openai_faults import RATE_FAULTS, Fault, FaultRate, failed_response
 from tests.openai_vectors import embeddings, moderations
 
@@ -39,14 +39,18 @@ class LoopbackOpenAI:
 
     `faults_at` are such lists of other endpoints; `fault_rate` adds faults of `fault_kinds` drawn with `fault_seed` to
     chat, embeddings and moderations; models in `down` answer 500, those in `missing` 404.
-    `answer` writes the field that the form is named after, or as a dict the whole answer; without it every string of
+    `instead` may answer a chat otherwise: it gets the request's body and the good completion, and returns status,
+    headers and body, or None for the good one. `answer` writes the field that the form is named after, or as a dict
+    the whole answer; without it every string of
     the schema is about the brief. `requests` are the chat bodies that came, `keys` the authorisation headers, `called`
     is set by the first. `instant` answers chats from bytes made once (see InstantCompletions), records no bodies and
-    knows no faults.
+    knows no faults. `without_batches` has no such endpoints, as most vendors have none; `embedded` changes the answers
+    of embeddings.
     """
 
     faults: list[Fault | None] = field(default_factory=list)
     answer: Callable[[str, dict[str, Any]], object] | None = None
+    instead: Callable[[dict[str, Any], dict[str, Any]], tuple[int, dict[str, str], bytes] | None] | None = None
     latency_s: float = 0.0
     retry_after: str = "0.05"
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -64,6 +68,8 @@ class LoopbackOpenAI:
     missing: set[str] = field(default_factory=set)
     models: tuple[str, ...] = MODELS
     instant: bool = False
+    without_batches: bool = False
+    embedded: Callable[[dict[str, Any]], object] | None = None
     injected: list[Fault] = field(default_factory=list)
     batches: BatchDesk = field(init=False)
     _rate: FaultRate = field(init=False)
@@ -96,7 +102,8 @@ class LoopbackOpenAI:
         app.router.add_post("/v1/embeddings", self.embed)
         app.router.add_post("/v1/moderations", self.moderate)
         app.router.add_get("/v1/models", self.list_models)
-        self.batches.add_routes(app.router)
+        if not self.without_batches:
+            self.batches.add_routes(app.router)
         return app
 
     async def instant_chat(self, request: web.Request) -> web.Response:
@@ -121,7 +128,9 @@ class LoopbackOpenAI:
     async def embed(self, request: web.Request) -> web.Response:
         fault = self._next_fault("embeddings")
         body = await request.json()
-        return await self._failure(request, fault) or web.json_response(embeddings(body))
+        answer = embeddings(body)
+        said = self.embedded(answer) if self.embedded else answer
+        return await self._failure(request, fault) or web.json_response(said)
 
     async def moderate(self, request: web.Request) -> web.Response:
         fault = self._next_fault("moderations")
@@ -139,6 +148,10 @@ class LoopbackOpenAI:
         if failure is not None:
             return failure
         completion = self._completion(body, fault)
+        other = self.instead(body, completion) if self.instead else None
+        if other is not None:
+            status, headers, content = other
+            return web.Response(status=status, headers={"Content-Type": "application/json"} | headers, body=content)
         if not body.get("stream"):
             return web.json_response(completion)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -171,8 +184,9 @@ class LoopbackOpenAI:
 
     def _completion(self, body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
         content = content_of(body)
-        if self.answer is not None:
-            part = body["response_format"]["json_schema"]["name"]
+        form = form_of(body)
+        if self.answer is not None and form is not None:
+            part, _ = form
             said = self.answer(part, body)
             content = json.dumps(said if isinstance(said, dict) else {part: said})
         return self._completions.completion(body, content, fault)

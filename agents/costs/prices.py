@@ -22,6 +22,12 @@ class ModelPrice:
     batch_output_micros: int
     since: date | None = None
 
+    @property
+    def is_charged(self) -> bool:
+        """Tell whether any token costs anything."""
+        online = (self.input_micros, self.cached_micros, self.output_micros)
+        return any((*online, self.batch_input_micros, self.batch_cached_micros, self.batch_output_micros))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:

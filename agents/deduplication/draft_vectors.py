@@ -9,9 +9,12 @@ from datetime import datetime
 from agents.costs.prices import PriceList
 from agents.deduplication.embedding import Embedded, Embedder, Vectors
 from agents.deduplication.embedding_costs import embedding_cost, token_shares
+from agents.llm.faults import NoAnswer
+from agents.llm.reply import Usage
 from schemas.records import CostEvent, DraftScored
 from streams.errors import RecordFault
 
+MOST_UNREAD = 8  # answers for a text that can't be read; the waits between them add up to half a minute
 TEXTS_A_CALL = 128  # of 500 characters each: a tenth of what OpenAI takes, and little is lost with a call that fails
 
 
@@ -23,7 +26,24 @@ class DraftVector:
     cost: CostEvent | None = None
 
 
-Found = DraftVector | RecordFault
+@dataclass(frozen=True, slots=True)
+class DraftRefused:
+    """Why a draft's text has no vector, and the booking of the answers that were paid for it in vain."""
+
+    fault: RecordFault
+    cost: CostEvent | None = None
+
+
+@dataclass(slots=True)
+class _Vain:
+    """What was answered for a draft's text and could not be read: how often, and what it used."""
+
+    times: int = 0
+    tokens: int = 0
+    is_unknown: bool = False
+
+
+Found = DraftVector | DraftRefused
 
 
 class DraftVectors:
@@ -38,23 +58,36 @@ class DraftVectors:
         self._prices = prices
         self._clock = clock
         self._found: dict[str, Found] = {}
+        self._vain: dict[str, _Vain] = {}
 
     async def take(self, wanted: Mapping[str, DraftScored]) -> dict[str, Found]:
-        """Return the vector of each draft, or the fault of a text that the provider refuses; `Unavailable` passes."""
+        """Return the vector of each draft, or why its text has none: it is refused, or no answer could be read.
+
+        Raises:
+            Unavailable: some can't be told now; an answer that can't be read is asked for again, `MOST_UNREAD` times.
+        """
         self._found = {key: found for key, found in self._found.items() if key in wanted}
+        self._vain = {key: vain for key, vain in self._vain.items() if key in wanted}
         missing = [key for key in wanted if key not in self._found]
         for start in range(0, len(missing), TEXTS_A_CALL):
             await self._embed(missing[start : start + TEXTS_A_CALL], wanted)
-        taken, self._found = self._found, {}
+        taken, self._found, self._vain = self._found, {}, {}
         return taken
 
     async def _embed(self, keys: Sequence[str], wanted: Mapping[str, DraftScored]) -> None:
         texts = [wanted[key].draft.text for key in keys]
         try:
             embedded = await self._embedder.embed(texts)
+        except NoAnswer as unread:
+            self._note_unread(keys, texts, unread)
+            if min(self._vain[key].times for key in keys) < MOST_UNREAD:
+                raise
+            for key in keys:
+                self._found[key] = DraftRefused(RecordFault(str(unread)), self._unread_cost(key, wanted[key], unread))
+            return
         except RecordFault as fault:
             if len(keys) == 1:
-                self._found[keys[0]] = fault
+                self._found[keys[0]] = DraftRefused(fault)
                 return
             for key in keys:  # one of them is refused: find out which
                 await self._embed([key], wanted)
@@ -63,7 +96,26 @@ class DraftVectors:
         for key, vector, share in zip(keys, embedded.vectors, tokens, strict=True):
             self._found[key] = DraftVector(vector, self._cost(key, wanted[key], embedded, share))
 
+    def _note_unread(self, keys: Sequence[str], texts: Sequence[str], unread: NoAnswer) -> None:
+        usage = unread.reply.usage
+        for key, share in zip(keys, token_shares(usage.prompt_tokens, list(map(len, texts))), strict=True):
+            vain = self._vain.setdefault(key, _Vain())
+            vain.times += 1
+            vain.tokens += share
+            vain.is_unknown |= usage.is_unknown
+
     def _cost(self, key: str, scored: DraftScored, embedded: Embedded, tokens: int) -> CostEvent | None:
+        """Return the booking of a draft's share, with what was answered for it in vain before; None for no call."""
         if embedded.usage is None:
             return None
-        return embedding_cost(scored, key, embedded, tokens=tokens, occurred_at=self._clock(), prices=self._prices)
+        vain = self._vain.get(key, _Vain())
+        used = Usage(tokens + vain.tokens, is_unknown=embedded.usage.is_unknown)
+        return self._booked(key, scored, embedded.billed_as, used, embedded.latency_ms)
+
+    def _unread_cost(self, key: str, scored: DraftScored, unread: NoAnswer) -> CostEvent:
+        vain = self._vain[key]
+        return self._booked(key, scored, unread.reply.model, Usage(vain.tokens, is_unknown=vain.is_unknown), 0)
+
+    def _booked(self, key: str, scored: DraftScored, billed_as: str, usage: Usage, latency_ms: int) -> CostEvent:
+        now, prices = self._clock(), self._prices
+        return embedding_cost(scored, key, billed_as, usage, latency_ms=latency_ms, occurred_at=now, prices=prices)

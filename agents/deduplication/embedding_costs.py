@@ -7,7 +7,6 @@ from datetime import datetime
 
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
-from agents.deduplication.embedding import Embedded
 from agents.llm.reply import Usage
 from schemas.records import CostEvent, DraftScored
 from streams.identity import derived_id
@@ -26,24 +25,25 @@ def token_shares(tokens: int, lengths: Sequence[int]) -> list[int]:
 def embedding_cost(
     scored: DraftScored,
     wording_key: str,
-    embedded: Embedded,
+    billed_as: str,
+    usage: Usage,
     *,
-    tokens: int,
+    latency_ms: int,
     occurred_at: datetime,
     prices: PriceList,
 ) -> CostEvent:
     """Return the booking of a draft's share; its id follows from wording and model: a repetition counts once."""
     draft = scored.draft
     return CostEvent(
-        event_id=derived_id(wording_key, embedded.billed_as, "embedding"),
+        event_id=derived_id(wording_key, billed_as, "embedding"),
         occurred_at=occurred_at,
         persona_id=draft.persona_id,
         causation_id=scored.event_id,
         request_id=draft.request_id,
         step="embedding",
-        model=embedded.billed_as,
-        prompt_tokens=tokens,
+        model=billed_as,
+        prompt_tokens=usage.prompt_tokens,
         completion_tokens=0,
-        cost_micros=cost_micros(Usage(prompt_tokens=tokens), embedded.billed_as, prices, on=occurred_at.date()),
-        latency_ms=embedded.latency_ms,
+        cost_micros=cost_micros(usage, billed_as, prices, on=occurred_at.date()),
+        latency_ms=latency_ms,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.deduplication.embedding import Embedded, unit_rows
 from agents.llm.client import LanguageModelClient
-from streams.errors import SettingsError, Unavailable
+from streams.errors import SettingsError
 
 
 class OpenAIEmbedder:
@@ -40,8 +40,6 @@ class OpenAIEmbedder:
                 f"{self._asked} gives {length} numbers a text, fewer than the {self.dimensions} asked for; "
                 f"set THREADS_EMBEDDING_DIMENSIONS={length}"
             )
-        if not np.isfinite(answer.vectors).all():
-            raise Unavailable(f"expected finite numbers in the embeddings from {self._asked}, got others")
         return Embedded(unit_rows(answer.vectors[:, : self.dimensions]), answer.usage, answer.model, latency_ms)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from agents.costs.prices import PriceList
 from agents.deduplication.accepted_drafts import Nearest
 from agents.deduplication.decisions import Kept
-from agents.deduplication.draft_vectors import DraftVectors, Found
+from agents.deduplication.draft_vectors import DraftRefused, DraftVectors, Found
 from agents.deduplication.embedding import Embedder, Vectors
 from agents.deduplication.limits import Limits
 from agents.deduplication.partition_memory import PartitionMemory
@@ -20,7 +20,6 @@ from agents.scoring.quality import failures
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Change, Effects, Output, Part, Rejection, Stage
-from streams.errors import RecordFault
 from streams.identity import derived_id
 from streams.wall_clock import utc_now
 
@@ -45,8 +44,8 @@ class DeduplicatePart(Part[RowBatch[DraftScored]]):
         rejections: list[Rejection] = []
         for row, wording in drafts:
             vector = found.get(wording.key)
-            if isinstance(vector, RecordFault):
-                rejections.append(Rejection(row.offset, vector))
+            if isinstance(vector, DraftRefused):
+                rejections.append(Rejection(row.offset, vector.fault))
                 continue
             kept, changes = self._decide(row.record, wording, vector.vector if vector else None)
             self._effects.changes += changes
@@ -151,8 +150,4 @@ def _decided(scored: DraftScored, kept: Kept) -> DraftDecided:
 
 
 def _bookings(found: Mapping[str, Found]) -> list[Output]:
-    return [
-        Output("cost.events", each.cost)
-        for each in found.values()
-        if not isinstance(each, RecordFault) and each.cost is not None
-    ]
+    return [Output("cost.events", each.cost) for each in found.values() if each.cost is not None]

@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from langchain_core.utils.json import parse_json_markdown
-
+from agents.generation.listed_answers import listed_in
 from agents.llm.reply import Reply
+from agents.llm.said_text import clean_text
+
+MAX_TEXTS = 8  # of one answer: three hooks are asked for
+MAX_CHARS = 4_000  # of a text: eight times what a post holds; what is longer would only fill the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +60,18 @@ def answer_text(field: str, texts: Sequence[str]) -> str:
 def answers_in(content: str, field: str, count: int) -> tuple[tuple[str, ...], ...]:
     """Return the texts of `count` answers from {"answers": [{field: text or list of texts}, ...]}.
 
-    JSON that is wrapped in a code fence, surrounded by talk or cut off is repaired as far as it goes
-    (langchain_core.utils.json); an answer that is missing or of another form is empty.
+    It is found among thoughts, talk, code fences and other JSON; one that is cut off is repaired as far as it goes. An
+    answer that is missing or of another form is empty. Texts are cleaned of what can't be kept, and cut.
     """
-    found = _parsed(content)
-    listed = found.get("answers") if isinstance(found, dict) else None
-    entries: Sequence[object] = listed if isinstance(listed, list) else ()
-    texts = [_texts(entry.get(field) if isinstance(entry, dict) else None) for entry in entries[:count]]
+    listed = listed_in(content)
+    texts = [_texts(entry.get(field) if isinstance(entry, dict) else None) for entry in listed[:count]]
     return tuple(texts + [()] * (count - len(texts)))
 
 
-def _parsed(content: str) -> object:
-    start = content.find("{")
-    try:
-        return parse_json_markdown(content[start:]) if start >= 0 else None
-    except (ValueError, RecursionError):  # what json raises; nothing of it can be repaired
-        return None
-
-
 def _texts(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    return tuple(each.strip() for each in values if isinstance(each, str) and each.strip())
+    values = value[:MAX_TEXTS] if isinstance(value, list) else [value]
+    cleaned = (clean_text(each[: 2 * MAX_CHARS], MAX_CHARS).strip() for each in values if isinstance(each, str))
+    return tuple(each for each in cleaned if each)
 
 
 def answers_schema(field: str, count: int, texts: int) -> dict[str, object]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,12 +14,14 @@ from agents.generation.model_tiers import ModelTiers
 from agents.generation.parked import ParkedRequest
 from agents.generation.partition_work import PartitionWork
 from agents.llm.batch_lines import BatchLine
-from agents.llm.batches import BatchClient
+from agents.llm.batches import BatchClient, BatchMissing
+from agents.llm.faults import NoAnswer
 from agents.llm.reply import Reply
-from streams.errors import RecordFault, Unavailable
+from streams.errors import RecordFault, ThreadsError, Unavailable
 
 logger = logging.getLogger(__name__)
 
+MOST_UNREAD = 10  # looks at a batch, after which it is given up
 JOB = "threads_job"  # the name of a job's key in the metadata of its batch
 
 
@@ -47,6 +50,7 @@ class BatchDesk:
         self._noted: set[str] = set()
         self._taken: set[str] = set()
         self._in_memory: set[str] = set()
+        self._unread: Counter[str] = Counter()  # by the key of the job
 
     @property
     def waits_for_checkpoint(self) -> bool:
@@ -67,8 +71,21 @@ class BatchDesk:
                     await self._look(part, job, job.batch_id)
                 elif job.key not in self._in_memory:
                     await self._submit(part, job)
+            except NoAnswer as unread:
+                self._pass_over(part, job, unread)
             except Unavailable as error:
                 logger.warning("Batch job %s waits: %s", job.key, error)
+            except (BatchMissing, RecordFault) as error:
+                logger.warning("Batch job %s is given up, its requests are asked one by one: %s", job.key, error)
+                self._end(part, job, {})
+
+    def _pass_over(self, part: PartitionWork, job: BatchJob, unread: NoAnswer) -> None:
+        """Give a batch up whose answers could not be read several times; it may be paid for, nobody knows how much."""
+        self._unread[job.key] += 1
+        logger.warning("Batch job %s can't be read (%d times): %s", job.key, self._unread[job.key], unread)
+        if self._unread[job.key] >= MOST_UNREAD:
+            answered = dict.fromkeys(job.request_ids, unread.reply) if job.batch_id else {}
+            self._end(part, job, answered)
 
     def _form(self, part: PartitionWork) -> None:
         for model, waiting in self._by_model(part).items():
@@ -118,9 +135,19 @@ class BatchDesk:
         if not state.ended:
             return
         results = await self._client.results(batch_id)
-        self._end(part, job, {each: found for each, found in results.items() if isinstance(found, Reply)})
+        replies = {each: _reply_in(found) for each, found in results.items()}
+        self._end(part, job, {each: reply for each, reply in replies.items() if reply is not None})
 
-    def _end(self, part: PartitionWork, job: BatchJob, replies: dict[str, Reply]) -> None:
+    def _end(self, part: PartitionWork, job: BatchJob, replies: Mapping[str, Reply]) -> None:
         for parked in part.book.in_batch(job):
-            part.go_on(parked, replies.get(parked.request.event_id))
+            reply = replies.get(parked.request.event_id)
+            part.go_on(parked, reply and replace(reply, model=reply.model or job.model))
+        self._unread.pop(job.key, None)
         part.keep(part.book.end_job(job))
+
+
+def _reply_in(found: Reply | ThreadsError) -> Reply | None:
+    """Return what a line came to, if only an answer without anything in it: it is paid for."""
+    if isinstance(found, NoAnswer):
+        return found.reply
+    return found if isinstance(found, Reply) else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.generation.answers import answered, answers_in
 from agents.generation.assignment import Assignment
@@ -16,6 +17,8 @@ from agents.generation.shares import usage_shares
 from agents.llm.batch_lines import BatchLine
 from agents.llm.client import JsonSchema, Sampling
 from agents.llm.reply import Reply
+from schemas.records import CostEvent, PersonaRequest
+from streams.identity import derived_id
 
 DRAFT_TOKENS = 340  # of one draft: hook and body
 _PARTS: tuple[tuple[Step, str], ...] = (("hook", "hook"), ("body", "body"))
@@ -48,6 +51,25 @@ def calls_in(
         calls = calls_of(answers, step, 0, occurred_at, prices)
         found += list(zip(assignments, calls, strict=True))
     return found
+
+
+def unused_cost(reply: Reply, request: PersonaRequest, occurred_at: datetime, prices: PriceList) -> CostEvent:
+    """Return the booking of an answer that came for a request which can't be written any more: it is paid for."""
+    usage = reply.usage
+    return CostEvent(
+        event_id=derived_id(request.event_id, "unused batch line"),
+        occurred_at=occurred_at,
+        persona_id=request.persona_id,
+        causation_id=request.event_id,
+        request_id=request.event_id,
+        step="hook",
+        model=reply.model,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_micros=cost_micros(usage, reply.model, prices, on=occurred_at.date(), batch=True),
+    )
 
 
 def _schema(count: int) -> dict[str, object]:

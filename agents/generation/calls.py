@@ -18,6 +18,7 @@ from agents.llm.reply import Reply, Usage
 from schemas.records import CostEvent, CostSaving
 from streams.identity import derived_id
 
+MAX_REFUSAL = 1_000  # characters that are kept of what a model says instead of an answer
 _SEED_BITS = 31
 
 
@@ -77,7 +78,7 @@ def calls_of(answers: Answers, step: Step, attempt: int, occurred_at: datetime, 
             latency_ms=0 if answer.cached else reply.latency_ms,
             occurred_at=occurred_at,
             cut_off=reply.cut_off,
-            refusal=reply.refusal,
+            refusal=reply.refusal and reply.refusal[:MAX_REFUSAL],
             from_cache=answer.cached is not None,
             savings=savings,
         )

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.generation.answers import Answer, Answers, Thrift, answer_text, answers_in, answers_schema
 from agents.generation.assignment import Assignment
 from agents.generation.call_gate import CallGate
+from agents.generation.empty_answers import reply_to
 from agents.generation.model_tiers import ModelTiers, Step
 from agents.generation.prompts import Instructions, body_prompt, hook_prompt, instructions
 from agents.generation.shares import usage_shares
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.caller import ModelCaller
 from agents.llm.client import JsonSchema, LanguageModelClient, Sampling
-from agents.llm.faults import ModelMissing
-from agents.llm.reply import Reply
+from agents.llm.faults import ModelMissing, NoAnswer, NoMoreAnswers
+from agents.llm.reply import UNKNOWN_USAGE, Reply
 from agents.llm.response_cache import Question, ResponseCache, worth_keeping
 from streams.errors import RecordFault
 
 HOOK_CANDIDATES = 3
 HOOK_TOKENS = 80  # of one candidate
 BODY_TOKENS = 260
+MOST_UNREAD = 3  # answers that can't be read, each maybe paid for, before they count as an attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class ChatWriter:
         self._tiers = tiers
         self._gate = gate
         self._instruction_tokens = instruction_tokens
+        self._unread: Counter[int] = Counter()  # by the seed of the call
 
     async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
         """Ask for three hooks a task."""
@@ -114,7 +118,7 @@ class ChatWriter:
     async def _call(
         self, question: _Question, places: Sequence[int], models: Sequence[str], system: str
     ) -> tuple[str, Reply]:
-        """Return the model that answered, and its reply."""
+        """Return the model that answered, and its reply: an empty one of unknown cost after answers nobody can read."""
         first, count = question.assignments[0], len(places)
         answer = JsonSchema(question.field, answers_schema(question.field, count, question.texts))
         sampling = Sampling(question.tokens * count, first.persona.temperature, question.seed)
@@ -122,17 +126,35 @@ class ChatWriter:
 
         async def ask(model: str) -> tuple[str, Reply]:
             async with self._gate:
-                reply = await self._client.chat(model=model, system=system, user=user, answer=answer, sampling=sampling)
-                return model, reply
+                chat = self._client.chat(model=model, system=system, user=user, answer=answer, sampling=sampling)
+                return model, await self._read(question.seed, chat)
 
         try:
-            return await self._caller.call(models, ask)
+            found = await self._caller.call(models, ask)
+        except RecordFault:
+            if not self._unread[question.seed]:
+                raise
+            # what may have been paid for before is booked as an attempt; the next one meets the refusal again
+            found = models[0], Reply("", models[0], UNKNOWN_USAGE, 0)
+        except NoMoreAnswers as unread:
+            found = unread.reply.model, unread.reply
         except ModelMissing as error:
             if error.model in self._tiers.all():
                 raise
             raise RecordFault(
                 f"persona {first.persona.persona_id!r} names a model that is not there: {error}"
             ) from error
+        del self._unread[question.seed]
+        return found
+
+    async def _read(self, seed: int, chat: Awaitable[Reply]) -> Reply:
+        try:
+            return await reply_to(chat)
+        except NoAnswer as unread:
+            self._unread[seed] += 1
+            if self._unread[seed] < MOST_UNREAD:
+                raise
+            raise NoMoreAnswers.after(unread) from unread
 
     async def _keep(
         self, alone: Sequence[Question], texts: Sequence[tuple[str, ...]], question: _Question, reply: Reply

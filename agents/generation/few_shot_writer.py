@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.generation.answers import Answers, answered
+from agents.generation.answers import MAX_CHARS, Answers, answered
 from agents.generation.assignment import Assignment
 from agents.generation.call_gate import CallGate
+from agents.generation.empty_answers import reply_to
 from agents.generation.writer import BodyTask, HookTask
 from agents.llm.client import LanguageModelClient, Sampling
 from agents.llm.provider import EMBEDDED_MODEL
@@ -48,8 +49,11 @@ class FewShotWriter:
     async def _continue(self, assignment: Assignment, prompt: str, seed: int, max_tokens: int) -> Answers:
         sampling = Sampling(max_tokens, assignment.persona.temperature, seed, frequency_penalty=_FREQUENCY_PENALTY)
         async with self._gate:
-            reply = await self._client.complete(model=self._model, prompt=prompt, stop=_STOPS, sampling=sampling)
-        return answered(reply, [(reply.text,) if reply.text.strip() else ()])
+            reply = await reply_to(
+                self._client.complete(model=self._model, prompt=prompt, stop=_STOPS, sampling=sampling)
+            )
+        text = reply.text[:MAX_CHARS].strip()
+        return answered(reply, [(text,) if text else ()])
 
 
 def opening(assignment: Assignment) -> str:

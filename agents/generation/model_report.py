@@ -10,8 +10,9 @@ from agents.costs.model_problems import model_problems
 from agents.costs.prices import PriceList
 from agents.generation.model_tiers import ModelTiers
 from agents.llm.client import LanguageModelClient
+from agents.llm.faults import is_not_there
 from agents.personas.persona import Persona
-from streams.errors import RecordFault, Unavailable
+from streams.errors import RecordFault, SettingsError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +26,20 @@ async def report_models(
     for a key that it refuses.
     """
     own = {model for each in personas for model in (each.models.hooks, each.models.body, each.models.revise) if model}
-    try:
-        offered: frozenset[str] | None = await client.models()
-    except (Unavailable, RecordFault) as error:
-        logger.warning("The provider does not say which models it offers: %s", error)
-        offered = None
+    offered = await _offered(client)
     problems = model_problems({*tiers.all(), *own}, prices, offered, today)
     for problem in problems:
         logger.warning("Model %s", problem)
     return problems
+
+
+async def _offered(client: LanguageModelClient) -> frozenset[str] | None:
+    try:
+        return await client.models()
+    except (Unavailable, RecordFault) as error:
+        logger.warning("The provider does not say which models it offers: %s", error)
+    except SettingsError as error:
+        if not is_not_there(error):
+            raise
+        logger.warning("The provider has no list of the models that it offers: %s", error)
+    return None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from agents.costs.prices import PriceList
 from agents.generation.assignment import Assignment, assignments_of
-from agents.generation.batch_lines import calls_in
+from agents.generation.batch_lines import calls_in, unused_cost
 from agents.generation.burst import Burst, bursts_of
 from agents.generation.calls import CallMemory, call_id
 from agents.generation.finished import FinishedRequest
@@ -173,7 +173,9 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
                     context.memory.remember(assignment, call_id(assignment, call.step, call.attempt), call)
             assignments = self._admitted(request, parked.offset, [])
         except RecordFault as fault:
-            self.keep(self.book.give_up(parked, str(fault)))
+            costs = () if reply is None else (unused_cost(reply, request, context.clock(), context.prices),)
+            self.keep(self.book.give_up(parked, str(fault), costs))
+            self._effects.outputs += [Output("cost.events", cost) for cost in costs]
             self._send_letter(parked, fault)
         else:
             self._begin(assignments)

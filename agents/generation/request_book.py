@@ -16,6 +16,7 @@ from agents.generation.graph import DraftOutcome
 from agents.generation.parked import ParkedRequest
 from agents.generation.under_way import UnderWay
 from agents.personas.directory import AppliedPersona
+from schemas.records import CostEvent
 
 FINISHED, UNDER_WAY, PARKED, BATCH = b"f", b"c", b"p", b"b"  # first byte of a state key
 Change = tuple[bytes, bytes | None]
@@ -140,10 +141,10 @@ class RequestBook:
         self._memory.forget(request_id)
         return finished, changes
 
-    def give_up(self, parked: ParkedRequest, fault: str) -> list[Change]:
+    def give_up(self, parked: ParkedRequest, fault: str, costs: tuple[CostEvent, ...] = ()) -> list[Change]:
         """Take a parked request as finished without a draft."""
         request_id = parked.request.event_id
-        finished = FinishedRequest(parked.offset, (), (), (fault,))
+        finished = FinishedRequest(parked.offset, (), costs, (fault,))
         self._ended.append(request_id)
         return [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,8 @@ from agents.generation.graph import DraftOutcome
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import Backoff
 from streams.errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Scheduler:
     """Write bursts in the order in which they came, `bound` at a time; a slow one holds up no other.
 
     While the model is away a burst waits and is tried again: nothing of it is lost, and other bursts go on as far as
-    their own models allow. Any other error of a burst is kept and raised by `check`: it ends the worker.
+    their own models allow. Any other error of a burst is kept and raised by `check`: it ends the worker, after the
+    calls of other bursts that are under way have been answered, for these are paid for. No further one begins.
     While the gate is shut no burst begins, and one that would call waits for its turn again.
     """
 
@@ -59,6 +63,7 @@ class Scheduler:
         self._waiting: deque[Job] = deque()
         self._tasks: dict[asyncio.Task[None], Job] = {}
         self._error: BaseException | None = None
+        self._told = ""  # why a burst waits, as it was logged last
         self._has_room = asyncio.Event()
         self._has_room.set()
 
@@ -85,22 +90,24 @@ class Scheduler:
 
     def resume(self) -> None:
         """Open the gate, and go on with what waits."""
-        self._gate.open()
+        if self._error is None:
+            self._gate.open()
         self._go_on()
 
     def check(self) -> None:
-        """Raise the error that a burst ended with, if there is one."""
-        if self._error is not None:
+        """Raise the error that a burst ended with, if there is one and no other burst is under way any more."""
+        if self._error is not None and not self._tasks:
             raise self._error
 
     def fail(self, error: BaseException) -> None:
-        """Let `check` raise an error; the first one counts."""
+        """Let `check` raise an error, and no further call begin; the first error counts."""
         if self._error is None:
             self._error = error
+            self._gate.shut()
 
     @property
     def is_broken(self) -> bool:
-        """Tell whether `check` would raise."""
+        """Tell whether `check` raises, or will."""
         return self._error is not None
 
     async def drop(self, source: TopicPartition) -> None:
@@ -137,11 +144,18 @@ class Scheduler:
                 outcomes = await self._write(job.burst)
             except Unavailable as error:
                 failures += 1
+                self._tell(str(error))
                 delay_s = self._backoff.delay_s(failures, error.retry_after_s, self._random.random())
                 await self._gate.pause(delay_s)
             else:
+                self._told = ""
                 self._finished(job, outcomes)
                 return
+
+    def _tell(self, why: str) -> None:
+        if why != self._told:
+            logger.warning("Drafts wait; nothing is lost: %s", why)
+        self._told = why
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

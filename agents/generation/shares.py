@@ -20,4 +20,4 @@ def usage_shares(usage: Usage, count: int) -> list[Usage]:
         shares(usage.reasoning_tokens, count),
         strict=True,
     )
-    return [Usage(*part) for part in parts]
+    return [Usage(*part, is_unknown=usage.is_unknown) for part in parts]

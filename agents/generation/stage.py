@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -56,6 +57,7 @@ class GenerateStage(LongStage[PartitionWork]):
         budgets: BudgetGate,
         *,
         clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -63,12 +65,13 @@ class GenerateStage(LongStage[PartitionWork]):
         self._past = past
         self._budgets = budgets
         self._clock = clock
+        self._monotonic = monotonic
         self._parts: dict[TopicPartition, PartitionWork] = {}
         self._rounds: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         self._memory = CallMemory(self._clock, self._prices)
-        self._writing = await open_writing(self._settings, self._clock)
+        self._writing = await open_writing(self._settings, self._clock, self._monotonic)
         writer = self._writing.writer
         graph = DraftGraph(writer, self._memory, self._past, self._writing.guard)
         self._scheduler = Scheduler(
@@ -148,16 +151,23 @@ class GenerateStage(LongStage[PartitionWork]):
     def idle_flush_due(self, parts: Collection[PartitionWork]) -> bool:
         """Tell whether something was finished, or a parked request may go on."""
         desk = self._writing.desk
-        if self._memory.has_news or self._scheduler.is_broken or any(part.has_effects for part in parts):
+        if self._has_news() or self._scheduler.is_broken:
             return True
         if desk is not None and desk.waits_for_checkpoint:
             return True
         now = self._clock()
         return any(part.book.due(now) for part in parts)
 
+    def _has_news(self) -> bool:
+        return self._memory.has_news or any(part.has_effects for part in self._parts.values())
+
     async def flush(self, parts: Mapping[TopicPartition, PartitionWork]) -> Mapping[TopicPartition, Effects]:
-        self._scheduler.check()
-        await self._go_on_with_parked()
+        """Return what came about; what ends the worker is raised when all that was answered before it is durable."""
+        if self._scheduler.is_broken:
+            if not self._has_news():
+                self._scheduler.check()
+        else:
+            await self._go_on_with_parked()
         if self._writing.desk is not None:
             self._writing.desk.flushed()
         news = sorted(self._memory.take_news())
@@ -170,10 +180,8 @@ class GenerateStage(LongStage[PartitionWork]):
 
     async def drain(self, within_s: float) -> bool:
         """Take the answers of calls under way and begin no other: what is paid for is kept at the checkpoint."""
-        if self._scheduler.is_broken:
-            return False
         await self._scheduler.settle(within_s)
-        return self.idle_flush_due(self._parts.values())
+        return self._has_news() or (self.idle_flush_due(self._parts.values()) and not self._scheduler.is_broken)
 
     def resume(self) -> None:
         self._scheduler.resume()

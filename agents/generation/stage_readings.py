@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import get_args
 
 from agents.generation.request_book import RequestBook
 from agents.generation.scheduler import Load
+from agents.llm.faults import WaitReason
 from agents.llm.model_breaker import BreakerReading
 from streams import metrics
 from streams.engine.readings import Reading, breaker_readings
@@ -30,3 +32,6 @@ def generation_readings(
     yield Reading(metrics.GENERATION_PARKED, (), parked)
     for breaker in breakers:
         yield from breaker_readings(metrics.LLM_BREAKER_STATE, (breaker.model,), breaker.state)
+        for reason in get_args(WaitReason):
+            waits = breaker.state != "closed" and breaker.reason == reason
+            yield Reading(metrics.LLM_WAITS, (breaker.model, reason), float(waits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from agents.llm.batches import BatchClient
 from agents.llm.cache_choice import response_cache
 from agents.llm.caller import ModelCaller
 from agents.llm.client import LanguageModelClient
+from agents.llm.dialects import Dialects
 from agents.llm.provider import provider_of
 from streams.embedded.offline_models import offline_model_of
 from streams.settings import Settings
@@ -46,21 +48,25 @@ class Writing:
             await close()
 
 
-async def open_writing(settings: Settings, clock: Callable[[], datetime]) -> Writing:
+async def open_writing(
+    settings: Settings, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+) -> Writing:
     """Return what suits the provider: examples to continue for the embedded model, else instructions.
 
     Raises:
         SettingsError: there is no provider.
     """
-    client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
+    dialects = Dialects(settings.llm_omit or ())
+    client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s, dialects=dialects)
     provider, gate = client.provider, CallGate(client.provider.concurrency)
-    caller, guard = ModelCaller(sleep=gate.pause), DraftGuard(moderator_of(settings, client))
+    caller, guard = ModelCaller(clock=monotonic, sleep=gate.pause), DraftGuard(moderator_of(settings, client))
     if provider.embedded:
         model = offline_model_of(settings.offline_model)
         few_shot = FewShotWriter(client, gate=gate, model=model.served_as)
         return Writing(few_shot, guard, caller, gate, client, model.languages, _closing=(client.close,))
     tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
-    cache, batches = response_cache(settings), BatchClient(provider, timeout_s=settings.llm_timeout_s)
+    cache = response_cache(settings)
+    batches = BatchClient(provider, timeout_s=settings.llm_timeout_s, dialects=dialects)
     chat = ChatWriter(
         client,
         caller,

@@ -7,15 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.llm.answer import ChatBody
+from agents.llm.answer import answer_in, reply_of
 from agents.llm.client import JsonSchema, Sampling, chat_body
-from agents.llm.faults import status_fault
-from agents.llm.reply import Reply, usage_of
+from agents.llm.dialects import Dialects
+from agents.llm.error_body import error_body
+from agents.llm.faults import NoAnswer, answered_error, error_fault, unreadable
+from agents.llm.json_body import json_body, mapping_in
+from agents.llm.loose_answer import ErrorAnswered
+from agents.llm.reply import Reply
+from agents.llm.said_text import clean_name
+from agents.llm.token_counts import token_count
 from streams.errors import ThreadsError, Unavailable
 
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 MAX_LINES = 50_000  # of one batch, as the API has it
-_OK = 200
+_OK, _UNTOLD = 200, 500
 _NOT_ASKED = ("batch_expired", "batch_cancelled")
 
 
@@ -31,8 +37,8 @@ class BatchLine:
     sampling: Sampling
 
 
-def input_file(lines: Sequence[BatchLine]) -> bytes:
-    """Return the file of a batch, in JSON lines.
+def input_file(lines: Sequence[BatchLine], dialects: Dialects | None = None) -> bytes:
+    """Return the file of a batch, in JSON lines, each in the dialect of its model.
 
     Raises:
         ValueError: no lines, too many, of several models, or two of one id: the API would refuse the whole batch.
@@ -44,7 +50,7 @@ def input_file(lines: Sequence[BatchLine]) -> bytes:
         raise ValueError(f"expected one model in a batch, got {', '.join(sorted(models))}: make a batch for each")
     if len({line.custom_id for line in lines}) < len(lines):
         raise ValueError("expected a custom id of its own for each line, got one twice")
-    return b"".join(_input_line(line) for line in lines)
+    return b"".join(_input_line(line, dialects or Dialects()) for line in lines)
 
 
 def ids_of(file: bytes) -> Iterator[str]:
@@ -58,51 +64,54 @@ def ids_of(file: bytes) -> Iterator[str]:
             yield str(json.loads(line)["custom_id"])
 
 
-def outcomes_of(file: bytes, server: str, model: str | None) -> Iterator[tuple[str, Reply | ThreadsError]]:
-    """Yield custom id and outcome of each line of a file of results or of errors.
+def outcomes_of(file: bytes, server: str, model: str | None) -> dict[str, Reply | ThreadsError]:
+    """Return the outcome of each line of a file of results or of errors by its custom id.
+
+    A line that can't be read is passed over: the others are paid for.
 
     Raises:
-        ValueError, LookupError, TypeError: the file is not of that form.
+        ValueError: no line of the file is of that form.
     """
-    for line in file.splitlines():
-        if line.strip():
-            said = json.loads(line)
-            yield str(said["custom_id"]), _outcome(said, server, model)
+    lines = [line for line in file.splitlines() if line.strip()]
+    said = [each for each in map(_said, lines) if "custom_id" in each]
+    if lines and not said:
+        raise ValueError(f"expected {len(lines)} lines with custom ids, got none")
+    return {str(each["custom_id"]): _outcome(each, server, model) for each in said}
 
 
-def _input_line(line: BatchLine) -> bytes:
-    body = chat_body(model=line.model, system=line.system, user=line.user, answer=line.answer, sampling=line.sampling)
-    said = {"custom_id": line.custom_id, "method": "POST", "url": ENDPOINT, "body": body}
+def _said(line: bytes) -> Mapping[object, object]:
+    try:
+        return mapping_in(json_body(line))
+    except ValueError:
+        return {}
+
+
+def _input_line(line: BatchLine, dialects: Dialects) -> bytes:
+    asked = chat_body(model=line.model, system=line.system, user=line.user, answer=line.answer, sampling=line.sampling)
+    said = {"custom_id": line.custom_id, "method": "POST", "url": ENDPOINT, "body": dialects.shaped(asked)}
     return json.dumps(said).encode() + b"\n"
 
 
-def _outcome(said: Mapping[str, object], server: str, model: str | None) -> Reply | ThreadsError:
+def _outcome(said: Mapping[object, object], server: str, model: str | None) -> Reply | ThreadsError:
     error, response = said.get("error"), said.get("response")
     if isinstance(error, Mapping):
-        code = str(error.get("code"))
+        code = clean_name(error.get("code")) or "no code"
         fate = "was not asked in time" if code in _NOT_ASKED else "failed"
         return Unavailable(f"{server}: a line of a batch {fate} ({code}); ask it again")
     if not isinstance(response, Mapping) or not isinstance(response.get("body"), Mapping):
         return Unavailable(f"{server}: a line of a batch came back without an answer; ask it again")
-    status, body = response["status_code"], response["body"]
+    status, body = token_count(response.get("status_code", _OK)) or _UNTOLD, response["body"]
     if status != _OK:
-        told = body.get("error")
-        reason = told.get("code") if isinstance(told, Mapping) else None
-        return status_fault(int(status), reason if isinstance(reason, str) else None, server, model)
-    return _reply(body, server)
+        return error_fault(status, error_body(body.get("error", body)), server, model)
+    return _reply(body, server, model)
 
 
-def _reply(body: Mapping[str, object], server: str) -> Reply | ThreadsError:
+def _reply(body: object, server: str, model: str | None) -> Reply | ThreadsError:
     try:
-        answer = ChatBody.model_validate(body).answer()
+        answer = answer_in(json.dumps(body).encode())
+    except ErrorAnswered as error:
+        return answered_error(error.error, server, model)
     except ValueError as error:
-        kind = type(error).__name__
-        return Unavailable(f"{server}: a line of a batch is no answer of its API ({kind}); ask it again")
-    return Reply(
-        text=answer.text or "",
-        model=answer.model,
-        usage=usage_of(answer.usage),
-        latency_ms=0,
-        cut_off=answer.finish_reason == "length",
-        refusal=answer.refusal,
-    )
+        return unreadable(server, type(error).__name__, model)
+    reply = reply_of(answer, model or "", 0)
+    return reply if answer.is_said else NoAnswer(f"{server} answered a line of a batch without a choice", model, reply)

@@ -11,10 +11,12 @@ from openai.types import Batch
 
 from agents.llm.batch_lines import ENDPOINT, BatchLine, ids_of, input_file, outcomes_of
 from agents.llm.connection import connection_to
+from agents.llm.dialects import Dialects
+from agents.llm.faults import is_not_there
 from agents.llm.guarded_call import guarded
 from agents.llm.provider import Provider
 from agents.llm.reply import Reply
-from streams.errors import RecordFault, ThreadsError, Unavailable
+from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 
 T = TypeVar("T")
 
@@ -26,6 +28,10 @@ _WITHOUT_RESULTS: frozenset[str] = frozenset(("failed", "cancelling", "cancelled
 MAX_LISTED = 2_000  # newest batches that are looked through for one that was lost sight of
 PAGE = 100
 LOOK_AGAIN_S = 60.0
+
+
+class BatchMissing(SettingsError):
+    """The provider has no such batch, or no batches at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,13 @@ class BatchState:
 class BatchClient:
     """Batches of chat completions at one provider.
 
-    Every method raises what `fault_of` says. When `submit` fails with `Unavailable` the batch may have been made all
-    the same: `find` it by its metadata before it is submitted again.
+    Every method raises what `fault_of` says, and `BatchMissing` where there is no such thing. When `submit` fails with
+    `Unavailable` the batch may have been made all the same: `find` it by its metadata before it is submitted again.
     """
 
-    def __init__(self, provider: Provider, *, timeout_s: float) -> None:
+    def __init__(self, provider: Provider, *, timeout_s: float, dialects: Dialects | None = None) -> None:
         self.provider = provider
+        self._dialects = dialects or Dialects()
         self._timeout_s = timeout_s
         self._client = connection_to(provider, timeout_s)
 
@@ -77,7 +84,7 @@ class BatchClient:
         Raises:
             ValueError: the lines can't be one batch.
         """
-        content = ("batch.jsonl", input_file(lines), "application/jsonl")
+        content = ("batch.jsonl", input_file(lines, self._dialects), "application/jsonl")
         file = await self._guarded(self._client.files.create(file=content, purpose="batch"))
         batch = await self._guarded(
             self._client.batches.create(
@@ -135,7 +142,7 @@ class BatchClient:
 
     async def _outcomes(self, file_id: str, model: str | None) -> dict[str, Reply | ThreadsError]:
         content = (await self._client.files.content(file_id)).content
-        return dict(outcomes_of(content, str(self.provider), model))
+        return outcomes_of(content, str(self.provider), model)
 
     def _missing(self, state: BatchState) -> Reply | ThreadsError:
         if state.status == "failed":
@@ -144,7 +151,12 @@ class BatchClient:
         return Unavailable(f"{self.provider}: a line of a batch that is {state.status} has no answer; ask it again")
 
     async def _guarded(self, call: Awaitable[T]) -> T:
-        return await guarded(call, self.provider, self._timeout_s)
+        try:
+            return await guarded(call, self.provider, self._timeout_s)
+        except SettingsError as fault:
+            if is_not_there(fault):
+                raise BatchMissing(str(fault)) from fault
+            raise
 
 
 def state_of(batch: Batch) -> BatchState:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from agents.llm.faults import ModelMissing
+from agents.llm.faults import ModelMissing, NoMoreAnswers, wait_reason
 from agents.llm.model_breaker import BreakerLimits, BreakerReading, ModelBreaker
 from streams.engine.retry import Backoff
 from streams.errors import RecordFault, Unavailable
@@ -60,6 +60,7 @@ class ModelCaller:
         Raises:
             RecordFault, SettingsError: as `ask` raised them, at once.
             ModelMissing: the provider has none of the models.
+            NoMoreAnswers: as `ask` raised it, at once.
             Unavailable: none answers; `retry_after_s` says when the soonest may be asked again.
         """
         if not models:
@@ -71,6 +72,8 @@ class ModelCaller:
                 return await self._call_model(model, ask)
             except ModelMissing as fault:
                 missing = missing or fault
+            except NoMoreAnswers:
+                raise
             except Unavailable as fault:
                 away.append(fault)
         if missing is not None and not away:
@@ -93,6 +96,8 @@ class ModelCaller:
             except ModelMissing as error:
                 self._remember_missing(model, error)
                 raise
+            except NoMoreAnswers:
+                raise
             except Unavailable as error:
                 fault = error
             wait_s = self._limits.backoff.delay_s(attempt, fault.retry_after_s, self._draw())
@@ -109,7 +114,8 @@ class ModelCaller:
             answer = await ask(breaker.model)
         except Unavailable as fault:
             wanted = fault.retry_after_s
-            breaker.failed(permit, away_s=wanted if wanted and wanted > self._limits.longest_wait_s else None)
+            away_s = wanted if wanted and wanted > self._limits.longest_wait_s else None
+            breaker.failed(permit, away_s=away_s, reason=wait_reason(fault), why=str(fault))
             raise
         except RecordFault:  # it refuses this prompt, so it is there
             breaker.succeeded(permit)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from openai.types import Completion
-
-from agents.llm.answer import Answer, ChatBody, completion_answer, streamed_answer
+from agents.llm.answer import Answer, answer_in, reply_of, streamed_answer
 from agents.llm.connection import connection_to
+from agents.llm.dialects import Dialects
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
+from agents.llm.faults import NoAnswer, ParameterRefused
 from agents.llm.guarded_call import guarded
+from agents.llm.json_body import json_body, mapping_in
 from agents.llm.moderation import Moderation, moderations_of
 from agents.llm.provider import Provider
-from agents.llm.reply import Reply, usage_of
+from agents.llm.reply import Reply
 
 T = TypeVar("T")
 
@@ -47,11 +48,13 @@ class LanguageModelClient:
     """Calls to one provider through the real openai client.
 
     Every method raises what `fault_of` says: `Unavailable`, `RecordFault` or `SettingsError`. Retrying is the caller's,
-    who pauses the partition meanwhile.
+    who pauses the partition meanwhile. An answer without anything in it, or that can't be read, is `NoAnswer`, which is
+    `Unavailable` too and may have been paid for. A parameter that a model refuses is left out at once (Dialects).
     """
 
-    def __init__(self, provider: Provider, *, timeout_s: float) -> None:
+    def __init__(self, provider: Provider, *, timeout_s: float, dialects: Dialects | None = None) -> None:
         self.provider = provider
+        self.dialects = dialects or Dialects()
         self._timeout_s = timeout_s
         self._client = connection_to(provider, timeout_s)
 
@@ -75,20 +78,20 @@ class LanguageModelClient:
         With `stream` it comes in pieces: for servers behind proxies that cut connections on which nothing moves.
         """
         asked = chat_body(model=model, system=system, user=user, answer=answer, sampling=sampling)
-        return await self._reply(model, self._streamed(asked) if stream else self._whole(asked))
+        return await self._reply(asked, self._streamed if stream else self._whole)
 
     async def complete(self, *, model: str, prompt: str, stop: Sequence[str], sampling: Sampling) -> Reply:
         """Continue a text up to one of the stops."""
-        call = self._client.completions.create(
-            model=model,
-            prompt=prompt,
-            stop=list(stop),
-            max_tokens=sampling.max_tokens,
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-            frequency_penalty=sampling.frequency_penalty,
-        )
-        return await self._reply(model, self._completed(call))
+        asked = {
+            "model": model,
+            "prompt": prompt,
+            "stop": list(stop),
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed,
+            "frequency_penalty": sampling.frequency_penalty,
+        }
+        return await self._reply(asked, self._completed)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return a vector for each text, in their order; several calls where there are many."""
@@ -111,10 +114,12 @@ class LanguageModelClient:
         return await self._guarded(None, self._listed_models())
 
     async def _embedded(self, model: str, texts: list[str]) -> Embeddings:
-        return embeddings_of(await self._client.embeddings.create(model=model, input=texts), len(texts))
+        raw = await self._client.embeddings.with_raw_response.create(model=model, input=texts)
+        return embeddings_of(mapping_in(json_body(raw.content)), len(texts), model)
 
     async def _moderated(self, texts: list[str]) -> list[Moderation]:
-        return moderations_of(await self._client.moderations.create(model=MODERATION_MODEL, input=texts), len(texts))
+        raw = await self._client.moderations.with_raw_response.create(model=MODERATION_MODEL, input=texts)
+        return moderations_of(mapping_in(json_body(raw.content)), len(texts))
 
     async def _listed_models(self) -> frozenset[str]:
         return frozenset([str(model.id) async for model in self._client.models.list()])
@@ -124,10 +129,13 @@ class LanguageModelClient:
         raw = await self._client.chat.completions.with_raw_response.create(
             model=asked["model"], messages=(), extra_body=asked
         )
-        return ChatBody.model_validate_json(raw.content).answer()
+        return answer_in(raw.content)
 
-    async def _completed(self, call: Awaitable[Completion]) -> Answer:
-        return completion_answer(await call)
+    async def _completed(self, asked: dict[str, Any]) -> Answer:
+        raw = await self._client.completions.with_raw_response.create(
+            model=asked["model"], prompt=None, extra_body=asked
+        )
+        return answer_in(raw.content)
 
     async def _streamed(self, asked: dict[str, Any]) -> Answer:
         streamed = {**asked, "stream_options": {"include_usage": True}}
@@ -137,17 +145,25 @@ class LanguageModelClient:
         async with chunks:
             return await streamed_answer(chunks)
 
-    async def _reply(self, model: str, call: Awaitable[Answer]) -> Reply:
-        started = time.monotonic()
-        answer = await self._guarded(model, call)
-        return Reply(
-            text=answer.text or "",
-            model=answer.model or model,
-            usage=usage_of(answer.usage),
-            latency_ms=round((time.monotonic() - started) * 1000),
-            cut_off=answer.finish_reason == "length",
-            refusal=answer.refusal,
-        )
+    async def _reply(self, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[Answer]]) -> Reply:
+        model, started = str(asked["model"]), time.monotonic()
+        answer = await self._answered(model, asked, call)
+        reply = reply_of(answer, model, round((time.monotonic() - started) * 1000))
+        if not answer.is_said:
+            raise NoAnswer(f"{self.provider} answered without a choice", model, reply)
+        return reply
+
+    async def _answered(
+        self, model: str, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[Answer]]
+    ) -> Answer:
+        """Call in the model's dialect; again at once where it refuses a parameter that can be left out."""
+        while True:
+            sent = self.dialects.shaped(asked)
+            try:
+                return await self._guarded(model, call(sent))
+            except ParameterRefused as fault:
+                if not self.dialects.learn(sent, asked, fault.parameter):
+                    raise
 
     async def _guarded(self, model: str | None, call: Awaitable[T]) -> T:
         return await guarded(call, self.provider, self._timeout_s, model)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from openai.types import CreateEmbeddingResponse
 
-from agents.llm.reply import Usage
+from agents.llm.faults import NoAnswer
+from agents.llm.loose_answer import ErrorAnswered
+from agents.llm.reply import Reply, Usage, usage_of
+from agents.llm.said_text import clean_name, clean_text
+
+GREATEST = 1e6  # number of a vector; they are about 1, and their squares must add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +26,62 @@ class Embeddings:
     usage: Usage
 
 
-def embeddings_of(answer: CreateEmbeddingResponse, texts: int) -> Embeddings:
-    """Return the vectors in the order of the texts.
+def embeddings_of(answer: Mapping[object, object], texts: int, model: str) -> Embeddings:
+    """Return the vectors in the order of the texts, from numbers or from base64 of little-endian float32.
 
     Raises:
-        ValueError: the answer does not have one vector for each text, all of one length.
+        ErrorAnswered: the answer is an error.
+        NoAnswer: it has not one vector of finite numbers for each text, all of one length; its usage is to be booked.
     """
-    rows = {each.index: each.embedding for each in answer.data}
-    if sorted(rows) != list(range(texts)):
-        raise ValueError(f"expected {texts} embeddings, got {len(rows)}")
-    vectors = np.array([rows[place] for place in range(texts)], dtype=np.float32)
-    return Embeddings(vectors, answer.model, Usage(prompt_tokens=answer.usage.prompt_tokens or 0))
+    listed = answer.get("data")
+    if answer.get("error") and not listed:
+        raise ErrorAnswered(answer["error"])
+    usage, billed_as = _usage_of(answer.get("usage")), clean_name(answer.get("model")) or model
+    try:
+        vectors = np.stack([_vector(each) for each in _in_order(listed, texts)])
+    except (ValueError, TypeError, OverflowError) as error:
+        said = f"expected {texts} embeddings of one length from {model}: {error}"
+        raise NoAnswer(clean_text(said, 200), model, Reply("", billed_as, usage, 0)) from error
+    return Embeddings(vectors, billed_as, usage)
+
+
+def _in_order(listed: object, texts: int) -> list[object]:
+    if not isinstance(listed, list):
+        raise TypeError("the answer has no list of them")
+    entries = [each for each in listed if isinstance(each, Mapping)]
+    if len(entries) != texts:
+        raise ValueError(f"got {len(entries)}")
+    indices = [each.get("index") for each in entries]
+    if all(index is None for index in indices):
+        return [each.get("embedding") for each in entries]
+    if sorted(index for index in indices if isinstance(index, int)) != list(range(texts)):
+        raise ValueError("got others, by their places")
+    by_place = {each["index"]: each.get("embedding") for each in entries}
+    return [by_place[place] for place in range(texts)]
+
+
+def _vector(said: object) -> NDArray[np.float32]:
+    if isinstance(said, str):
+        vector = np.frombuffer(base64.b64decode(said, validate=True), dtype="<f4").astype(np.float32)
+    elif isinstance(said, list) and not any(isinstance(each, bool | str | None) for each in said):
+        vector = np.array(said, dtype=np.float32)
+    else:
+        raise TypeError("one is no vector")
+    if vector.ndim != 1 or not vector.size or not (np.abs(vector) <= GREATEST).all():  # NaN is not, either
+        raise ValueError("one is no vector of numbers that can be compared")
+    return vector
+
+
+def _usage_of(reported: object) -> Usage:
+    """Return what a call used: an embedding has a prompt alone."""
+    used = usage_of(reported)
+    return Usage(used.prompt_tokens, is_unknown=used.prompt_tokens == 0)
 
 
 def joined(parts: Sequence[Embeddings], model: str) -> Embeddings:
     """Return the answers of several calls as one."""
     if not parts:
         return Embeddings(np.empty((0, 0), dtype=np.float32), model, Usage())
-    tokens = sum(each.usage.prompt_tokens for each in parts)
+    tokens, is_unknown = sum(each.usage.prompt_tokens for each in parts), any(each.usage.is_unknown for each in parts)
     vectors = np.concatenate([each.vectors for each in parts])
-    return Embeddings(vectors, parts[0].model, Usage(prompt_tokens=tokens))
+    return Embeddings(vectors, parts[0].model, Usage(prompt_tokens=tokens, is_unknown=is_unknown))

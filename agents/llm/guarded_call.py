@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+import aiohttp
 import openai
 
-from agents.llm.faults import fault_of, timed_out
+from agents.llm.faults import answered_error, fault_of, timed_out, unreadable
+from agents.llm.loose_answer import ErrorAnswered
 from agents.llm.provider import Provider
-from streams.errors import Unavailable
+from streams.errors import ThreadsError, Unavailable
 
 T = TypeVar("T")
 
@@ -19,16 +21,21 @@ async def guarded(call: Awaitable[T], provider: Provider, timeout_s: float, mode
     """Await a call and what reads its answer; bytes that trickle in for ever end at the time-out too.
 
     Raises:
-        RecordFault, SettingsError, Unavailable: as `fault_of` says; an answer of no known form is `Unavailable`.
+        RecordFault, SettingsError, Unavailable: as `fault_of` says; an answer of no known form is `NoAnswer`.
     """
     try:
         async with asyncio.timeout(timeout_s):
             return await call
     except TimeoutError as error:
         raise timed_out(str(provider)) from error
+    except ThreadsError:
+        raise
     except openai.OpenAIError as error:
         raise fault_of(error, str(provider), model) from error
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except ErrorAnswered as error:
+        raise answered_error(error.error, str(provider), model) from error
+    except (aiohttp.ClientError, OSError) as error:  # of the transport, which not always wraps them
+        raise Unavailable(f"{provider} can't be reached ({type(error).__name__})") from error
+    except Exception as error:
         # the client hands through what the server said, whatever its form: a server that does that is broken
-        kind = type(error).__name__
-        raise Unavailable(f"{provider} answered what is no answer of its API ({kind})") from error
+        raise unreadable(str(provider), type(error).__name__, model) from error

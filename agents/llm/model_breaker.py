@@ -25,13 +25,15 @@ class BreakerLimits:
 class BreakerReading:
     """The state of a model's breaker; `opened_at` is in seconds of its clock, None while it is closed.
 
-    `failures` are those in a row since the last answer, probes included.
+    `failures` are those in a row since the last answer, probes included; `reason` is why the last of them failed, empty
+    after an answer.
     """
 
     model: str
     state: BreakerState
     failures: int
     opened_at: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class ModelBreaker:
         self._opened_at: float | None = None
         self._probe_at = 0.0
         self._term = 0
+        self._reason = ""
+        self._why = "no reason"
 
     def enter(self) -> Permit | None:
         """Return a permit for one call; None while the model is left alone."""
@@ -84,17 +88,22 @@ class ModelBreaker:
         if permit.term != self._term:
             return
         self._failures = self._openings = 0
+        self._reason = ""
         if self._state != "closed":
             self._opened_at = None
             self._change("closed")
 
-    def failed(self, permit: Permit, *, away_s: float | None = None) -> None:
-        """Book a failure; `away_s` says that the model wants to be left alone for so long, from now on."""
+    def failed(self, permit: Permit, *, away_s: float | None = None, reason: str = "", why: str = "no reason") -> None:
+        """Book a failure; `away_s` says that the model wants to be left alone for so long, from now on.
+
+        `reason` names it as a reading does, `why` tells it in the log.
+        """
         if permit.term != self._term:
             if self._state == "open" and away_s is not None:
                 self._probe_at = max(self._probe_at, self._clock() + away_s)
             return
         self._failures += 1
+        self._reason, self._why = reason, why
         if self._state == "half-open" or away_s is not None or self._failures >= self._limits.failures_to_open:
             self._open(away_s)
 
@@ -111,7 +120,7 @@ class ModelBreaker:
 
     def reading(self) -> BreakerReading:
         """Return the state as it is now."""
-        return BreakerReading(self.model, self._state, self._failures, self._opened_at)
+        return BreakerReading(self.model, self._state, self._failures, self._opened_at, self._reason)
 
     def _open(self, away_s: float | None) -> None:
         self._openings += 1
@@ -124,11 +133,12 @@ class ModelBreaker:
         self._term += 1
         logger.log(
             logging.INFO if state == "half-open" else logging.WARNING,
-            "breaker of model %s is %s (failures in a row: %d, next call in %.1f s)",
+            "breaker of model %s is %s (failures in a row: %d, next call in %.1f s)%s",
             self.model,
             state,
             self._failures,
             0.0 if state == "half-open" else self.wait_s(),
+            f": {self._why}" if state == "open" else "",
         )
         if self._on_change is not None:
             self._on_change(self.reading())

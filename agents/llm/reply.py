@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from openai.types import CompletionUsage
-from pydantic import BaseModel
+from agents.llm.token_counts import counts_of
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a call as the provider counts them; cached are part of prompt, reasoning part of completion."""
+    """Tokens of a call as the provider counts them; cached are part of prompt, reasoning part of completion.
+
+    `is_unknown` says that the provider did not tell all of them: what they cost is not known then. Usages are compared
+    by their tokens.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    is_unknown: bool = field(default=False, compare=False)
+
+
+UNKNOWN_USAGE = Usage(is_unknown=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +42,15 @@ class Reply:
     refusal: str | None = None
 
 
-class _TokenDetails(BaseModel):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+def usage_of(reported: object) -> Usage:
+    """Return the tokens of a provider's report in OpenAI's convention; details that it leaves out are 0.
 
-
-class TokenReport(BaseModel):
-    """The usage that a provider reports; servers that are not OpenAI's leave parts of it out."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _TokenDetails | None = None
-    completion_tokens_details: _TokenDetails | None = None
-
-
-def usage_of(reported: CompletionUsage | TokenReport | None) -> Usage:
-    """Return the tokens of a provider's report; details that it leaves out are 0."""
-    if reported is None:
-        return Usage()
-    prompt, completion = reported.prompt_tokens_details, reported.completion_tokens_details
-    return Usage(
-        prompt_tokens=reported.prompt_tokens or 0,
-        cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-        completion_tokens=reported.completion_tokens or 0,
-        reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
-    )
+    What is no report, or leaves out a count, is a usage that `is_unknown`. So is one of no tokens at all: a call has
+    a prompt, and a server that counts none does not count.
+    """
+    if not isinstance(reported, Mapping):
+        return UNKNOWN_USAGE
+    counts = counts_of(reported)
+    tokens = (counts.prompt or 0, counts.cached, counts.completion or 0, counts.reasoning)
+    is_unknown = counts.prompt is None or counts.completion is None or not any(tokens)
+    return Usage(*tokens, is_unknown=is_unknown)

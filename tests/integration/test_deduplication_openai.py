@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
 from agents.costs.price_file import read_prices
-from agents.deduplication.draft_vectors import TEXTS_A_CALL
+from agents.deduplication.draft_vectors import MOST_UNREAD, TEXTS_A_CALL
 from agents.deduplication.embedders import embedder_of
 from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
+from agents.llm.faults import NoAnswer
 from schemas.records import CostEvent, DraftDecided, DraftScored
 from streams.errors import SettingsError, Unavailable
 from streams.identity import derived_id
@@ -136,3 +139,50 @@ async def test_a_model_of_fewer_dimensions_and_a_missing_provider_are_told_with_
             await stage.add(rows(SCORED, DRAFTS))
     with pytest.raises(SettingsError, match="set OPENAI_API_KEY"):
         embedder_of(Settings(embedder="openai"))
+
+
+UNREADABLE: list[Callable[[dict[str, Any]], object]] = [
+    lambda answer: answer | {"data": answer["data"][:-1]},
+    lambda answer: answer | {"data": None},
+    lambda answer: answer | {"data": [each | {"embedding": [math.nan] * 8} for each in answer["data"]]},
+    lambda answer: answer | {"data": [each | {"embedding": [1e30] * DIMENSIONS} for each in answer["data"]]},
+    lambda answer: answer | {"data": [each | {"embedding": "!"} for each in answer["data"]]},
+    lambda answer: answer | {"data": [each | {"embedding": None} for each in answer["data"]]},
+    lambda answer: answer | {"data": [each | {"index": 0} for each in answer["data"]]},
+    lambda answer: answer | {"data": [{"index": 0, "embedding": [1.0] * (8 + place)} for place in range(3)]},
+]
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+async def test_embeddings_that_nobody_can_read_are_asked_for_a_few_times_and_all_of_them_booked(
+    change: Callable[[dict[str, Any]], object],
+) -> None:
+    server = LoopbackOpenAI(embedded=change)
+    async with deduplicating(server) as stage:
+        for _ in range(MOST_UNREAD - 1):
+            with pytest.raises(NoAnswer):
+                await stage.add(rows(SCORED, DRAFTS))
+        rejections = await stage.add(rows(SCORED, DRAFTS))
+        effects = await stage.flush()
+    assert [each.offset for each in rejections] == [0, 1, 2]
+    assert decided_of(effects) == []
+    tokens = sum((len(each.draft.text) + 3) // 4 for each in DRAFTS)
+    assert sum(cost.prompt_tokens for cost in costs_of(effects)) == MOST_UNREAD * tokens
+
+
+async def test_embeddings_that_can_be_read_in_the_end_are_booked_with_those_that_could_not() -> None:
+    answers: Iterator[dict[str, Any]] = iter([{"usage": None, "data": []}, {}])
+    async with deduplicating(LoopbackOpenAI(embedded=lambda answer: answer | next(answers))) as stage:
+        with pytest.raises(NoAnswer):
+            await stage.add(rows(SCORED, DRAFTS))
+        assert await stage.add(rows(SCORED, DRAFTS)) == []
+        costs = costs_of(await stage.flush())
+    assert len(costs) == 3
+    assert all(cost.prompt_tokens > 0 for cost in costs)
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "many"}, {"prompt_tokens": -3}])
+async def test_embeddings_without_a_usage_cost_what_nobody_knows(usage: object) -> None:
+    async with deduplicating(LoopbackOpenAI(embedded=lambda answer: answer | {"usage": usage})) as stage:
+        assert await stage.add(rows(SCORED, DRAFTS)) == []
+        assert [cost.cost_micros for cost in costs_of(await stage.flush())] == [None] * 3
