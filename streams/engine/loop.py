@@ -16,6 +16,7 @@ from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.dead_letters import dead_letter
 from streams.engine.decoding import Decoded, Decoder
 from streams.engine.duplicates import DuplicateFilter
+from streams.engine.log_lives import in_life, log_offset
 from streams.engine.quarantine import Quarantine
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
@@ -126,12 +127,13 @@ class CheckpointedLoop:
         if generation != self._generation or part.source not in self._owned or self._tainted:
             self._acknowledger.discard(part)
             return
+        await self._restore({part.source} - self._restored)
+        part = in_life(part, self._state.life(part.source) if self._state else 0)
         fresh = self._unfolded(part)
         if fresh is not part:
             self._give_back_overlap(part, fresh)
         if fresh is None:
             return
-        await self._restore({part.source} - self._restored)
         for step in self.quarantine.steps(fresh):
             await self._take(step)
 
@@ -229,7 +231,7 @@ class CheckpointedLoop:
             if record.offset in faults:
                 fault = faults[record.offset]
                 letter = dead_letter(consumer, part.source, record, fault, now=now, max_bytes=most)
-                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, record.offset, fault)
+                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, log_offset(record.offset), fault)
                 self._letters.append(letter)
 
     # checkpoints
@@ -378,6 +380,12 @@ class CheckpointedLoop:
             self._owned, self._generation = owned, generation
             self._is_settled = False
             self.stage.resume()
+
+    async def forget(self, sources: set[TopicPartition]) -> None:
+        """Drop partitions that are another log now, before an assignment would keep what is known of the old one."""
+        async with self._lock:
+            for source in sorted(self._restored & sources):
+                await self._drop(source)
 
     async def _drop(self, source: TopicPartition) -> None:
         await self.stage.drop(source)
