@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         30.0, ge=6, le=300, description="Time after which a dead worker's partitions move."
     )
     io_timeout_s: float = Field(30.0, gt=0, le=600, description="Time-out of calls to Kafka, Postgres and Qdrant.")
+    topic_watch_interval_s: float = Field(
+        5.0, gt=0, le=60, description="Time between two looks at whether topics have new partitions or were made again."
+    )
     duplicate_horizon: int = Field(
         1_000_000,
         ge=0,

@@ -22,6 +22,7 @@ from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
 from streams.engine.duplicates import DuplicateFilter
+from streams.engine.log_lives import log_offset
 from streams.engine.loop import CheckpointedLoop
 from streams.engine.quarantine import Quarantine
 from streams.engine.retry import Backoff
@@ -85,6 +86,13 @@ class Surroundings:
         self.committed: dict[TopicPartition, int] = {}
         self.journal: list[str] = []
         self.faults: list[Fault] = []
+        self.log_ids: dict[TopicPartition, str] = {}
+
+    def make_again(self, source: TopicPartition, log_id: str) -> None:
+        """Delete a log with its records and its commit, and begin another."""
+        self.log_ids[source] = log_id
+        self.log.pop(source, None)
+        self.committed.pop(source, None)
 
     def produce(self, value: bytes | None, source: TopicPartition = SOURCE, *, hole: int = 0) -> Fetched:
         """Append a record behind `hole` offsets that compaction took."""
@@ -114,6 +122,9 @@ class Surroundings:
 
     async def bounds(self, source: TopicPartition) -> tuple[int, int]:
         return await self.changelog.bounds(source)
+
+    def identity(self, source: TopicPartition) -> str | None:
+        return self.changelog.identity(source)
 
     def read(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Changes]:
         return self.changelog.read(source, start, end)
@@ -244,11 +255,11 @@ class Transport:
 
     def behind(self, part: Slice) -> int:
         log = self.surroundings.log[part.source]
-        return max(log[-1].offset - part.last_offset, 0) if log else 0
+        return max(log[-1].offset - log_offset(part.last_offset), 0) if log else 0
 
     def acknowledge(self, part: Slice) -> None:
         with self.surroundings.operation("ack"):
-            self.durable[part.source] = max(part.last_offset + 1, self.durable.get(part.source, 0))
+            self.durable[part.source] = max(log_offset(part.last_offset) + 1, self.durable.get(part.source, 0))
         self.discard(part)
 
     def discard(self, part: Slice) -> None:
@@ -302,7 +313,7 @@ class StageWorker:
             stage=stage,
             decoder=DECODER,
             duplicates=duplicates if stage.once_per_event else None,
-            state=ChangeloggedState(surroundings, Path(slot), surroundings.open_store),
+            state=ChangeloggedState(surroundings, Path(slot), surroundings.open_store, surroundings.log_ids.get),
             appender=surroundings,
             acknowledger=self.transport,
             limits=CheckpointLimits(1.0, 1.0, 1.0, NEVER, NEVER),

@@ -12,7 +12,8 @@ from streams.state.changelogged import Changes
 class LogInMemory:
     """A changelog in a list, read in blocks of two."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
         self.log: dict[TopicPartition, list[tuple[bytes, bytes | None]]] = defaultdict(list)
         self.read_from: list[int] = []
 
@@ -22,6 +23,10 @@ class LogInMemory:
 
     async def bounds(self, source: TopicPartition) -> tuple[int, int]:
         return 0, len(self.log[source])
+
+    def identity(self, source: TopicPartition) -> str | None:
+        del source
+        return self._name
 
     async def read(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Changes]:
         self.read_from.append(start)

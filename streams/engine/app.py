@@ -9,6 +9,7 @@ from typing import Any
 
 import faust
 
+from streams.engine.assignor import FreshAssignor
 from streams.engine.batch import TopicPartition
 from streams.engine.inbox import Inbox
 from streams.engine.loop import CheckpointedLoop
@@ -54,6 +55,10 @@ class RoleApp(faust.App):
 
     async def release(self) -> None:
         await asyncio.gather(*(loop.release() for loop in self.loops))
+
+    async def forget(self, renewed: set[TopicPartition]) -> None:
+        for loop in self.loops:
+            await loop.forget(renewed)
 
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         for loop in self.loops:
@@ -109,6 +114,7 @@ def make_app(
         inflight_max_bytes=settings.inflight_max_bytes,
         fail=fail,
         autodiscover=False,
+        PartitionAssignor=FreshAssignor,
         store="memory://",
         datadir=str(folder),
         web_enabled=False,

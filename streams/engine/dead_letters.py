@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 from schemas.records import DeadLetter, Header
 from streams.engine.batch import TopicPartition
+from streams.engine.log_lives import log_offset
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Output, Rejection
 from streams.errors import RecordFault
 from streams.identity import derived_id
+from streams.kafka.header_names import name_text
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,8 @@ def dead_letter(
     """Return the dead letter of a record; the same record refused by the same consumer again has the same event_id.
 
     Key, headers and value are kept to `max_bytes` together: what is larger would keep its partition from going on,
-    because its letter could not be written. The reason says how much is missing.
+    because its letter could not be written. The reason says how much is missing. Names of headers are text in a letter:
+    streams/kafka/header_names.py says how bytes that are no text stand in it.
     """
     content = _kept(record, max_bytes)
     reason = str(fault)
@@ -50,7 +53,7 @@ def dead_letter(
         consumer=consumer,
         source_topic=source.topic,
         source_partition=source.partition,
-        source_offset=record.offset,
+        source_offset=log_offset(record.offset),
         source_timestamp=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
         key=content.key,
         value=content.value,
@@ -66,7 +69,8 @@ def _kept(record: FetchedRecord, room: int) -> _Content:
     room -= len(key or b"")
     lost = len(record.key or b"") - len(key or b"")
     headers: list[Header] = []
-    for name, content in record.headers or ():
+    for raw_name, content in record.headers or ():
+        name = name_text(raw_name)
         size = len(name.encode()) + len(content or b"")
         if size <= room:
             headers.append(Header(name=name, value=content))
@@ -99,7 +103,7 @@ class Letters:
         for record in part.records:
             fault = faults.get(record.offset)
             if fault is not None:
-                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, record.offset, fault)
+                logger.warning("Dead letter %s/%d@%d: %.500s", *part.source, log_offset(record.offset), fault)
                 self.waiting.append(
                     dead_letter(self.consumer, part.source, record, fault, now=now, max_bytes=self._max_bytes)
                 )

@@ -12,6 +12,7 @@ import polars as pl
 from schemas.catalogue import Topic, topic_named
 from schemas.codec_columns import ColumnCodec
 from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.log_lives import log_offset
 from streams.engine.recent_ids import Hashes, Offsets, RecentIds
 from streams.engine.slices import FetchedRecord, offsets_of
 from streams.schema_faults import schema_faults
@@ -44,9 +45,11 @@ class DuplicateFilter:
         began = time.monotonic()
         recent = RecentIds(self._horizon)
         topic = topic_named(self._source.topic)
-        if first_offset > 0:
-            async for records in self._read_log(self._source, max(first_offset - self._horizon, 0), first_offset):
-                recent.remember(*self._ids(topic, records))
+        in_log = log_offset(first_offset)
+        if in_log > 0:
+            async for records in self._read_log(self._source, max(in_log - self._horizon, 0), in_log):
+                hashes, offsets = self._ids(topic, records)
+                recent.remember(hashes, offsets + (first_offset - in_log))
             logger.info("Learnt %d ids of %s, %.2f s", len(recent), self._source, time.monotonic() - began)
         self._recent = recent
 

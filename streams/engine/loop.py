@@ -15,6 +15,7 @@ from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoded, Decoder
 from streams.engine.duplicates import DuplicateFilter
 from streams.engine.exclusive import ExclusiveWork
+from streams.engine.log_lives import in_life
 from streams.engine.partition import Partition
 from streams.engine.quarantine import Quarantine
 from streams.engine.retry import CircuitBreaker
@@ -116,6 +117,7 @@ class CheckpointedLoop:
             self._acknowledger.discard(part)
             return
         partition = await self._partition(part.source)
+        part = in_life(part, self._state.life(part.source) if self._state else 0)
         fresh = partition.beyond(part)
         if fresh is not part:
             self._give_back_overlap(partition, part, fresh)
@@ -324,6 +326,12 @@ class CheckpointedLoop:
             self._is_drained = False
             if isinstance(self.stage, LongStage):
                 self.stage.resume()
+
+    async def forget(self, sources: set[TopicPartition]) -> None:
+        """Drop partitions that are another log now, before an assignment would keep what is known of the old one."""
+        async with self._work.between():
+            for source in sorted(self._partitions.keys() & sources):
+                await self._leave(source)
 
     async def _leave(self, source: TopicPartition) -> None:
         await self._partitions.pop(source).leave()

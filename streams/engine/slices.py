@@ -26,7 +26,7 @@ class FetchedRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+    def headers(self) -> Sequence[tuple[str | bytes, bytes | None]]: ...  # names that are no UTF-8 are bytes
 
 
 @dataclass(frozen=True, slots=True)

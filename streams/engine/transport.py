@@ -9,8 +9,10 @@ slice, and what may be committed is one number a partition: the offset behind th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 from aiokafka.errors import KafkaError
 from faust.transport import drivers
@@ -18,16 +20,24 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.engine.assignment_logs import AssignmentLogs
 from streams.engine.batch import TopicPartition
 from streams.engine.fetch_budget import FetchBudget
+from streams.engine.log_lives import log_offset
 from streams.engine.membership import Confirmation
 from streams.engine.raw_records import RawResults
 from streams.engine.slices import FetchedRecord, Slice, cut
+from streams.kafka.fetch_by_id import ClientById
+from streams.kafka.record_bytes import take_any_header_name
+from streams.kafka.topic_ids import TopicNow
 
 MAX_SLICE_BYTES = 8 * 2**20
 MEMBERSHIP_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0  # a broker's, about its topics and groups
 FETCH_WAIT_MS = 50  # a broker has one fetch at a time: while it waits for quiet partitions, busy ones wait with it
 FULL_POLL_S = 0.02  # how often a full budget is looked at again
+
+Answer = TypeVar("Answer")
 
 
 class PartitionListener(Protocol):
@@ -35,6 +45,9 @@ class PartitionListener(Protocol):
 
     async def release(self) -> None:
         """Make everything durable while the partitions are still ours; the commit that follows covers it."""
+
+    async def forget(self, renewed: set[TopicPartition]) -> None:
+        """Forget what is known of partitions that are another log now; before `assign`."""
 
     async def assign(self, owned: set[TopicPartition], generation: int) -> None:
         """Take over an assignment, before the first slice of it."""
@@ -50,23 +63,47 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         return client
 
     async def on_start(self) -> None:
+        take_any_header_name()
         await super().on_start()
-        self._ensure_consumer()._fetcher._records = RawResults()  # noqa: SLF001
+        consumer = self._ensure_consumer()
+        consumer._fetcher._records = RawResults()  # noqa: SLF001
+        consumer._fetcher._client = ClientById(consumer._client, self.logs.topic_ids, self._tell_news)  # noqa: SLF001
+
+    def _tell_news(self) -> None:
+        self.consumer.loop.call_soon_threadsafe(self.consumer.topic_news.set)
+
+    @cached_property
+    def logs(self) -> AssignmentLogs:
+        return AssignmentLogs(self._ensure_consumer())
+
+    async def ask(self, question: Coroutine[Any, Any, Answer], within_s: float = ANSWER_TIMEOUT_S) -> Answer:
+        """Await something of `logs` on this thread, at most so long.
+
+        Raises:
+            KafkaError: the broker refuses.
+            TimeoutError: it does not answer.
+        """
+        async with asyncio.timeout(within_s):
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(question, self.thread_loop))
 
     async def seek_to_committed(self) -> Any:
         return await self.call_thread(self._rewound)
 
     async def _rewound(self) -> Any:
-        """Seek to the committed offsets, and to the beginning where none is committed yet.
+        """Seek to where each partition goes on: its commit, or the beginning of a log of which nothing is committed.
 
         aiokafka's own leaves such a partition where it is: what was fetched and thrown away would never come again.
         """
-        consumer = self._ensure_consumer()
-        committed = await consumer.seek_to_committed()
-        fresh = [tp for tp, offset in committed.items() if not offset]
-        if fresh:
-            await consumer.seek_to_beginning(*fresh)
-        return committed
+        return await self.logs.rewind()
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Commit offsets, each with the log that it counts in."""
+        self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
+        try:
+            return await self.logs.commit(offsets)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            await self.crash(error)
+            return False
 
     async def confirm(self, generation: int) -> bool:
         """Send a heartbeat for a generation of the group; False when it is over, or nobody answers."""
@@ -89,6 +126,7 @@ class SliceConsumer(driver.Consumer):
         self._last_fetched: dict[TP, int] = {}
         self._durable: dict[TP, int] = {}
         self._confirmed: Confirmation | None = None
+        self.topic_news = asyncio.Event()  # a topic is not what it was: the watch looks at once
 
     def _new_consumer_thread(self) -> SliceThread:
         return SliceThread(self, loop=self.loop, beacon=self.beacon)
@@ -155,10 +193,42 @@ class SliceConsumer(driver.Consumer):
         self._durable.clear()
         self._confirmed = None
         self.budget.forget_all()
+        await self._quietly(self._thread.logs.prepare_join())
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        renewed = await self._quietly(self._thread.logs.look_up())
+        await self.app.listener.forget(renewed or set())
         await self.app.listener.assign({TopicPartition(*tp) for tp in assigned}, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def _quietly(self, question: Coroutine[Any, Any, Answer]) -> Answer | None:
+        """Ask the thread in a rebalance, which goes on without an answer: the watch over topics repeats it."""
+        try:
+            answer: Answer = await self._thread.ask(question)
+        except (KafkaError, TimeoutError) as error:
+            self.log.warning("The broker does not tell of its topics: %r", error)
+            return None
+        return answer
+
+    def log_id(self, source: TopicPartition) -> str | None:
+        """Return which log a partition of the assignment is."""
+        found: str | None = self._thread.logs.log_id(source)
+        return found
+
+    def difference(self, topic: str, now: TopicNow) -> str | None:
+        found: str | None = self._thread.logs.difference(topic, now)
+        return found
+
+    async def topics_now(self, names: Iterable[str]) -> Mapping[str, TopicNow]:
+        found: Mapping[str, TopicNow] = await self._thread.ask(self._thread.logs.topics_now(names))
+        return found
+
+    async def shared_out(self) -> set[TopicPartition] | None:
+        found: set[TopicPartition] | None = await self._thread.ask(self._thread.logs.shared_out())
+        return found
+
+    async def rejoin(self) -> None:
+        await self._thread.ask(self._thread.logs.rejoin())
 
     async def wait_empty(self) -> None:
         """Make everything durable that was folded and commit it: called before partitions go and at a stop."""
@@ -192,12 +262,12 @@ class SliceConsumer(driver.Consumer):
 
     def behind(self, part: Slice) -> int:
         """Return how many offsets the broker is known to have after a slice, fetched or not."""
-        return max((self.highwater(TP(*part.source)) or 0) - part.last_offset - 1, 0)
+        return max((self.highwater(TP(*part.source)) or 0) - log_offset(part.last_offset) - 1, 0)
 
     def acknowledge(self, part: Slice) -> None:
         """Mark a slice as durable; slices of a partition are acknowledged in order."""
         tp = TP(*part.source)
-        self._durable[tp] = max(part.last_offset + 1, self._durable.get(tp, 0))
+        self._durable[tp] = max(log_offset(part.last_offset) + 1, self._durable.get(tp, 0))
         self.discard(part)
 
     def discard(self, part: Slice) -> None:

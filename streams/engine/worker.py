@@ -28,6 +28,7 @@ from streams.engine.readings import Reading
 from streams.engine.retry import Backoff
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import AnyStage
+from streams.engine.topic_watch import TopicWatch
 from streams.engine.worker_metrics import WorkerCollector
 from streams.errors import ThreadsError
 from streams.home import make_home
@@ -35,14 +36,13 @@ from streams.kafka.connection import check_broker
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_offsets
 from streams.kafka.record_size import letter_room
-from streams.kafka.topics import partition_counts
 from streams.metrics import WORKER_ROLE_FAILING
 from streams.metrics_server import MetricsServer
 from streams.role import Role, load_role
 from streams.running_workers import announced
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState
-from streams.state.kafka_changelog import KafkaChangelog
+from streams.state.kafka_changelog import KafkaChangelog, changelog_name
 from streams.state.local_store import open_store
 
 logger = logging.getLogger(__name__)
@@ -147,18 +147,20 @@ class Worker:
         app = make_app(role.name, self._bootstrap, self._settings, self._instance_id, partial(self.fail, role.name))
         for stage in role.build(self._settings):
             await stage.open()
-            app.add_stage(await self._loop(role, stage, app))
+            app.add_stage(self._loop(role, stage, app))
         await app.start()
         stopping = asyncio.Event()
         ticks = [asyncio.create_task(self._tick(role.name, loop, stopping)) for loop in app.loops]
+        watching = asyncio.create_task(self._watch(role, app))
         try:
             yield app
         finally:
+            watching.cancel()
             stopping.set()
             await self._stop(app)  # before the ticks are cancelled: one may be in the middle of a checkpoint
             for task in ticks:
                 task.cancel()
-            await asyncio.gather(*ticks, return_exceptions=True)
+            await asyncio.gather(*ticks, watching, return_exceptions=True)
 
     async def _stop(self, app: RoleApp) -> None:
         try:
@@ -183,7 +185,7 @@ class Worker:
                 return
             await asyncio.sleep(TICK_S)
 
-    async def _loop(self, role: Role, stage: AnyStage, app: RoleApp) -> CheckpointedLoop:
+    def _loop(self, role: Role, stage: AnyStage, app: RoleApp) -> CheckpointedLoop:
         columns, horizon = ColumnCodec(self._registry), self._settings.duplicate_horizon
 
         def duplicates(source: TopicPartition) -> DuplicateFilter:
@@ -193,7 +195,7 @@ class Worker:
             stage=stage,
             decoder=Decoder(self._registry, self._settings),
             duplicates=duplicates if stage.once_per_event else None,
-            state=await self._state(role, stage) if stage.stateful else None,
+            state=self._state(role, stage, app) if stage.stateful else None,
             appender=self._producer,
             acknowledger=_Transport(app),
             limits=CheckpointLimits.of(self._settings),
@@ -201,13 +203,22 @@ class Worker:
             letters=Letters(role.name, letter_room(self._settings)),
         )
 
-    async def _state(self, role: Role, stage: AnyStage) -> ChangeloggedState:
-        changelog = KafkaChangelog(f"{role.name}.{stage.name}", self._producer, self._bootstrap, self._settings)
-        counts = await partition_counts(self._settings, self._bootstrap, stage.topics)
-        for topic in stage.topics:
-            await changelog.create(topic, counts[topic])
+    async def _watch(self, role: Role, app: RoleApp) -> None:
+        stages = [loop.stage for loop in app.loops]
+        topics = {topic for stage in stages for topic in stage.topics}
+        kept = [
+            changelog_name(role.name, each.name, topic) for each in stages if each.stateful for topic in each.topics
+        ]
+        watch = TopicWatch(role.name, topics, app.consumer, self._settings.topic_watch_interval_s, changelogs=kept)
+        try:
+            await watch.run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            self.fail(role.name, error)
+
+    def _state(self, role: Role, stage: AnyStage, app: RoleApp) -> ChangeloggedState:
+        changelog = KafkaChangelog(role.name, stage.name, self._producer, self._bootstrap, self._settings)
         folder = self._settings.home / "state" / role.name / stage.name / (self._instance_id or "0")
-        return ChangeloggedState(changelog, folder, open_store)
+        return ChangeloggedState(changelog, folder, open_store, _Transport(app).log_id)
 
     def _read_log(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[FetchedRecord]]:
         return read_offsets(self._settings, self._bootstrap, source, start, end)
@@ -228,6 +239,10 @@ class _Transport:
     def discard(self, part: Slice) -> None:
         self._app.consumer.discard(part)
 
+    def log_id(self, source: TopicPartition) -> str | None:
+        found: str | None = self._app.consumer.log_id(source)
+        return found
+
     async def commit(self) -> object:
         return await self._app.consumer.commit()
 
@@ -242,6 +257,7 @@ def configure_logging(level: str) -> None:
     )
     for name in ("aiokafka", "faust", "mode", "kafka", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    logging.getLogger("aiokafka.cluster").setLevel(logging.CRITICAL)  # it tells of a missing topic at every look
 
 
 def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None = None) -> int:

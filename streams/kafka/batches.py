@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.structs import RecordMetadata
 
 from streams.engine.batch import TopicPartition
@@ -28,7 +29,10 @@ async def queue_batches(
 
     Raises:
         TimeoutError: a batch could not be queued within `wait_s`: also a client that was closed meanwhile says nothing.
+        UnknownTopicOrPartitionError: there is no such partition.
     """
+    async with asyncio.timeout(wait_s):
+        await know_partition(client, target.topic, target.partition)
     now_ms = time.time_ns() // 1_000_000
     rest = iter(pairs)
     pair = next(rest, None)
@@ -41,3 +45,16 @@ async def queue_batches(
         async with asyncio.timeout(wait_s):
             acknowledged = await client.send_batch(batch, target.topic, partition=target.partition)
         yield QueuedBatch(acknowledged, count)
+
+
+async def know_partition(client: AIOKafkaProducer, topic: str, partition: int | None) -> None:
+    """Have a client learn of a partition that its topic got after the client has looked; None is any partition.
+
+    Raises:
+        UnknownTopicOrPartitionError: there is no such partition.
+    """
+    if partition is None or partition in await client.partitions_for(topic):
+        return
+    await client.client.force_metadata_update()
+    if partition not in await client.partitions_for(topic):
+        raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")

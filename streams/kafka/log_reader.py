@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,8 @@ from streams.engine.batch import TopicPartition
 from streams.errors import Unavailable
 from streams.kafka.connection import client_options
 from streams.kafka.faults import translating
+from streams.kafka.record_bytes import take_any_header_name
+from streams.kafka.topic_ids import TopicNow, topics_now
 from streams.settings import Settings
 
 MAX_PARTITION_FETCH_BYTES = 8 * 2**20
@@ -34,6 +37,7 @@ class LogReader:
     def __init__(self, settings: Settings, bootstrap: str) -> None:
         self._settings = settings
         self._bootstrap = bootstrap
+        take_any_header_name()
         self._consumer = AIOKafkaConsumer(
             **client_options(settings, bootstrap),
             group_id=None,
@@ -108,15 +112,38 @@ class LogReader:
                 raise Unavailable(f"Kafka at {self._bootstrap} gave no records of {sorted(remaining)} for {waited}")
             remaining = await self._without_finished(remaining)
 
-    async def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncGenerator[Block, None]:
-        """Yield records from these offsets on, and go on as more come; while the broker is away nothing comes."""
+    async def topics_now(self, names: Iterable[str]) -> Mapping[str, TopicNow]:
+        """Return those of the topics that are there."""
+        with translating("looking at topics", self._bootstrap):
+            async with asyncio.timeout(self._settings.io_timeout_s):
+                return await topics_now(self._consumer._client, names)  # noqa: SLF001 - the way to their ids
+
+    async def follow(
+        self, starts: Mapping[TopicPartition, int], shapes: Mapping[str, TopicNow]
+    ) -> AsyncGenerator[Block, None]:
+        """Yield records from these offsets on, and go on as more come, until the topics have other shapes.
+
+        While the broker or a topic is away nothing comes.
+        """
         partitions = {KafkaPartition(*source): start for source, start in starts.items()}
         self._consumer.assign(list(partitions))
         for partition, start in partitions.items():
             self._consumer.seek(partition, start)
+        looked = time.monotonic()
         while True:
             for partition, records in (await self._fetch(partitions)).items():
                 yield TopicPartition(*partition), records
+            if time.monotonic() - looked >= self._settings.topic_watch_interval_s:
+                looked = time.monotonic()
+                if await self._have_changed(shapes):
+                    return
+
+    async def _have_changed(self, shapes: Mapping[str, TopicNow]) -> bool:
+        """Tell whether topics are there and not as they were; nothing is known while the broker is away."""
+        with suppress(Unavailable):
+            now = await self.topics_now(shapes)
+            return now.keys() == shapes.keys() and now != shapes
+        return False
 
     async def _fetch(self, remaining: Iterable[KafkaPartition]) -> dict[KafkaPartition, list[ConsumerRecord]]:
         with translating("reading", self._bootstrap):

@@ -18,7 +18,7 @@ from schemas.records import Record
 from schemas.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output, OutputColumns
-from streams.kafka.batches import QueuedBatch, queue_batches
+from streams.kafka.batches import QueuedBatch, know_partition, queue_batches
 from streams.kafka.connection import client_options
 from streams.kafka.faults import CLIENT_ERRORS, translated, translating
 from streams.kafka.partitioning import any_partition, partition_of
@@ -95,6 +95,7 @@ class EventProducer:
         client = await self._connected()
         with translating(f"appending to {topic_name}", self._bootstrap):
             async with asyncio.timeout(self._patience_s):
+                await know_partition(client, topic_name, partition)
                 queued: asyncio.Future[RecordMetadata] = await client.send(
                     topic_name, each.value, key=each.key, partition=partition
                 )
@@ -122,6 +123,7 @@ class EventProducer:
         doing = f"appending to {topic}"
         with translating(doing, self._bootstrap):
             async with asyncio.timeout(self._patience_s):
+                await know_partition(client, topic, partition)
                 queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
         return (await self._acknowledged([queued], client, doing))[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Literal
 
@@ -9,8 +10,11 @@ from aiokafka.structs import ConsumerRecord
 
 from streams.engine.batch import TopicPartition
 from streams.kafka.log_reader import Block, Bounds, LogReader
+from streams.kafka.topic_ids import TopicNow
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 async def log_bounds(settings: Settings, bootstrap: str, source: TopicPartition) -> tuple[int, int]:
@@ -67,15 +71,27 @@ async def follow(
 ) -> AsyncGenerator[Block, None]:
     """Yield what a topic holds (from `beginning`), then whatever is appended, without end.
 
+    Partitions that the topic gets meanwhile are read too; one that is made again is read from its beginning.
+
     Raises:
         Unavailable: the broker or the topic is away at the start.
     """
-    sources = await _sources(settings, bootstrap, topic, None)
-    async with LogReader(settings, bootstrap) as reader:
-        whole = await reader.whole(sources)
-        starts = {source: first if start == "beginning" else last for source, (first, last) in whole.items()}
-        async for block in reader.follow(starts):
-            yield block
+    positions: dict[TopicPartition, int] = {}
+    before: TopicNow | None = None
+    while True:
+        sources = await _sources(settings, bootstrap, topic, None)
+        async with LogReader(settings, bootstrap) as reader:
+            shapes = await reader.topics_now([topic])
+            if before is not None and shapes[topic].is_another_than(before):
+                logger.warning("%s was made again; it is read from its beginning", topic)
+                positions.clear()
+            at_end = start == "latest" and before is None
+            for source, (first, last) in (await reader.whole(sources)).items():
+                positions[source] = max(positions.get(source, last if at_end else first), first)
+            before = shapes[topic]
+            async for source, records in reader.follow({source: positions[source] for source in sources}, shapes):
+                positions[source] = records[-1].offset + 1 if records else positions[source]
+                yield source, records
 
 
 async def range_size(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from aiokafka.structs import ConsumerRecord
@@ -19,6 +20,7 @@ from streams.engine.batch import TopicPartition
 from streams.errors import RecordFault, Unavailable
 from streams.kafka.beginning import Beginning, NewestOfKeys
 from streams.kafka.log_reader import LogReader
+from streams.kafka.topic_ids import TopicNow
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
 from streams.validation import validate
@@ -68,6 +70,8 @@ class TopicTail(Generic[RecordType]):
         self._kind = kind
         self._reader: LogReader | None = None
         self._sources: Sequence[TopicPartition] = ()
+        self._shapes: Mapping[str, TopicNow] = {}
+        self._looked_s = 0.0
         self._positions: dict[TopicPartition, int] = {}
 
     async def news(self) -> Sequence[RecordType]:
@@ -82,13 +86,15 @@ class TopicTail(Generic[RecordType]):
     async def read_on(self, *, anew: bool = False) -> TailReading[RecordType]:
         """Return what was appended since the last call, tombstones too.
 
-        It begins again where `anew`, or where a topic was made anew and is shorter than what was read of it.
+        It begins again where `anew`, or where a topic was made anew; partitions that a topic got meanwhile are news.
 
         Raises:
             Unavailable: Kafka does not answer; the next call connects again.
         """
         try:
-            return await self._read_on(await self._connected(), anew=anew)
+            made_again = await self._take_in_changes(await self._connected())
+            reading = await self._read_on(await self._connected(), anew=anew)
+            return replace(reading, anew=True) if made_again else reading
         except Unavailable:
             await self.close()
             raise
@@ -107,7 +113,23 @@ class TopicTail(Generic[RecordType]):
                 TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)
             ]
             self._reader = await LogReader(self._settings, bootstrap).__aenter__()
+            self._shapes, self._looked_s = await self._reader.topics_now(self._topics), time.monotonic()
         return self._reader
+
+    async def _take_in_changes(self, reader: LogReader) -> bool:
+        """Look every few seconds for new partitions, and whether a topic was made again: all of it is news then."""
+        if time.monotonic() - self._looked_s < self._settings.topic_watch_interval_s:
+            return False
+        before, self._looked_s = self._shapes, time.monotonic()
+        if await reader.topics_now(self._topics) == before:
+            return False
+        await self.close()
+        await self._connected()
+        again = [name for name, topic in self._shapes.items() if name in before and topic.is_another_than(before[name])]
+        for source in self._sources:
+            if source.topic in again:
+                self._positions[source] = 0
+        return bool(again)
 
     async def _read_on(self, reader: LogReader, *, anew: bool) -> TailReading[RecordType]:
         if not anew and self._positions and await reader.ends(self._sources) == self._positions:
@@ -129,8 +151,8 @@ class TopicTail(Generic[RecordType]):
         return TailReading(anew, entries)
 
     def _start(self, source: TopicPartition, known: Mapping[TopicPartition, int], first: int, end: int) -> int:
-        if source in known:
-            return max(known[source], first)
+        if known:  # a partition that is not known was not there when the others were read
+            return max(known.get(source, first), first)
         return self._beginnings[source.topic].start(first, end)
 
     def _decoded(self, records: Iterable[ConsumerRecord]) -> Iterator[TailEntry[RecordType]]:

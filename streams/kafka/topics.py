@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    InvalidPartitionsError,
+    NoError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from schemas.catalogue import CATALOGUE, topic_named
 from streams.errors import Unavailable
@@ -73,6 +79,24 @@ async def ensure_topic(
             f"topic {name} has {found} partitions, expected {partitions}, as many as the topic it belongs to; "
             "delete it while no worker runs (its state is rebuilt from the topics), or undo the change"
         )
+
+
+async def ensure_partitions(settings: Settings, bootstrap: str, name: str, partitions: int) -> int:
+    """Give a topic that has fewer partitions so many; return how many it has, 0 where there is no such topic.
+
+    Raises:
+        Unavailable: the broker is away or refuses.
+    """
+    async with _admin(settings, bootstrap) as admin:
+        there = (await _partition_counts(admin, settings, bootstrap, [name])).get(name, 0)
+        if not 0 < there < partitions:
+            return there
+        with translating(f"giving {name} {partitions} partitions", bootstrap), suppress(InvalidPartitionsError):
+            async with asyncio.timeout(settings.io_timeout_s):  # InvalidPartitionsError: another worker was quicker
+                await admin.create_partitions({name: NewPartitions(partitions)})
+                while (await _partition_counts(admin, settings, bootstrap, [name])).get(name, 0) < partitions:  # noqa: ASYNC110
+                    await asyncio.sleep(LEADER_POLL_S)  # the broker has no call that waits for leaders
+    return partitions
 
 
 async def partition_counts(settings: Settings, bootstrap: str, names: Iterable[str]) -> dict[str, int]:

@@ -36,6 +36,9 @@ class LocalStore(Protocol):
             StoreDamaged: nothing can be written any more; none of these changes is in.
         """
 
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key; None also where it can't be read."""
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every key with its value.
 
@@ -66,6 +69,9 @@ class MemoryStore:
     def apply(self, changes: Iterable[tuple[bytes, bytes | None]], position: int) -> None:
         apply_to(self._values, changes)
         self._position = position
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._values.get(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(list(self._values.items()))
@@ -120,6 +126,13 @@ class RocksStore:
             self._db.write(batch)
         except Exception as error:  # rocksdict raises bare Exceptions: a damaged block met by compaction, a full disk
             raise StoreDamaged(f"the local store in {self._folder} takes no writes any more: {error}") from error
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            found = self._db.get(_STATE + key)
+        except Exception:  # noqa: BLE001 - rocksdict raises bare Exceptions; reading all of it tells of the damage
+            return None
+        return None if found is None else bytes(found)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._db.items(from_key=_STATE):

@@ -197,3 +197,55 @@ def test_a_store_that_lost_a_file_never_passes_off_the_rest_as_all(tmp_path: Pat
         found = store.position(), dict(store.items())
         store.close()
         assert found == (None, {})
+
+
+def marked(log: LogInMemory, folder: Path) -> ChangeloggedState:
+    """Return a state that knows which log its source is."""
+    return ChangeloggedState(log, folder, open_store, lambda _: "log 1")
+
+
+@pytest.mark.parametrize("unnoticed", [0, 1, 5])
+async def test_a_changelog_that_was_made_again_gets_the_local_copy(tmp_path: Path, unnoticed: int) -> None:
+    state = marked(LogInMemory("first"), tmp_path)
+    await state.restore(SOURCE)
+    await write(state, change("a", "1"), change("b", "2"), change("b", None), change("c", "3"))
+    fresh = LogInMemory("second")
+    state._changelog = fresh
+    for number in range(unnoticed):  # the worker goes on, and what it appends is no whole state
+        await write(state, change("a", f"more {number}"))
+    state.close()
+    again = marked(fresh, tmp_path)
+    whole = dict(await again.restore(SOURCE))
+    assert whole == {b"a": b"1" if unnoticed == 0 else b"more %d" % (unnoticed - 1), b"c": b"3"}
+    again.close()
+    shutil.rmtree(tmp_path / "engagement.events-1")
+    elsewhere = marked(fresh, tmp_path)
+    assert dict(await elsewhere.restore(SOURCE)) == whole
+    elsewhere.close()
+
+
+async def test_a_copy_that_was_written_in_part_is_written_again(tmp_path: Path) -> None:
+    state = marked(LogInMemory("first"), tmp_path)
+    await state.restore(SOURCE)
+    await write(state, *(change(f"key {number}", "1") for number in range(9)))
+    state.close()
+    fresh = LogInMemory("second")
+    await fresh.append(SOURCE, [(b"key 0", b"1"), (b"key 1", b"1")])  # then the worker died
+    again = marked(fresh, tmp_path)
+    assert len(dict(await again.restore(SOURCE))) == 9
+    again.close()
+
+
+async def test_a_changelog_with_its_mark_is_believed_more_than_a_local_copy(tmp_path: Path) -> None:
+    old, new = LogInMemory("first"), LogInMemory("second")
+    state = marked(old, tmp_path)
+    await state.restore(SOURCE)
+    await write(state, *(change(f"key {number}", "1") for number in range(9)))
+    state.close()
+    other = marked(new, tmp_path / "other")
+    await other.restore(SOURCE)
+    await write(other, change("key 0", "2"))
+    other.close()
+    again = marked(new, tmp_path)
+    assert dict(await again.restore(SOURCE)) == {b"key 0": b"2"}
+    again.close()
