@@ -27,8 +27,15 @@ class Preview:
     good_rows: int = 0
 
 
-def preview(reading: Reading, known: KnownCounts, report: ImportReport) -> Preview:
-    """Read all rows and plan them on a branch of what is known.
+def may_ask(reading: Reading, known: KnownCounts) -> bool:
+    """Tell whether any row of a file may be one that it has to be asked about."""
+    mapping = reading.mapping
+    has_others = mapping.counts is None and known.has_others(mapping.source, reading.survey.source_key)
+    return mapping.counts == "totals" or mapping.year is not None or has_others
+
+
+def preview(reading: Reading, known: KnownCounts, report: ImportReport, *, whole: bool = True) -> Preview:
+    """Read all rows and plan them on a branch of what is known; if not `whole`, just until one is good.
 
     Raises:
         ImportFault: no row is good, or it can't be known what a row changes; nothing is to be sent.
@@ -37,6 +44,8 @@ def preview(reading: Reading, known: KnownCounts, report: ImportReport) -> Previ
     with reading.rows() as rows:
         while read := reading.next_block(rows, planner):
             _take(told, read, _planned(reading, planner, read, branch), reading.row_reader.kinds)
+            if told.good_rows and not whole:
+                break
     report.warnings = _warnings(branch)
     reading.row_reader.check(reading.path.name)
     if told.good_rows == 0:

@@ -20,7 +20,7 @@ from agents.importing.decisions.planning import Plan, Planner
 from agents.importing.decisions.recovery import log_ends, settle
 from agents.importing.events import ENGAGEMENT, POSTS, EventColumns, EventMaker
 from agents.importing.fields import FieldMapping
-from agents.importing.preview import Preview, preview
+from agents.importing.preview import Preview, may_ask, preview
 from agents.importing.reading import BLOCK_ROWS, ReadBlock, Reading
 from agents.importing.report import FAULTS_KEPT, ImportReport
 from agents.importing.rows import RowBlock
@@ -141,7 +141,8 @@ class ImportSession:
         if not entry.finished:
             source = "simulated" if simulated else f"import:{path.name}"
             whole = ImportReport(path.name, entry.source, survey.rows, entry.rows, entry.shift_ms)
-            await asyncio.to_thread(preview, reading, self.ledger.state.known, whole)
+            known = self.ledger.state.known
+            await asyncio.to_thread(preview, reading, known, whole, whole=may_ask(reading, known))
             report.warnings = whole.warnings
             begun = replace(
                 entry,

@@ -35,6 +35,8 @@ def _framed(schema_id: int, schema: AvroSchema, values: dict[str, Any]) -> bytes
 def test_a_value_framed_by_hand_is_decoded() -> None:
     moment = b"\x80\xda\xde\xa7\xc0\x68"  # 1795338000000 ms, zigzag
     by_hand = b"\x00\x00\x00\x00\x07\x02e" + moment + b"\x06ada\x00\x00\x02\x02\x0eunknown\x00"
+    assert CODEC.decode(TOPIC, by_hand) == EVENT  # of the first version, without a basis
+    by_hand = b"\x00\x00\x00\x00\x15" + by_hand[5:] + b"\x00"
     assert CODEC.decode(TOPIC, by_hand) == EVENT
     assert by_hand == VALUE
 

@@ -80,6 +80,7 @@ class KnownCounts:
         self._counts: dict[CountKey, KnownCount] = {}
         self._posts: set[PostKey] = set()
         self._levels: set[tuple[str, str, str, bool]] = set()
+        self._readings: dict[str, set[str]] = {}  # by channel
 
     def branch(self) -> KnownCounts:
         """Return a view that can be changed without changing this; this must not change while it is used."""
@@ -102,6 +103,7 @@ class KnownCounts:
         """Take over changes in their order; `reading` is who decided them, `told_ms` when."""
         for change in changes:
             channel, persona_id, post_id, kind = change.key
+            self._readings.setdefault(channel, set()).add(reading)
             self._levels.add((channel, persona_id, kind, post_id is None))
             known = self._own(change.key)
             known.slots[change.slot] = change.value
@@ -110,6 +112,10 @@ class KnownCounts:
                 known.readings |= {reading}
             if change.as_of_ms is not None:
                 known.as_of_ms = max(known.as_of_ms or 0, change.as_of_ms)
+
+    def has_others(self, channel: str, reading: str) -> bool:
+        """Tell whether other readings than one have counted something of a channel."""
+        return bool(self._readings.get(channel, set()) - {reading})
 
     def added_up(self) -> set[tuple[str, str, str]]:
         """Return channel, persona and kind of what is counted both by post and by account: KPIs add these up."""
