@@ -42,10 +42,6 @@ def generation_panels() -> Iterator[Any]:
         [promql(total(GENERATION_PARKED), "parked")],
     )
     yield _breakers("Breakers of models", LLM_BREAKER_STATE, "model")
-    yield lines(
-        Look("Why models wait", described(LLM_WAITS, None, "Here the number of workers that wait."), "locale", 8),
-        [promql(total(LLM_WAITS, ("model", "reason")), "{{model}} {{reason}}")],
-    )
     yield _breakers("Breakers of stages", WORKER_BREAKER_STATE, "stage")
     yield lines(
         Look("Time since progress", described(WORKER_CHECKPOINT_AGE, None, "The longest of any worker."), "s", 8),
@@ -54,6 +50,10 @@ def generation_panels() -> Iterator[Any]:
     yield lines(
         Look("Roles given up", described(WORKER_ROLE_FAILING, None, "Here the number of workers."), "locale", 24),
         [promql(total(WORKER_ROLE_FAILING, ("role",)), "{{role}}")],
+    )
+    yield lines(
+        Look("Why models wait", described(LLM_WAITS, None, "Here the number of workers that wait."), "locale", 24),
+        [promql(total(LLM_WAITS, ("model", "reason")), "{{model}} {{reason}}")],
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-QUIET_S = 0.003  # real time without a word on any socket, after which nobody on this loop has anything to say
+QUIET_S = 0.02  # real time without a word on any socket, on a busy machine too: nobody on this loop has anything to say
 
 
 class _SkippingSelector(selectors.DefaultSelector):

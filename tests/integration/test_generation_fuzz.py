@@ -35,7 +35,7 @@ MOST_CALLS = 6  # of a draft: three for hooks, three for a body
 MOST_UNREAD = 3  # answers nobody can read, to one of these calls
 MOST_STARTS = 40
 QUIET: dict[str, Any] = {"llm_concurrency": 2, "llm_cache": "off", "batch_poll_s": 3_600.0}
-POLL_S = 20.0  # of the clock that skips waits
+POLL_S = 300.0  # of the clock that skips waits
 
 
 @dataclass(frozen=True)
