@@ -10,7 +10,7 @@ import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition as KafkaPartition
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
@@ -49,6 +49,7 @@ def _bytes(name: str | bytes) -> bytes:
     return name if isinstance(name, bytes) else name.encode()
 
 
+@settings(deadline=None)
 @given(RECORDS, st.sampled_from([NONE, GZIP, SNAPPY, LZ4, ZSTD]))
 def test_a_record_is_read_as_it_was_written_whatever_bytes_its_headers_are_named_by(
     records: list[Given], codec: int
@@ -59,6 +60,7 @@ def test_a_record_is_read_as_it_was_written_whatever_bytes_its_headers_are_named
     assert [each.timestamp for each in found] == [1_700_000_000_000 + offset for offset in range(len(records))]
 
 
+@settings(deadline=None)
 @given(st.lists(RECORDS, min_size=2, max_size=3), st.data())
 def test_reading_from_the_middle_of_a_batch_skips_what_lies_before(
     batches: list[list[Given]], data: st.DataObject
@@ -98,6 +100,7 @@ def test_a_batch_that_was_cut_off_is_left_for_the_next_fetch() -> None:
     assert len(read(whole + whole[: len(whole) // 2])) == 1
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_a_name_as_text_gives_its_bytes_back_and_fits_any_string_field(name: bytes) -> None:
     text = name_text(name)
@@ -105,6 +108,7 @@ def test_a_name_as_text_gives_its_bytes_back_and_fits_any_string_field(name: byt
     assert text.encode().decode() == text
 
 
+@settings(deadline=None)
 @given(st.text().filter(lambda text: "\\" not in text))
 def test_a_name_that_is_text_without_a_backslash_stands_as_it_is(name: str) -> None:
     try:
@@ -114,6 +118,7 @@ def test_a_name_that_is_text_without_a_backslash_stands_as_it_is(name: str) -> N
     assert name_text(name) == name_text(as_bytes) == name
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_a_dead_letter_holds_the_original_headers_and_can_always_be_written(records: list[Given]) -> None:
     codec, topic = RowCodec(open_registry(None)), topic_named("dead.letters")
