@@ -40,6 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "count": 7,
         "source": "threads",
         "simulated": False,
+        "basis": "event",
     },
     REQUESTS.name: {
         "event_id": "r",
@@ -322,7 +323,7 @@ def test_a_symbol_is_one_of_those_there_are(broken: bytes) -> None:
 @pytest.mark.parametrize("boolean", [b"\x02", b"\xff"])
 def test_a_boolean_is_true_or_false(boolean: bytes) -> None:
     body = Writer(EVENTS, definition("EngagementEvent")).encoded(VALUES[EVENTS.name])
-    _check_refused(body, body[:-1] + boolean)
+    _check_refused(body, body[:-2] + boolean + body[-1:])
 
 
 def _check_refused(body: bytes, broken: bytes) -> None:

@@ -1,6 +1,6 @@
 """Rows and columns read the same of whatever producers write, and what they read is right.
 
-Judges are what the generator knows of each field, and Avro's own library, which knows nothing of ours.
+Judges are what the generator knows of each field, and fastavro, which knows nothing of ours.
 """
 
 from __future__ import annotations
