@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from schemas.catalogue import Topic
 from schemas.definitions import AvroSchema, canonical_text
-from schemas.registry import RegisteredSchema
+from schemas.registries.registry import RegisteredSchema
 
 
 class VersionedRegistry(Protocol):

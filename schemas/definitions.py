@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas.avro_types import Record, parse_type
+from schemas.codec.avro_types import Record, parse_type
 from schemas.errors import SchemaError, UnknownSchema
 
 AvroSchema = dict[str, Any]

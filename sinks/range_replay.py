@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from sinks.sink import Sink, record_count
 from streams.endpoints import require_kafka, resolve
 from streams.engine.batch import Batch

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import HEADER_BYTES, header, schema_id_of
 from schemas.errors import DecodeFault, RegistryUnavailable
-from schemas.file_registry import FileRegistry
 from schemas.records import DeadLetter, Record
-from schemas.registry import SchemaRegistry
-from schemas.wire_format import HEADER_BYTES, header, schema_id_of
+from schemas.registries.file_registry import FileRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.kafka.record_size import DEAD_LETTERS
 
 logger = logging.getLogger(__name__)

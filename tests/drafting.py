@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.costs.budget import BudgetPolicy, Limits
-from agents.generation.writer import Past
+from agents.generation.asking.writer import Past
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
 from agents.personas.persona_file import read_personas

@@ -16,7 +16,7 @@ from agents.importing.decisions.planning import Planner
 from agents.importing.events import entry_columns
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.rows import RowReader
-from schemas.column_encoder import Constant
+from schemas.codec.column_encoder import Constant
 from schemas.records import ImportProgress
 from streams.identity import derived_id
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agents.llm.reply import Reply, Usage
-from agents.llm.response_cache import Question
+from agents.caching.response_cache import Question
+from agents.llm.answers.reply import Reply, Usage
 
 
 def question(

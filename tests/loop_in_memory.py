@@ -13,25 +13,25 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.catalogue import topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, PersonaRequest
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
-from streams.engine.duplicates import DuplicateFilter
-from streams.engine.log_lives import log_offset
 from streams.engine.loop import CheckpointedLoop
-from streams.engine.quarantine import Quarantine
 from streams.engine.retry import Backoff
 from streams.engine.slices import Slice, weigh
 from streams.engine.stage import AnyStage, Effects, Output, OutputColumns, Part, Rejection, Stage
 from streams.errors import RecordFault, Unavailable
+from streams.quarantine.quarantine import Quarantine
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState, Changes
+from streams.state.duplicates import DuplicateFilter
 from streams.state.local_store import LocalStore, MemoryStore
+from streams.transport.log_lives import log_offset
 from tests.memory_changelog import LogInMemory
 from tests.single_outputs import single
 

@@ -7,7 +7,7 @@ from typing import Any
 from schemas.catalogue import Topic
 from schemas.definitions import AvroSchema, canonical_text, definition
 from schemas.errors import UnknownSchema
-from schemas.registry import RegisteredSchema
+from schemas.registries.registry import RegisteredSchema
 
 
 class MemoryRegistry:

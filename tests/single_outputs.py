@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
-from schemas.column_writer import ColumnWriter
-from schemas.registry import open_registry
+from schemas.codec.column_writer import ColumnWriter
+from schemas.codec.rows import RowCodec
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output, OutputColumns
 
 _REGISTRY = open_registry(None)

@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.avro_types import Array, AvroType, Enum, NoDefault, Primitive, Record, Union
 from schemas.catalogue import Topic
+from schemas.codec.avro_types import Array, AvroType, Enum, NoDefault, Primitive, Record, Union
 from schemas.definitions import definition, working_record
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from agents.costs.prices import PriceList
-from agents.llm.reply import Usage
+from agents.llm.answers.reply import Usage
 from streams.validation import MAX_AMOUNT
 
 TOKENS_PER_PRICE = 1_000_000

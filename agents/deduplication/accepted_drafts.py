@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.deduplication.embedding import Vectors
 from agents.deduplication.wording import Resemblance, Wording
+from agents.embedding.embedding import Vectors
 
 _FIRST_CAPACITY = 16
 _ROUNDING = 1e-5  # more than a product of a whole matrix may differ from that of one row

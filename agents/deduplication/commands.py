@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agents.deduplication.tuning import Counts
 
 Figures = dict[str, tuple["GoalFigures", "GoalFigures"]]
-OFFLINE = ("blend", "wordllama", "ngram")  # a test holds it to agents/deduplication/embedders.py
+OFFLINE = ("blend", "wordllama", "ngram")  # a test holds it to agents/embedding/embedders.py
 
 
 @click.group(epilog="Example: threads-agent deduplication report --json")
@@ -50,8 +50,8 @@ def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, a
 
 
 async def _measured(names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
-    from agents.deduplication.embedders import embedder_of
     from agents.deduplication.measurement import figures_of, similarities_of
+    from agents.embedding.embedders import embedder_of
     from streams.settings import current_settings
 
     settings = current_settings()

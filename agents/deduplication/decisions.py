@@ -9,9 +9,9 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.deduplication.embedding import Vectors
 from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Wording
+from agents.embedding.embedding import Vectors
 from schemas.records import NearDuplicate
 
 

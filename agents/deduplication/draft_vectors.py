@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.costs.prices import PriceList
-from agents.deduplication.embedding import Embedded, Embedder, Vectors
-from agents.deduplication.embedding_costs import embedding_cost, token_shares
-from agents.llm.faults import NoAnswer
-from agents.llm.reply import Usage
+from agents.embedding.embedding import Embedded, Embedder, Vectors
+from agents.embedding.embedding_costs import embedding_cost, token_shares
+from agents.llm.answers.reply import Usage
+from agents.llm.faults.faults import NoAnswer
 from schemas.records import CostEvent, DraftScored
 from streams.errors import RecordFault
 

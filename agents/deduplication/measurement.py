@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.deduplication.embedding import Embedder, Vectors
 from agents.deduplication.labelled_pairs import KINDS, LabelledPair, PairKind
-from agents.deduplication.negations import negations
-from agents.deduplication.normalised_text import text_hash
 from agents.deduplication.tuning import ACROSS, OWN, Counts, Goal, Similarity, best_limit, counts_at, held_out
+from agents.embedding.embedding import Embedder, Vectors
+from agents.embedding.negations import negations
+from agents.embedding.normalised_text import text_hash
 
 NOT_COMPARED = -1.0
 _TEXTS_A_CALL = 128

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from agents.deduplication.accepted_drafts import AcceptedDrafts, Nearest
 from agents.deduplication.decisions import Kept, decoded
-from agents.deduplication.embedding import Vectors
 from agents.deduplication.exact_texts import ExactTexts
 from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Resemblance, Wording
+from agents.embedding.embedding import Vectors
 
 MAX_KEPT = 20_000
 """Decisions remembered for a partition; a draft is compared with the accepted ones among them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.deduplication.negations import negations
-from agents.deduplication.normalised_text import text_hash
+from agents.embedding.negations import negations
+from agents.embedding.normalised_text import text_hash
 from schemas.records import DraftGenerated
 
 

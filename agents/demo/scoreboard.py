@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from agents.demo.history import Totals
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import SchemaError
 from schemas.records import (
     CostEvent,

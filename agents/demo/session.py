@@ -19,9 +19,9 @@ from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import apply_personas
 from agents.personas.sample_files import SAMPLES
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.engine.stage import Output
 from streams.kafka.beginning import END, Beginning

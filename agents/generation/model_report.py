@@ -8,9 +8,9 @@ from datetime import date
 
 from agents.costs.model_problems import model_problems
 from agents.costs.prices import PriceList
-from agents.generation.model_tiers import ModelTiers
+from agents.generation.asking.model_tiers import ModelTiers
 from agents.llm.client import LanguageModelClient
-from agents.llm.faults import is_not_there
+from agents.llm.faults.faults import is_not_there
 from agents.personas.persona import Persona
 from streams.errors import RecordFault, SettingsError, Unavailable
 

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 from agents.costs.prices import PriceList
 from agents.generation.assignment import Assignment, assignments_of
-from agents.generation.batch_lines import calls_in, unused_cost
-from agents.generation.burst import Burst, bursts_of
-from agents.generation.calls import CallMemory, call_id
-from agents.generation.finished import FinishedRequest
-from agents.generation.graph import DraftOutcome
-from agents.generation.parked import ParkedRequest
-from agents.generation.request_book import Change, RequestBook, RequestWork
+from agents.generation.drafting.burst import Burst, bursts_of
+from agents.generation.drafting.graph import DraftOutcome
+from agents.generation.kept.batch_lines import calls_in, unused_cost
+from agents.generation.kept.calls import CallMemory, call_id
+from agents.generation.kept.finished import FinishedRequest
+from agents.generation.kept.parked import ParkedRequest
+from agents.generation.kept.request_book import Change, RequestBook, RequestWork
 from agents.generation.scheduler import Job, Scheduler
-from agents.llm.reply import Reply
+from agents.llm.answers.reply import Reply
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest

@@ -7,19 +7,19 @@ from functools import partial
 
 from agents.costs.budget import BudgetPolicy, Limits
 from agents.costs.price_file import read_prices
-from agents.deduplication.embedders import embedder_of
 from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
-from agents.generation.accepted_posts import AcceptedPosts
-from agents.generation.best_posts import BestPosts
-from agents.generation.past_posts import RecordedPast
+from agents.embedding.embedders import embedder_of
+from agents.generation.past.accepted_posts import AcceptedPosts
+from agents.generation.past.best_posts import BestPosts
+from agents.generation.past.past_posts import RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.scoring.stage import ScoreStage
 from agents.spend.directory import spend_directory
 from agents.spend.gate import BudgetGate
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.embedded.offline_models import offline_model_of
 from streams.endpoints import resolve
 from streams.engine.stage import AnyStage

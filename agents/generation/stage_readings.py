@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
 
-from agents.generation.request_book import RequestBook
+from agents.generation.kept.request_book import RequestBook
 from agents.generation.scheduler import Load
-from agents.llm.faults import WaitReason
+from agents.llm.faults.faults import WaitReason
 from agents.llm.model_breaker import BreakerReading
 from streams import metrics
 from streams.engine.readings import Reading, breaker_readings

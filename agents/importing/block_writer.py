@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.importing.events import EventColumns
-from schemas.column_writer import ColumnWriter
-from schemas.registry import SchemaRegistry
+from schemas.codec.column_writer import ColumnWriter
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.errors import RecordFault
 from streams.kafka.partitioning import partition_of

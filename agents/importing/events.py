@@ -13,7 +13,7 @@ from agents.importing.decisions.change_columns import decode_changes
 from agents.importing.decisions.known_counts import TOTAL, Change, CountKey, Slot
 from agents.importing.rows import RowBlock
 from schemas.catalogue import Topic, topic_named
-from schemas.column_encoder import Column, Constant, Values
+from schemas.codec.column_encoder import Column, Constant, Values
 from schemas.records import EngagementBasis, EngagementKind, ImportProgress
 from streams.identity import derived_id
 

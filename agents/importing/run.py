@@ -26,7 +26,7 @@ from agents.importing.report import FAULTS_KEPT, ImportReport
 from agents.importing.rows import RowBlock
 from agents.importing.survey import Survey, survey_file
 from schemas.records import ImportProgress
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.errors import RecordFault
 from streams.kafka.connection import check_broker

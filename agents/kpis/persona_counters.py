@@ -8,16 +8,16 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.kpis.counter_table import Bools, Ints
 from agents.kpis.counters import COUNTERS, NUMBER
 from agents.kpis.formulas import MONTH_MS
-from agents.kpis.lifetime_table import LifetimeTable
-from agents.kpis.pane_table import PaneTable
 from agents.kpis.partials import PaneEntries, PostEntries
 from agents.kpis.persona_numbers import PersonaNumbers
-from agents.kpis.post_table import PostTable
 from agents.kpis.rolling_sums import RollingSums
 from agents.kpis.source_counts import FIRST_REVENUE
+from agents.kpis.tables.counter_table import Bools, Ints
+from agents.kpis.tables.lifetime_table import LifetimeTable
+from agents.kpis.tables.pane_table import PaneTable
+from agents.kpis.tables.post_table import PostTable
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, PANE_MS, RETENTION_MS, WINDOWS, Window
 
 

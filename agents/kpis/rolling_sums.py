@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.kpis.counter_table import Ints
 from agents.kpis.counters import COUNTERS
 from agents.kpis.growth import grown
-from agents.kpis.pane_table import PaneTable
+from agents.kpis.tables.counter_table import Ints
+from agents.kpis.tables.pane_table import PaneTable
 from agents.kpis.windows import Window
 
 

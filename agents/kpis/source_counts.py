@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
-from agents.kpis.keys import post_key_column
+from agents.kpis.tables.keys import post_key_column
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_kept_pane, oldest_pane
 
 FIRST_REVENUE = len(COUNTERS)

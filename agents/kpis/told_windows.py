@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.kpis.counter_table import Bools, Ints
 from agents.kpis.growth import grown
+from agents.kpis.tables.counter_table import Bools, Ints
 
 
 class ToldWindow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.kpis.counters import COUNTERS, ENGAGEMENTS
 from agents.kpis.formulas import cost_per_follow_dollars, engagement_rate, revenue_projection_micros
 from agents.kpis.persona_counters import WindowCounts
-from schemas.column_encoder import Column, Constant
+from schemas.codec.column_encoder import Column, Constant
 from streams.engine.stage import OutputColumns
 from streams.identity import derived_id
 

@@ -1,4 +1,5 @@
-"""The way to a language model: the real openai client, retries and breakers, response caches and batches.
+"""The way to a language model: the real openai client, retries and breakers, batches and embeddings.
 
-Not here: what the model is asked (agents/generation) and what it costs (agents/costs). Start with client.py.
+Not here: what the model is asked (agents/generation), its cache (agents/caching) and its price (agents/costs).
+Start with client.py.
 """

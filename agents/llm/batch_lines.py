@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.llm.answer import answer_in, reply_of
+from agents.llm.answers.answer import answer_in, reply_of
+from agents.llm.answers.json_body import json_body, mapping_in
+from agents.llm.answers.loose_answer import ErrorAnswered
+from agents.llm.answers.reply import Reply
+from agents.llm.answers.said_text import clean_name
+from agents.llm.answers.token_counts import token_count
 from agents.llm.client import JsonSchema, Sampling, chat_body
-from agents.llm.dialects import Dialects
-from agents.llm.error_body import error_body
-from agents.llm.faults import NoAnswer, answered_error, error_fault, unreadable
-from agents.llm.json_body import json_body, mapping_in
-from agents.llm.loose_answer import ErrorAnswered
-from agents.llm.reply import Reply
-from agents.llm.said_text import clean_name
-from agents.llm.token_counts import token_count
+from agents.llm.faults.dialects import Dialects
+from agents.llm.faults.error_body import error_body
+from agents.llm.faults.faults import NoAnswer, answered_error, error_fault, unreadable
 from streams.errors import ThreadsError, Unavailable
 
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"

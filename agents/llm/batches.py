@@ -9,13 +9,13 @@ from typing import Literal, Self, TypeVar, get_args
 
 from openai.types import Batch
 
+from agents.llm.answers.reply import Reply
 from agents.llm.batch_lines import ENDPOINT, BatchLine, ids_of, input_file, outcomes_of
 from agents.llm.connection import connection_to
-from agents.llm.dialects import Dialects
-from agents.llm.faults import is_not_there
+from agents.llm.faults.dialects import Dialects
+from agents.llm.faults.faults import is_not_there
 from agents.llm.guarded_call import guarded
 from agents.llm.provider import Provider
-from agents.llm.reply import Reply
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 
 T = TypeVar("T")

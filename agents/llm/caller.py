@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from agents.llm.faults import ModelMissing, NoMoreAnswers, wait_reason
+from agents.llm.faults.faults import ModelMissing, NoMoreAnswers, wait_reason
 from agents.llm.model_breaker import BreakerLimits, BreakerReading, ModelBreaker
 from streams.engine.retry import Backoff
 from streams.errors import RecordFault, Unavailable

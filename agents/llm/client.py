@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from agents.llm.answer import Answer, answer_in, reply_of, streamed_answer
+from agents.llm.answers.answer import Answer, answer_in, reply_of, streamed_answer
+from agents.llm.answers.json_body import json_body, mapping_in
+from agents.llm.answers.reply import Reply
 from agents.llm.connection import connection_to
-from agents.llm.dialects import Dialects
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
-from agents.llm.faults import NoAnswer, ParameterRefused
+from agents.llm.faults.dialects import Dialects
+from agents.llm.faults.faults import NoAnswer, ParameterRefused
 from agents.llm.guarded_call import guarded
-from agents.llm.json_body import json_body, mapping_in
 from agents.llm.moderation import Moderation, moderations_of
 from agents.llm.provider import Provider
-from agents.llm.reply import Reply
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.llm.faults import NoAnswer
-from agents.llm.loose_answer import ErrorAnswered
-from agents.llm.reply import Reply, Usage, usage_of
-from agents.llm.said_text import clean_name, clean_text
+from agents.llm.answers.loose_answer import ErrorAnswered
+from agents.llm.answers.reply import Reply, Usage, usage_of
+from agents.llm.answers.said_text import clean_name, clean_text
+from agents.llm.faults.faults import NoAnswer
 
 GREATEST = 1e6  # number of a vector; they are about 1, and their squares must add up
 

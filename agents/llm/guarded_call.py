@@ -9,8 +9,8 @@ from typing import TypeVar
 import aiohttp
 import openai
 
-from agents.llm.faults import answered_error, fault_of, timed_out, unreadable
-from agents.llm.loose_answer import ErrorAnswered
+from agents.llm.answers.loose_answer import ErrorAnswered
+from agents.llm.faults.faults import answered_error, fault_of, timed_out, unreadable
 from agents.llm.provider import Provider
 from streams.errors import ThreadsError, Unavailable
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.llm.loose_answer import ErrorAnswered
-from agents.llm.said_text import clean_name
+from agents.llm.answers.loose_answer import ErrorAnswered
+from agents.llm.answers.said_text import clean_name
 
 
 @dataclass(frozen=True, slots=True)

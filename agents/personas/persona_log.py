@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from agents.personas.directory import PersonaNews, PersonaRemoved
 from schemas.catalogue import topic_named
 from schemas.records import PersonaApplied
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.kafka.beginning import WHOLE
 from streams.kafka.topic_tail import TailEntry, TopicTail

@@ -9,7 +9,7 @@ from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
 from agents.personas.persona_log import SOURCE, KafkaPersonaLog
 from schemas.records import PersonaApplied
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.engine.stage import Output
 from streams.errors import ThreadsError

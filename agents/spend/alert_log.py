@@ -6,10 +6,10 @@ import logging
 from datetime import datetime
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault, RegistryUnavailable
 from schemas.records import BudgetAlert
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.endpoints import require_kafka
 from streams.engine.batch import TopicPartition
 from streams.errors import Unavailable

@@ -44,7 +44,7 @@ async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
     from agents.spend.directory import spend_directory
     from agents.spend.gate import limits_of_persona
     from agents.spend.spend_book import day_of
-    from schemas.registry import open_registry
+    from schemas.registries.registry import open_registry
     from streams.endpoints import resolve
     from streams.settings import current_settings
     from streams.wall_clock import utc_now

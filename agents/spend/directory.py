@@ -12,7 +12,7 @@ from typing import Protocol
 from agents.spend.spend_book import SpendBook, first_day_needed
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.errors import RecordFault
 from streams.kafka.beginning import WHOLE
 from streams.kafka.topic_tail import TopicTail

@@ -9,7 +9,7 @@ from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.spend.alerts_stage import BudgetsStage
 from agents.spend.totals_stage import SpendStage
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.endpoints import resolve
 from streams.engine.stage import AnyStage
 from streams.role import Role

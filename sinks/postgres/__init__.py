@@ -1,4 +1,4 @@
-"""Rows in PostgreSQL: every fact of the topics, keyed by its id, and the commands that read them.
+"""Rows in PostgreSQL: every fact of the topics, keyed by its id.
 
-Not here: how KPIs are computed (agents/kpis). Start with sink.py; tables are in migrations/, statements in sql/.
+Not here: what is read of them (sinks/reports). Start with sink.py; tables are in migrations/, statements in sql/.
 """

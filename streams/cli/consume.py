@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from schemas.catalogue import Topic
     from schemas.records import Record
-    from schemas.registry import SchemaRegistry
+    from schemas.registries.registry import SchemaRegistry
 
     Decode = Callable[[bytes | None], Record]
 
@@ -45,7 +45,7 @@ def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | Non
 
 
 async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
-    from schemas.registry import open_registry
+    from schemas.registries.registry import open_registry
     from streams.endpoints import require_kafka, resolve
     from streams.kafka.connection import check_broker
     from streams.kafka.reader import follow
@@ -67,7 +67,7 @@ async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: in
 
 def _decoder(topic: Topic, registry: SchemaRegistry) -> Decode:
     """Return what decodes values of the topic: dead letters are read without the registry too."""
-    from schemas.codec_rows import RowCodec
+    from schemas.codec.rows import RowCodec
     from streams.kafka.record_size import DEAD_LETTERS
     from streams.letter_reader import LetterReader
 

@@ -37,7 +37,7 @@ def list_(source_topic: str | None, *, wide: bool, as_json: bool) -> None:
 
 
 async def _letters(source_topic: str | None) -> list[DeadLetter]:
-    from schemas.registry import open_registry
+    from schemas.registries.registry import open_registry
     from streams.endpoints import require_kafka, resolve
     from streams.kafka.connection import check_broker
     from streams.kafka.reader import read_range

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from streams.cli.lazy_group import LazyGroup
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "up": "streams.cli.up:up",
     "down": "streams.cli.up:down",
@@ -16,6 +20,10 @@ COMMANDS = {
     "completion": "streams.cli.completion:completion",
     "dead-letters": "streams.cli.dead_letters:dead_letters",
 }
+
+if (CHECKOUT / "tests" / "benchmarks").is_dir():  # benchmarks are a checkout's, not the package's
+    sys.path.append(str(CHECKOUT))
+    COMMANDS["bench"] = "tests.benchmarks.commands:bench"
 
 main = LazyGroup(
     "threads-agent",

@@ -35,7 +35,7 @@ def produce(ctx: click.Context, topic: Topic, file: BinaryIO) -> None:
 
 
 async def _produce(topic: Topic, file: BinaryIO) -> LineSender:
-    from schemas.registry import open_registry
+    from schemas.registries.registry import open_registry
     from streams.cli.line_sender import LineSender
     from streams.endpoints import require_kafka, resolve
     from streams.kafka.connection import check_broker

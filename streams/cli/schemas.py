@@ -15,7 +15,7 @@ from streams.errors import SettingsError
 if TYPE_CHECKING:
     from schemas.changes import SubjectChange
     from schemas.definitions import AvroSchema
-    from schemas.file_registry import FileRegistry
+    from schemas.registries.file_registry import FileRegistry
 
 REFUSED_EXIT_STATUS = 1
 
@@ -31,7 +31,7 @@ def check(ctx: click.Context) -> None:
     """Compare schemas/avro with the newest registered versions; exit status 1 when a change can't read old records."""
     from schemas.changes import compare
     from schemas.definitions import definitions
-    from schemas.file_registry import FileRegistry
+    from schemas.registries.file_registry import FileRegistry
     from streams.schema_faults import schema_faults
 
     with schema_faults():
@@ -63,8 +63,8 @@ def register(ctx: click.Context, url: str | None) -> None:
     """Register the working schema of every topic; one that is registered keeps its id."""
     from schemas.definitions import definition
     from schemas.errors import IncompatibleSchema
-    from schemas.file_registry import FileRegistry
-    from schemas.http_registry import HttpRegistry
+    from schemas.registries.file_registry import FileRegistry
+    from schemas.registries.http_registry import HttpRegistry
     from streams.schema_faults import schema_faults
 
     registry = HttpRegistry(url) if url else FileRegistry()
@@ -88,7 +88,7 @@ def register(ctx: click.Context, url: str | None) -> None:
 @wide_option
 def show(name: str | None, *, wide: bool) -> None:
     """List subjects with the ids of their versions, or print one schema: by record name, topic, subject or id."""
-    from schemas.file_registry import FileRegistry
+    from schemas.registries.file_registry import FileRegistry
     from streams.schema_faults import schema_faults
 
     registry = FileRegistry()

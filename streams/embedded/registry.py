@@ -13,7 +13,7 @@ from streams.embedded.server import Server
 
 
 class RegistryServer(Server):
-    """`schemas.registry_server` with what clients register kept in `folder`."""
+    """`schemas.registries.server` with what clients register kept in `folder`."""
 
     role: ClassVar[str] = "schemas"
 
@@ -37,7 +37,7 @@ class RegistryServer(Server):
 
     def launch(self) -> Launch:
         """Return the command line; -P keeps the working folder out of the module path."""
-        module = ("-P", "-m", "schemas.registry_server")
+        module = ("-P", "-m", "schemas.registries.server")
         return Launch((sys.executable, *module, "--port", str(self.port), "--folder", str(self.folder)), self.folder)
 
     def is_ready(self) -> bool:

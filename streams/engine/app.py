@@ -9,12 +9,12 @@ from typing import Any
 
 import faust
 
-from streams.engine.assignor import FreshAssignor
 from streams.engine.batch import TopicPartition
 from streams.engine.inbox import Inbox
 from streams.engine.loop import CheckpointedLoop
-from streams.engine.transport import PartitionListener, register
 from streams.settings import Settings
+from streams.transport.assignor import FreshAssignor
+from streams.transport.transport import PartitionListener, register
 
 logger = logging.getLogger(__name__)
 

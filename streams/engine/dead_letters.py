@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from schemas.records import DeadLetter, Header
 from streams.engine.batch import TopicPartition
-from streams.engine.log_lives import log_offset
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import Output, Rejection
 from streams.errors import RecordFault
 from streams.identity import derived_id
 from streams.kafka.header_names import name_text
+from streams.transport.log_lives import log_offset
 
 logger = logging.getLogger(__name__)
 

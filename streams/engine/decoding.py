@@ -10,11 +10,11 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from schemas.catalogue import Topic, topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import Record
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
 from streams.engine.slices import FetchedRecord, Slice, offsets_of
 from streams.engine.stage import Rejection

@@ -13,17 +13,17 @@ from streams.engine.batch import Batch, ColumnBatch, TopicPartition
 from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoded, Decoder
-from streams.engine.duplicates import DuplicateFilter
 from streams.engine.exclusive import ExclusiveWork
-from streams.engine.log_lives import in_life
 from streams.engine.partition import Partition
-from streams.engine.quarantine import Quarantine
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
 from streams.engine.stage import AnyStage, Effects, LongStage, Output, OutputColumns, Rejection
-from streams.engine.suspects import Step
 from streams.errors import Unavailable
+from streams.quarantine.quarantine import Quarantine
+from streams.quarantine.suspects import Step
 from streams.state.changelogged import Appended, ChangeloggedState
+from streams.state.duplicates import DuplicateFilter
+from streams.transport.log_lives import in_life
 
 logger = logging.getLogger(__name__)
 

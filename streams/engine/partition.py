@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from streams.engine.batch import TopicPartition
-from streams.engine.duplicates import DuplicateFilter
 from streams.engine.slices import Slice
 from streams.engine.stage import LongPart, Part
 from streams.errors import ThreadsError
+from streams.state.duplicates import DuplicateFilter
 
 
 class SliceMissing(ThreadsError):

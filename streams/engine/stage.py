@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from schemas.column_encoder import Column
+from schemas.codec.column_encoder import Column
 from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
 from streams.engine.readings import Reading

@@ -11,24 +11,21 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 
-from schemas.codec_columns import ColumnCodec
-from schemas.registry import SchemaRegistry, open_registry
+from schemas.codec.columns import ColumnCodec
+from schemas.registries.registry import SchemaRegistry, open_registry
 from streams.endpoints import require_kafka, resolve
 from streams.engine.app import RoleApp, make_app
 from streams.engine.batch import TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
-from streams.engine.duplicates import DuplicateFilter
 from streams.engine.free_memory import keep_returning_free_memory
 from streams.engine.garbage import tune_garbage_collection
 from streams.engine.loop import TICK_S, CheckpointedLoop
-from streams.engine.quarantines import Quarantines
 from streams.engine.readings import Reading
 from streams.engine.retry import Backoff
 from streams.engine.slices import FetchedRecord, Slice
 from streams.engine.stage import AnyStage
-from streams.engine.topic_watch import TopicWatch
 from streams.engine.worker_metrics import WorkerCollector
 from streams.errors import ThreadsError
 from streams.home import make_home
@@ -38,12 +35,15 @@ from streams.kafka.reader import read_offsets
 from streams.kafka.record_size import letter_room
 from streams.metrics import WORKER_ROLE_FAILING
 from streams.metrics_server import MetricsServer
+from streams.quarantine.quarantines import Quarantines
 from streams.role import Role, load_role
 from streams.running_workers import announced
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState
+from streams.state.duplicates import DuplicateFilter
 from streams.state.kafka_changelog import KafkaChangelog, changelog_name
 from streams.state.local_store import open_store
+from streams.transport.topic_watch import TopicWatch
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import RecordMetadata
 
 from schemas.catalogue import Topic, topic_named
-from schemas.codec_rows import RowCodec
-from schemas.column_encoder import Constant
-from schemas.column_writer import ColumnWriter
+from schemas.codec.column_encoder import Constant
+from schemas.codec.column_writer import ColumnWriter
+from schemas.codec.rows import RowCodec
 from schemas.records import Record
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output, OutputColumns
 from streams.kafka.batches import QueuedBatch, know_partition, queue_batches

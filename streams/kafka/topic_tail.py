@@ -11,10 +11,10 @@ from typing import Generic, TypeVar
 from aiokafka.structs import ConsumerRecord
 
 from schemas.catalogue import Topic
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault, RegistryUnavailable
 from schemas.records import Record
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.endpoints import require_kafka
 from streams.engine.batch import TopicPartition
 from streams.errors import RecordFault, Unavailable

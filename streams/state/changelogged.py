@@ -61,7 +61,7 @@ class ChangeloggedState:
     The changelog is the truth and the local store a copy that is never ahead of it: `append` waits for the changelog,
     `store` follows. A crash between the two is made good at the next `restore`, which reads the changelog's tail.
 
-    With the state stands which log of the source its offsets count in (streams/engine/log_lives.py says what for).
+    With the state stands which log of the source its offsets count in (streams/transport/log_lives.py says what for).
     """
 
     def __init__(

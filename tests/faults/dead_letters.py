@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from aiokafka.structs import ConsumerRecord
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.dead_letters import TOPIC
 from streams.kafka.reader import read_range
 from tests.faults.told_counts import Broker

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from agents.kpis.counters import ENGAGEMENT_COUNTER
 from schemas.records import EngagementEvent, EngagementKind
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.retry import CircuitBreaker
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer

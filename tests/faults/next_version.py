@@ -9,11 +9,11 @@ from typing import Any
 import fastavro
 
 from schemas.catalogue import topic_named
+from schemas.codec.record_dicts import to_dict
+from schemas.codec.wire_format import header
 from schemas.definitions import AvroSchema, definition
-from schemas.http_registry import HttpRegistry
-from schemas.record_dicts import to_dict
 from schemas.records import EngagementEvent
-from schemas.wire_format import header
+from schemas.registries.http_registry import HttpRegistry
 
 TOPIC = topic_named("engagement.events")
 KIND_OF_TOMORROW = "bookmark"

@@ -12,12 +12,12 @@ from typing import Any
 import fastavro
 
 from schemas.catalogue import Topic, topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.record_dicts import to_dict
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import HEADER_BYTES, header
 from schemas.definitions import definition
-from schemas.record_dicts import to_dict
 from schemas.records import KpiPartial, Record
-from schemas.registry import open_registry
-from schemas.wire_format import HEADER_BYTES, header
+from schemas.registries.registry import open_registry
 from streams.json_records import parse_record
 from streams.kafka.record_size import DEAD_LETTERS, record_limit
 from streams.settings import Settings

@@ -21,9 +21,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import KafkaError, Producer
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import DraftGenerated, EngagementEvent, KpiUpdate, PersonaRequest, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.kafka.reader import read_range
 from streams.kafka.record_size import letter_room
 from tests.faults.conftest import WorkerProcess

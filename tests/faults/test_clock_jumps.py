@@ -10,7 +10,7 @@ import pytest
 
 from agents.kpis.windows import PANES_PER_BLOCK, RETENTION_MS
 from schemas.records import EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from tests.faults.conftest import WorkerProcess

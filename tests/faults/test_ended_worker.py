@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.records import DeadLetter, EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.metrics import WORKER_ROLE_FAILING

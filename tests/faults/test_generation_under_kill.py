@@ -13,10 +13,10 @@ import pytest
 
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, DraftGenerated, PersonaRequest, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from schemas.catalogue import topic_named
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.kafka.producer import EventProducer
 from streams.kafka.record_size import letter_room
 from streams.role import load_role

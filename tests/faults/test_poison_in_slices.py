@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.embedded.ports import free_port
 from streams.embedded.process import stop
 from streams.embedded.registry import RegistryServer

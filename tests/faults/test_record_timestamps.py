@@ -14,9 +14,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidTimestampError
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from tests.faults.conftest import WorkerProcess
 from tests.faults.dated_load import counted, dated_events, now_ms
 from tests.faults.fault_report import BeginFault

@@ -14,7 +14,7 @@ from agents.spend.alert_log import alerts_since
 from agents.spend.day_spend import HOURS
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.kafka.beginning import WHOLE
 from streams.kafka.producer import EventProducer
 from streams.kafka.topic_tail import TopicTail

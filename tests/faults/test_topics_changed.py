@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, KpiUpdate, Record, RevenueEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range

@@ -17,16 +17,16 @@ from pydantic import SecretStr
 
 from agents.costs.cost import cost_micros
 from agents.costs.price_file import read_prices
-from agents.llm.reply import Usage
+from agents.llm.answers.reply import Usage
 from agents.personas.budget import PersonaBudget
 from agents.personas.persona import Persona
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record, SpendTotal
-from schemas.registry import open_registry
-from sinks.postgres.queries import Found, NoTables, report
+from schemas.registries.registry import open_registry
+from sinks.reports.queries import Found, NoTables, report
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range

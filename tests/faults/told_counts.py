@@ -11,9 +11,9 @@ from typing import Protocol
 
 from agents.kpis.counters import ENGAGEMENT_COUNTER
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import KpiUpdate
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import CircuitBreaker
 from streams.kafka.log_reader import LogReader

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import CostEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.kafka.log_reader import LogReader
 from streams.kafka.producer import EventProducer

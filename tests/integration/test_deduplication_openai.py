@@ -12,10 +12,10 @@ import pytest
 
 from agents.costs.price_file import read_prices
 from agents.deduplication.draft_vectors import MOST_UNREAD, TEXTS_A_CALL
-from agents.deduplication.embedders import embedder_of
 from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
-from agents.llm.faults import NoAnswer
+from agents.embedding.embedders import embedder_of
+from agents.llm.faults.faults import NoAnswer
 from schemas.records import CostEvent, DraftDecided, DraftScored
 from streams.errors import SettingsError, Unavailable
 from streams.identity import derived_id

@@ -13,9 +13,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import CostEvent, PersonaRequest
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.engine.decoding import Decoder
 from streams.engine.slices import Slice

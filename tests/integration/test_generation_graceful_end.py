@@ -20,10 +20,10 @@ from agents.personas.budget import PersonaBudget
 from agents.personas.persona import Persona
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.loop import DRAIN_WITHIN_S
 from streams.engine.stage import Output
 from streams.kafka.partitioning import partition_of

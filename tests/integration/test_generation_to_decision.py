@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agents.costs.price_file import read_prices
-from agents.deduplication.blended_embedder import BlendedEmbedder
 from agents.deduplication.limits import FITTED
 from agents.deduplication.stage import DeduplicateStage
+from agents.embedding.blended_embedder import BlendedEmbedder
 from agents.scoring.stage import ScoreStage
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import TopicPartition

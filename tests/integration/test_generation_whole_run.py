@@ -14,9 +14,9 @@ from agents.llm.provider import EMBEDDED_LANGUAGES, EMBEDDED_MODEL
 from agents.personas.persona import Persona
 from agents.personas.persona_topic import persona_applied
 from schemas.records import PersonaRequest
-from schemas.registry import open_registry
-from sinks.postgres.commands import drafts
-from sinks.postgres.queries import NoTables, report
+from schemas.registries.registry import open_registry
+from sinks.reports.commands import drafts
+from sinks.reports.queries import NoTables, report
 from streams.endpoints import update_endpoints
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer

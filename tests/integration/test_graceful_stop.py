@@ -11,9 +11,9 @@ import pytest
 from agents.kpis.counters import SOURCE_TOPICS
 from agents.kpis.partials import TOPIC as PARTIALS
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import KpiPartial
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.kafka.reader import read_range
 from tests.conftest import Stack

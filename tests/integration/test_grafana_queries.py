@@ -29,10 +29,10 @@ from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
 from schemas.catalogue import topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
-from schemas.file_registry import FileRegistry
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import Record
+from schemas.registries.file_registry import FileRegistry
 from sinks.postgres.sink import PostgresSink
 from sinks.prometheus.stage import PrometheusStage
 from streams.embedded.ports import free_port

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.kafka.header_names import name_bytes
 from streams.kafka.reader import log_bounds, read_offsets

@@ -16,9 +16,9 @@ from agents.importing.fields import FieldMapping
 from agents.importing.presets import mapping_of
 from agents.importing.run import BLOCK_ROWS, import_file
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, PostPublished, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.errors import Unavailable
 from streams.kafka.reader import range_size, read_range
 from streams.settings import Settings

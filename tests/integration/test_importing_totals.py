@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.kafka.reader import range_size, read_range
 from tests.conftest import Stack
 from tests.exports import export_file

@@ -16,8 +16,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.catalogue import CATALOGUE
 from schemas.definitions import definition
-from schemas.file_registry import FileRegistry
 from schemas.records import DeadLetter
+from schemas.registries.file_registry import FileRegistry
 from streams.cli.main import main
 from streams.embedded.ports import free_port
 from streams.engine.stage import Output

@@ -12,9 +12,9 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
-from schemas.file_registry import FileRegistry
+from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, KpiUpdate
+from schemas.registries.file_registry import FileRegistry
 from streams.embedded.kafka import KafkaServer, Node
 from streams.embedded.ports import free_port
 from streams.embedded.process import stop

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from schemas.catalogue import CATALOGUE
-from schemas.file_registry import FileRegistry
+from schemas.registries.file_registry import FileRegistry
 from streams.embedded.ports import free_port
 from streams.engine.batch import TopicPartition
 from streams.errors import Unavailable

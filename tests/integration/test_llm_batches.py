@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agents.llm.answers.reply import Reply
 from agents.llm.batch_lines import MAX_LINES, BatchLine, input_file
 from agents.llm.batches import PAGE, BatchClient, BatchState
 from agents.llm.client import JsonSchema, Sampling
 from agents.llm.provider import Provider
-from agents.llm.reply import Reply
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 from tests.openai_loopback import LoopbackOpenAI, loopback_openai
 

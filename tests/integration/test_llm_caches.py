@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from agents.llm.memory_cache import MemoryCache
-from agents.llm.postgres_cache import LEFT_ALONE_S, PostgresCache
-from agents.llm.response_cache import ResponseCache
+from agents.caching.memory_cache import MemoryCache
+from agents.caching.postgres_cache import LEFT_ALONE_S, PostgresCache
+from agents.caching.response_cache import ResponseCache
 from streams.embedded.ports import free_port
 from tests.llm_questions import question, reply
 
@@ -136,7 +136,7 @@ async def test_a_server_that_is_away_is_told_once_and_costs_no_answer(
             assert await cache.get(question()) is None
             await cache.put(question(), reply())
             now += LEFT_ALONE_S
-    assert [record.name for record in caplog.records] == ["agents.llm.postgres_cache"]
+    assert [record.name for record in caplog.records] == ["agents.caching.postgres_cache"]
     await cache.close()
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from agents.llm.answers.reply import Reply
 from agents.llm.caller import CallLimits, ModelCaller
 from agents.llm.client import EMBED_TEXTS, MODERATE_TEXTS, JsonSchema, LanguageModelClient, Sampling
-from agents.llm.faults import ModelMissing
+from agents.llm.faults.faults import ModelMissing
 from agents.llm.provider import Provider
-from agents.llm.reply import Reply
 from streams.embedded.ports import free_port
 from streams.engine.retry import Backoff
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable

@@ -11,10 +11,10 @@ from typing import TypeVar
 from agents.personas.persona import Persona
 from agents.personas.persona_topic import apply_personas, remove_personas
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import DraftGenerated, PersonaRequest
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range

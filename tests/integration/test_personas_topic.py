@@ -18,7 +18,7 @@ from agents.personas.persona import Persona
 from agents.personas.persona_log import REREAD_AFTER_S, KafkaPersonaLog
 from agents.personas.persona_topic import UnknownPersonaError, apply_personas, read_directory, remove_personas
 from schemas.catalogue import topic_named
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.errors import RecordFault
 from streams.kafka.producer import EventProducer
 from streams.kafka.topic_plan import wanted_shape

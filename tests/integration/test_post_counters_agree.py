@@ -20,13 +20,13 @@ from agents.kpis.fold import FoldStage
 from agents.kpis.formulas import are_viral
 from agents.kpis.merge import MergePart, MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
-from schemas.codec_columns import ColumnCodec
+from schemas.codec.columns import ColumnCodec
 from schemas.records import KpiUpdate
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from sinks.postgres.sink import PostgresSink
 from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
-from streams.engine.duplicates import DuplicateFilter
 from streams.engine.slices import FetchedRecord
+from streams.state.duplicates import DuplicateFilter
 from tests.engagement_log import NOON_MS, Log
 from tests.single_outputs import single
 from tests.stage_driver import DrivenStage

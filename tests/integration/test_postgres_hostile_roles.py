@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from agents.generation.best_posts import BestPosts
-from agents.llm.postgres_cache import PostgresCache
-from sinks.postgres.commands import costs, drafts, kpis
+from agents.caching.postgres_cache import PostgresCache
+from agents.generation.past.best_posts import BestPosts
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrations
+from sinks.reports.commands import costs, drafts, kpis
 from streams.embedded.ports import free_port
 from streams.embedded.preconditions import require_configured_servers
 from streams.engine.batch import ColumnBatch

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.definitions import PACKAGE_FOLDER, definition
 from schemas.errors import IncompatibleSchema, UnknownSchema
-from schemas.file_registry import INDEX_NAME, LOCAL_IDS_FROM, VERSIONS_NAME, FileRegistry
+from schemas.registries.file_registry import INDEX_NAME, LOCAL_IDS_FROM, VERSIONS_NAME, FileRegistry
 
 SUBJECT = "engagement.events-value"
 NEWER = {**definition("EngagementEvent"), "doc": "newer"}

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import HEADER_BYTES, header
 from schemas.definitions import AvroSchema, definition
 from schemas.errors import DecodeFault, RegistryUnavailable
-from schemas.file_registry import FileRegistry
-from schemas.http_registry import HttpRegistry
 from schemas.records import DeadLetter, EngagementEvent
-from schemas.registry import SchemaRegistry
-from schemas.wire_format import HEADER_BYTES, header
+from schemas.registries.file_registry import FileRegistry
+from schemas.registries.http_registry import HttpRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.embedded.ports import free_port
 from streams.letter_reader import LetterReader
 from tests.scripted_registry import Said, Script, serving

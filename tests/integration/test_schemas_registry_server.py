@@ -19,14 +19,14 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.catalogue import CATALOGUE, topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import schema_id_of
 from schemas.definitions import AvroSchema, definition
 from schemas.errors import DecodeFault, IncompatibleSchema, RegistryUnavailable, UnknownSchema
-from schemas.file_registry import LOCAL_IDS_FROM, FileRegistry
-from schemas.http_registry import HttpRegistry
-from schemas.registry import open_registry
-from schemas.wire_format import schema_id_of
+from schemas.registries.file_registry import LOCAL_IDS_FROM, FileRegistry
+from schemas.registries.http_registry import HttpRegistry
+from schemas.registries.registry import open_registry
 from streams.embedded.ports import free_port
 
 TOPIC = topic_named("engagement.events")
@@ -36,7 +36,7 @@ READY_S = 20.0
 
 
 def _serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "schemas.registry_server", "--port", str(port), "--folder", str(folder)]
+    command = [sys.executable, "-m", "schemas.registries.server", "--port", str(port), "--folder", str(folder)]
     server = subprocess.Popen(command)
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
@@ -190,7 +190,7 @@ def test_an_unknown_id_and_an_unregistered_schema_are_told_as_such(url: str) -> 
 
 def test_a_port_in_use_is_told_in_one_line(url: str, tmp_path: Path) -> None:
     port = url.rpartition(":")[2]
-    command = [sys.executable, "-m", "schemas.registry_server", "--port", port, "--folder", str(tmp_path / "other")]
+    command = [sys.executable, "-m", "schemas.registries.server", "--port", port, "--folder", str(tmp_path / "other")]
     second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode == 2
     assert "give another --port" in second.stderr

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from sinks.postgres.commands import costs, drafts, kpis
-from sinks.postgres.queries import NoTables
+from sinks.reports.commands import costs, drafts, kpis
+from sinks.reports.queries import NoTables
 from streams.errors import Unavailable
 from streams.settings import current_settings
 from tests.postgres_tables import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.records import CostSaving, SavingMeasure
-from sinks.postgres.commands import costs
+from sinks.reports.commands import costs
 from tests.postgres_tables import load
 from tests.printed_commands import parsed, printed
 from tests.sink_batches import NOON, calls, rows

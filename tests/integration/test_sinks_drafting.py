@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from schemas.records import DeadLetter, DraftGenerated, GenerationStep, PersonaRequest
-from sinks.postgres.commands import drafts
-from sinks.postgres.request_trace import NoSuchRequest
+from sinks.reports.commands import drafts
+from sinks.reports.request_trace import NoSuchRequest
 from streams.engine.batch import ColumnBatch
 from tests.drafting import NOW, decided, draft, request
 from tests.postgres_tables import load

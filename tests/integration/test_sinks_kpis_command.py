@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from schemas.records import KpiUpdate
-from sinks.postgres.commands import kpis
+from sinks.reports.commands import kpis
 from tests.postgres_tables import load
 from tests.printed_commands import parsed, printed
 from tests.sink_batches import NOON, rows

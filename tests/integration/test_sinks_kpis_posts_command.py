@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from sinks.postgres.commands import kpis
-from sinks.postgres.post_report import SORTS
+from sinks.reports.commands import kpis
+from sinks.reports.posts import SORTS
 from streams.engine.batch import ColumnBatch
 from tests.postgres_tables import load
 from tests.printed_commands import parsed, printed

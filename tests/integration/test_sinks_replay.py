@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from schemas.records import DraftDecided, DraftGenerated, EngagementEvent, PersonaRequest, Quality, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import collection_of
 from sinks.replay import replay

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from schemas.records import CostEvent, DraftDecided, DraftGenerated, EngagementEvent, Quality
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import collection_of
 from streams.engine.stage import Output

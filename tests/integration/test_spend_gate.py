@@ -21,7 +21,7 @@ from agents.spend.commands import budgets
 from agents.spend.directory import spend_directory
 from agents.spend.gate import BudgetGate
 from schemas.records import CostEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.settings import Settings, current_settings

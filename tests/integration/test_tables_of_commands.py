@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from schemas.catalogue import CATALOGUE
 from schemas.records import DraftGenerated, PersonaRequest
-from sinks.postgres.commands import costs, drafts, kpis
+from sinks.reports.commands import costs, drafts, kpis
 from streams.cli.topics import topics
 from streams.engine.batch import Batch
 from streams.settings import current_settings

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from agents.generation.accepted_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
+from agents.generation.past.accepted_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
 from schemas.catalogue import topic_named
 from schemas.records import KpiUpdate, Record
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.beginning import END, WHOLE, Beginning
 from streams.kafka.producer import EventProducer

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.errors import Unavailable
 from streams.kafka.beginning import END, WHOLE, Beginning

@@ -14,9 +14,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import RevenueEvent
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Part, Rejection, Stage
 from streams.engine.worker import Worker

@@ -8,7 +8,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.app import make_app
 from streams.kafka.producer import EventProducer
 from streams.kafka.topics import ensure_topic

@@ -6,21 +6,21 @@ import json
 
 import pytest
 
-from agents.bench.choice import choose
-from agents.bench.generation.decisions import Decision
-from agents.bench.generation.instant_answers import InstantAnswers
-from agents.bench.generation.latency import steady_latency
-from agents.bench.generation.offline import read_topics, reasons_counted, topical_requests, topics_in
-from agents.bench.generation.posts import HOOKS, sample_posts
-from agents.bench.generation.roster import ROSTER, blocking_requests
-from agents.bench.generation.stack_run import Load
-from agents.bench.generation.standing import Run, Standing, span
-from agents.generation.answers import answers_in, answers_schema
-from agents.generation.cleaning import cleaned_body, cleaned_hook
-from agents.generation.prompts import body_prompt, hook_prompt, instructions
-from agents.generation.writer import BodyTask, HookTask, Past
+from agents.generation.asking.answers import answers_in, answers_schema
+from agents.generation.asking.cleaning import cleaned_body, cleaned_hook
+from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions
+from agents.generation.asking.writer import BodyTask, HookTask, Past
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from streams.errors import ThreadsError
+from tests.benchmarks.choice import choose
+from tests.benchmarks.generation.decisions import Decision
+from tests.benchmarks.generation.instant_answers import InstantAnswers
+from tests.benchmarks.generation.latency import steady_latency
+from tests.benchmarks.generation.offline import read_topics, reasons_counted, topical_requests, topics_in
+from tests.benchmarks.generation.posts import HOOKS, sample_posts
+from tests.benchmarks.generation.roster import ROSTER, blocking_requests
+from tests.benchmarks.generation.stack_run import Load
+from tests.benchmarks.generation.standing import Run, Standing, span
 
 POSTS = sample_posts()
 

@@ -10,18 +10,18 @@ import click
 import fastavro
 import pytest
 
-from agents.bench.answers import Answer, expected_answer
-from agents.bench.avro_values import Chunk
-from agents.bench.curve import points
-from agents.bench.job import persona_name, post_name
-from agents.bench.latency import Latency, Waiting
-from agents.bench.number_list import numbers, whole_numbers
-from agents.bench.restart_log import RestartLog
-from agents.bench.state_load import WINDOWS, StateLoad
-from agents.bench.told_updates import difference_of, expected_lifetimes
-from agents.bench.workload import WorkloadSize, personas_of_posts, segments
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
+from tests.benchmarks.answers import Answer, expected_answer
+from tests.benchmarks.avro_values import Chunk
+from tests.benchmarks.curve import points
+from tests.benchmarks.job import persona_name, post_name
+from tests.benchmarks.latency import Latency, Waiting
+from tests.benchmarks.number_list import numbers, whole_numbers
+from tests.benchmarks.restart_log import RestartLog
+from tests.benchmarks.state_load import WINDOWS, StateLoad
+from tests.benchmarks.told_updates import difference_of, expected_lifetimes
+from tests.benchmarks.workload import WorkloadSize, personas_of_posts, segments
 
 NOW_MS = 1_795_363_200_000
 SCHEMA = fastavro.parse_schema(definition(EngagementEvent.schema_name))

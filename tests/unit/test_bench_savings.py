@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agents.bench.savings.measures import MEASURES, settings_with
-from agents.bench.savings.metered_model import completion
-from agents.bench.savings.workload import assignments, requests
-from agents.generation.answers import answers_in, answers_schema
-from agents.generation.prompts import hook_prompt
-from agents.generation.writer import HookTask, Past
+from agents.generation.asking.answers import answers_in, answers_schema
+from agents.generation.asking.prompts import hook_prompt
+from agents.generation.asking.writer import HookTask, Past
 from streams.settings import Settings
+from tests.benchmarks.savings.measures import MEASURES, settings_with
+from tests.benchmarks.savings.metered_model import completion
+from tests.benchmarks.savings.workload import assignments, requests
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

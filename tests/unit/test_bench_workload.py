@@ -10,19 +10,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from agents.bench.answers import Answer, difference, expected_answer, read_answer, read_counters, write_answer
-from agents.bench.avro_values import encode
-from agents.bench.choice import choose
-from agents.bench.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
-from agents.bench.job import HOUR_MS
-from agents.bench.load import container
-from agents.bench.roster import ROSTER
-from agents.bench.standing import Run, Standing
-from agents.bench.workload import LATEST_MS, Segment, WorkloadSize, segments
+from schemas.codec.wire_format import header
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
-from schemas.wire_format import header
 from streams.errors import ThreadsError
+from tests.benchmarks.answers import Answer, difference, expected_answer, read_answer, read_counters, write_answer
+from tests.benchmarks.avro_values import encode
+from tests.benchmarks.choice import choose
+from tests.benchmarks.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
+from tests.benchmarks.job import HOUR_MS
+from tests.benchmarks.load import container
+from tests.benchmarks.roster import ROSTER
+from tests.benchmarks.standing import Run, Standing
+from tests.benchmarks.workload import LATEST_MS, Segment, WorkloadSize, segments
 
 SIZE = WorkloadSize(events=20_000, personas=30, posts=400)
 

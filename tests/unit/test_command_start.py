@@ -69,8 +69,8 @@ def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -
 
 def test_what_the_source_does_not_tell_is_asked_of_the_command() -> None:
     assert described("streams.cli.status:no_such_name") is None
-    assert described("agents.bench.commands:bench") is None  # made by a call, not by a decorator
-    assert described("sinks.postgres.commands:kpis") == described("sinks.postgres.kpi_commands:kpis") is not None
+    assert described("tests.benchmarks.commands:bench") is None  # made by a call, not by a decorator
+    assert described("sinks.reports.commands:kpis") == described("sinks.reports.kpi_commands:kpis") is not None
 
 
 def test_a_command_that_cannot_be_loaded_is_told_and_breaks_no_list() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from agents.costs.cost import cost_micros, sum_of_costs
 from agents.costs.model_problems import model_problems
 from agents.costs.price_file import read_prices
+from agents.llm.answers.reply import Usage
 from agents.llm.provider import EMBEDDED_MODEL
-from agents.llm.reply import Usage
 from streams.errors import SettingsError
 from streams.settings import Settings
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from agents.costs.price_file import read_prices
 from agents.deduplication.limits import FITTED
-from agents.deduplication.ngram_embedder import NgramEmbedder
 from agents.deduplication.stage import DeduplicateStage
+from agents.embedding.ngram_embedder import NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.identity import derived_id
 from tests.drafting import NOW, SCORED, draft, passing_quality, rows

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agents.costs.price_file import read_prices
-from agents.deduplication.blended_embedder import BlendedEmbedder
-from agents.deduplication.embedding import Embedder, Vectors
 from agents.deduplication.limits import FITTED
-from agents.deduplication.ngram_embedder import NgramEmbedder
 from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Wording
+from agents.embedding.blended_embedder import BlendedEmbedder
+from agents.embedding.embedding import Embedder, Vectors
+from agents.embedding.ngram_embedder import NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.engine.batch import TopicPartition
 from streams.identity import derived_id

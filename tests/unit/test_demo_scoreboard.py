@@ -7,7 +7,7 @@ import pytest
 from agents.demo.scoreboard import Scoreboard
 from agents.demo.screen import engagement_text, spending_line, summary
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import (
     CostEvent,
     DeadLetter,
@@ -18,7 +18,7 @@ from schemas.records import (
     PersonaRequest,
     Quality,
 )
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.endpoints import Endpoints
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

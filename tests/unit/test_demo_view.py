@@ -7,9 +7,9 @@ from rich.console import Console
 
 from agents.demo.scoreboard import Scoreboard
 from agents.demo.view import LineView, ScreenView, view_for
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import KpiUpdate
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

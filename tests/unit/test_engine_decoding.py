@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import header
 from schemas.records import PersonaRequest, Record
-from schemas.registry import RegisteredSchema, SchemaRegistry, open_registry
-from schemas.wire_format import header
+from schemas.registries.registry import RegisteredSchema, SchemaRegistry, open_registry
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.decoding import Decoded, Decoder
 from streams.engine.slices import Slice, weigh

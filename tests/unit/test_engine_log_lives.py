@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.records import DeadLetter
 from streams.engine.batch import TopicPartition
-from streams.engine.log_lives import LIFE, in_life, log_offset
 from streams.engine.slices import Slice
+from streams.transport.log_lives import LIFE, in_life, log_offset
 from tests.loop_in_memory import SOURCE, Fetched, Surroundings, Worker, event
 
 GARBAGE = b"no event"

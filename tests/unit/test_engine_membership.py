@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.engine.membership import Confirmation
+from streams.transport.membership import Confirmation
 
 YES = Confirmation(generation=3, asked_at=100.0, asked_at_wall=5_000.0)
 

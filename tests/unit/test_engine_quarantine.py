@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from schemas.records import DeadLetter
 from streams.engine.batch import ColumnBatch, TopicPartition
-from streams.engine.quarantine import (
+from streams.engine.slices import Slice, weigh
+from streams.engine.stage import Effects, Output, OutputColumns, Rejection
+from streams.errors import Unavailable
+from streams.quarantine.quarantine import (
     MOST_CAUSES,
     MOST_STARTS,
     PROOF_WAIT_S,
@@ -23,10 +26,7 @@ from streams.engine.quarantine import (
     FindingsFile,
     Quarantine,
 )
-from streams.engine.slices import Slice, weigh
-from streams.engine.stage import Effects, Output, OutputColumns, Rejection
-from streams.engine.suspects import STEPS, Span, Suspect, steps_of
-from streams.errors import Unavailable
+from streams.quarantine.suspects import STEPS, Span, Suspect, steps_of
 from streams.state.changelogged import Changes
 from tests.loop_in_memory import SOURCE, TOPIC, CountingPart, CountingStage, Fetched, StageWorker, Surroundings, event
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.engine.batch import TopicPartition
-from streams.engine.fetch_budget import FetchBudget
 from streams.engine.slices import RECORD_OVERHEAD_BYTES, Slice, cut, weigh
+from streams.transport.fetch_budget import FetchBudget
 
 SOURCE = TopicPartition("engagement.events", 0)
 OTHER = TopicPartition("engagement.events", 1)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from streams.engine.batch import TopicPartition
-from streams.engine.topic_watch import MOST_PATIENCE_S, ChangelogLost, TopicWatch
 from streams.kafka.topic_ids import TopicNow
+from streams.transport.topic_watch import MOST_PATIENCE_S, ChangelogLost, TopicWatch
 
 INTERVAL_S = 5.0
 

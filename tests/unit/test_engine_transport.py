@@ -14,8 +14,8 @@ from faust.types.tuples import ConsumerMessage
 from streams.engine.app import RoleApp, make_app
 from streams.engine.batch import TopicPartition
 from streams.engine.slices import Slice, cut, weigh
-from streams.engine.transport import MAX_SLICE_BYTES, SliceConsumer
 from streams.settings import Settings
+from streams.transport.transport import MAX_SLICE_BYTES, SliceConsumer
 from tests.loop_in_memory import Fetched
 
 SOURCE = TopicPartition("engagement.events", 0)

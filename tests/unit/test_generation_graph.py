@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.costs.price_file import read_prices
-from agents.generation.answers import Answers, answered
+from agents.generation.asking.answers import Answers, answered
+from agents.generation.asking.writer import BodyTask, HookTask, Past
 from agents.generation.assignment import Assignment, assignments_of
-from agents.generation.calls import CallMemory, call_id, seed_of
-from agents.generation.graph import DraftGraph, DraftOutcome
-from agents.generation.guard import DraftGuard
-from agents.generation.writer import BodyTask, HookTask, Past
+from agents.generation.drafting.graph import DraftGraph, DraftOutcome
+from agents.generation.drafting.guard import DraftGuard
+from agents.generation.kept.calls import CallMemory, call_id, seed_of
 from agents.guard.moderation import Moderator, WordListModerator
-from agents.llm.reply import Reply, Usage
+from agents.llm.answers.reply import Reply, Usage
 from agents.personas.directory import AppliedPersona
 from schemas.records import DraftGenerated
 from streams.errors import RecordFault, Unavailable

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.generation.answers import MAX_CHARS, MAX_TEXTS, answers_in
+from agents.generation.asking.answers import MAX_CHARS, MAX_TEXTS, answers_in
 from tests.json_values import json_values
 
 GOOD = '{"answers": [{"body": "I nap."}]}'

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agents.costs.price_file import read_prices
-from agents.generation.answers import answered
+from agents.generation.asking.answers import answered
 from agents.generation.assignment import assignments_of
-from agents.generation.calls import CallMemory, call_id, calls_of
-from agents.generation.finished import FinishedRequest, FinishedRequests, decoded
-from agents.generation.graph import DraftOutcome
-from agents.generation.parked import ParkedRequest
-from agents.generation.request_book import Change, RequestBook, RequestWork
-from agents.llm.reply import Reply, Usage
+from agents.generation.drafting.graph import DraftOutcome
+from agents.generation.kept.calls import CallMemory, call_id, calls_of
+from agents.generation.kept.finished import FinishedRequest, FinishedRequests, decoded
+from agents.generation.kept.parked import ParkedRequest
+from agents.generation.kept.request_book import Change, RequestBook, RequestWork
+from agents.llm.answers.reply import Reply, Usage
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent
 from tests.drafting import NOW, draft, request, samples

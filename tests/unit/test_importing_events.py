@@ -6,12 +6,12 @@ from agents.importing.csv_source import CsvRow
 from agents.importing.events import EventColumns, EventMaker
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.rows import RowBlock, RowReader
-from schemas.codec_rows import RowCodec
-from schemas.column_encoder import ColumnEncoder
+from schemas.codec.column_encoder import ColumnEncoder
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import header
 from schemas.definitions import definition
-from schemas.file_registry import FileRegistry
-from schemas.known_writers import KnownWriters
-from schemas.wire_format import header
+from schemas.registries.file_registry import FileRegistry
+from schemas.registries.known_writers import KnownWriters
 
 HEADER = ["post", "who", "at", "words", "seen", "liked"]
 COLUMNS = {"post_id": ("post",), "persona_id": ("who",), "occurred_at": ("at",), "text": ("words",)}

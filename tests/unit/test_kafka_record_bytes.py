@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.engine.dead_letters import dead_letter
 from streams.errors import RecordFault

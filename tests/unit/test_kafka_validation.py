@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import CATALOGUE, topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
-from schemas.file_registry import FileRegistry
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import CostEvent, EngagementEvent, PersonaRequest, PostPublished, Record, RevenueEvent
+from schemas.registries.file_registry import FileRegistry
 from streams.errors import RecordFault
 from streams.validation import RULES, invalid_rows, validate
 

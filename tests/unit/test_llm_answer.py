@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agents.llm.answer import Answer, ChatBody
-from agents.llm.reply import Usage, usage_of
+from agents.llm.answers.answer import Answer, ChatBody
+from agents.llm.answers.reply import Usage, usage_of
 
 
 def said(**parts: Any) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.llm.caller import MISSING_FOR_S, CallLimits, ModelCaller
-from agents.llm.faults import ModelMissing
+from agents.llm.faults.faults import ModelMissing
 from agents.llm.model_breaker import BreakerLimits, BreakerReading
 from streams.engine.retry import Backoff
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable

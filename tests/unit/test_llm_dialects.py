@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.llm.client import JsonSchema, Sampling, chat_body
-from agents.llm.dialects import FORM, Dialects
-from agents.llm.fault_table import SENT
+from agents.llm.faults.dialects import FORM, Dialects
+from agents.llm.faults.fault_table import SENT
 from streams.settings import Settings
 
 SAMPLING = Sampling(max_tokens=40, temperature=0.5, seed=7)

@@ -13,9 +13,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.llm.error_body import error_body
-from agents.llm.fault_table import TABLE, meaning_of, refused_parameter
-from agents.llm.faults import ModelMissing, NoCredit, ParameterRefused, answered_error, fault_of, wait_reason
+from agents.llm.faults.error_body import error_body
+from agents.llm.faults.fault_table import TABLE, meaning_of, refused_parameter
+from agents.llm.faults.faults import ModelMissing, NoCredit, ParameterRefused, answered_error, fault_of, wait_reason
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 from tests.json_values import json_values
 

@@ -7,7 +7,7 @@ import httpx2
 import openai
 import pytest
 
-from agents.llm.faults import QUOTA_RETRY_S, ModelMissing, fault_of, retry_after_s
+from agents.llm.faults.faults import QUOTA_RETRY_S, ModelMissing, fault_of, retry_after_s
 from agents.llm.provider import OPENAI_URL, provider_of
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 from streams.settings import Settings

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.llm.answer import Answer, answer_in, reply_of
-from agents.llm.loose_answer import ErrorAnswered
+from agents.llm.answers.answer import Answer, answer_in, reply_of
+from agents.llm.answers.loose_answer import ErrorAnswered
 from tests.json_values import json_values
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}

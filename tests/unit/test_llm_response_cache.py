@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.deduplication.embedding import Embedded
-from agents.llm.cache_choice import response_cache
-from agents.llm.memory_cache import ENTRY_BYTES, MemoryCache
-from agents.llm.response_cache import NoCache, Question
-from agents.llm.semantic_reuse import SemanticReuse
+from agents.caching.cache_choice import response_cache
+from agents.caching.memory_cache import ENTRY_BYTES, MemoryCache
+from agents.caching.response_cache import NoCache, Question
+from agents.caching.semantic_reuse import SemanticReuse
+from agents.embedding.embedding import Embedded
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.llm_questions import question, reply

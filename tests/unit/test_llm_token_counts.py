@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros
 from agents.costs.price_file import read_prices
-from agents.generation.shares import usage_shares
-from agents.llm.reply import Usage, usage_of
-from agents.llm.token_counts import MAX_TOKENS, token_count
+from agents.generation.asking.shares import usage_shares
+from agents.llm.answers.reply import Usage, usage_of
+from agents.llm.answers.token_counts import MAX_TOKENS, token_count
 from schemas.records import CostEvent
 from streams.validation import MAX_AMOUNT, validate
 from tests.json_values import NUMBERS, TEXTS, json_values

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.llm.answers.loose_answer import ErrorAnswered
 from agents.llm.embeddings import embeddings_of
-from agents.llm.faults import NoAnswer
-from agents.llm.loose_answer import ErrorAnswered
+from agents.llm.faults.faults import NoAnswer
 from agents.llm.moderation import moderations_of
 from tests.json_values import json_values
 

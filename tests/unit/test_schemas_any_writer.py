@@ -13,16 +13,16 @@ import fastavro
 import pytest
 from fastavro.utils import generate_one
 
-from schemas.avro_primitives import encoded_long
-from schemas.avro_types import Record, parse_type
 from schemas.catalogue import Topic, topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import EPOCH, MILLISECOND, RowCodec
+from schemas.codec.avro_primitives import encoded_long
+from schemas.codec.avro_types import Record, parse_type
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.field_matching import sources_of
+from schemas.codec.rows import EPOCH, MILLISECOND, RowCodec
+from schemas.codec.wire_format import header
 from schemas.definitions import AvroSchema, definition
 from schemas.errors import DecodeFault, Unresolvable
-from schemas.field_matching import sources_of
 from schemas.records import DraftScored, EngagementEvent, PersonaRequest
-from schemas.wire_format import header
 from tests.memory_registry import MemoryRegistry
 
 EVENTS, REQUESTS = topic_named("engagement.events"), topic_named("persona.requests")

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.avro_layout import UnsupportedLayout
-from schemas.avro_primitives import encoded_long, encoded_longs, encoded_text
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
-from schemas.column_encoder import Column, ColumnEncoder, Constant
+from schemas.codec.avro_layout import UnsupportedLayout
+from schemas.codec.avro_primitives import encoded_long, encoded_longs, encoded_text
+from schemas.codec.column_encoder import Column, ColumnEncoder, Constant
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import header
 from schemas.definitions import definition
 from schemas.errors import EncodeFault
-from schemas.file_registry import FileRegistry
 from schemas.records import EngagementEvent
-from schemas.wire_format import header
+from schemas.registries.file_registry import FileRegistry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOPIC = topic_named("engagement.events")

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import topic_named
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import HEADER_BYTES, header
 from schemas.definitions import AvroSchema, definition
-from schemas.file_registry import FileRegistry
 from schemas.records import EngagementEvent, EngagementKind
-from schemas.wire_format import HEADER_BYTES, header
+from schemas.registries.file_registry import FileRegistry
 
 TOPIC = topic_named("engagement.events")
 REGISTRY = FileRegistry()

@@ -12,7 +12,7 @@ from schemas.catalogue import CATALOGUE, topic_named
 from schemas.changes import compare
 from schemas.compatibility import InvalidSchema, backward_faults
 from schemas.definitions import AvroSchema, definition, definitions
-from schemas.file_registry import FileRegistry
+from schemas.registries.file_registry import FileRegistry
 
 Change = Callable[[AvroSchema], None]
 

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import CATALOGUE, Topic
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import EPOCH, MILLISECOND, RowCodec
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import EPOCH, MILLISECOND, RowCodec
+from schemas.codec.wire_format import header
 from schemas.definitions import definition, working_record
 from schemas.errors import DecodeFault
-from schemas.wire_format import header
 from streams.engine.batch import ColumnBatch, RowBatch, TopicPartition
 from streams.engine.decoding import Decoder
 from streams.engine.slices import Slice

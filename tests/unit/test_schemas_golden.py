@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue import CATALOGUE, Topic
-from schemas.codec_columns import ColumnCodec
-from schemas.codec_rows import RowCodec
-from schemas.file_registry import FileRegistry
+from schemas.codec.columns import ColumnCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import Record
+from schemas.registries.file_registry import FileRegistry
 from streams.json_records import parse_record, render_record
 from streams.validation import invalid_rows, validate
 

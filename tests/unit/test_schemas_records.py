@@ -11,8 +11,8 @@ import pytest
 
 from schemas.catalogue import CATALOGUE, Topic
 from schemas.definitions import AvroSchema, definition, definitions
-from schemas.file_registry import FileRegistry
 from schemas.records import Record
+from schemas.registries.file_registry import FileRegistry
 
 _PRIMITIVES = {
     str: ("string",),

@@ -12,13 +12,13 @@ import fastavro
 import pytest
 
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import header
 from schemas.definitions import AvroSchema, definition
 from schemas.errors import DecodeFault, EncodeFault
-from schemas.file_registry import FileRegistry
-from schemas.known_writers import UNKNOWN_ID_TTL_S, KnownWriters
 from schemas.records import EngagementEvent, PersonaRequest
-from schemas.wire_format import header
+from schemas.registries.file_registry import FileRegistry
+from schemas.registries.known_writers import UNKNOWN_ID_TTL_S, KnownWriters
 
 TOPIC = topic_named("engagement.events")
 EVENT = EngagementEvent(event_id="e", occurred_at=datetime(2026, 11, 22, 9, tzinfo=UTC), persona_id="ada", kind="like")

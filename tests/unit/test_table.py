@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from agents.bench.printing import print_results
 from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
 from agents.demo.scoreboard import Scoreboard
 from agents.demo.screen import PERSONAS_SHOWN, drafts_table, kpi_table
@@ -24,14 +23,15 @@ from agents.personas.persona_file import read_personas
 from agents.personas.sample_files import SAMPLES
 from agents.spend.budget_report import budget_lines, budgets_table
 from agents.spend.spend_book import SpendBook
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.records import DeadLetter
-from schemas.registry import open_registry
+from schemas.registries.registry import open_registry
 from streams.cli.dead_letters import letters_table
 from streams.cli.schemas import schemas
 from streams.cli.status import servers_table
 from streams.cli.table import Cell, Column, Role, Shown, Table, count, short_number, table_lines
 from streams.wall_clock import utc_now
+from tests.benchmarks.printing import print_results
 from tests.sink_batches import draft, kpi
 from tests.table_checks import IDS, LONG, TERMINALS, assert_whole
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from agents.importing.decisions.change_columns import decode_changes, decode_posts
 from agents.importing.decisions.known_counts import KnownCounts
 from schemas.catalogue import topic_named
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import SchemaError
 from schemas.records import ImportProgress
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.errors import Unavailable
 from streams.identity import derived_id

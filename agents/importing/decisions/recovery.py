@@ -7,10 +7,10 @@ from dataclasses import replace
 from agents.importing.block_writer import BlockWriter
 from agents.importing.decisions.ledger import Ledger
 from agents.importing.events import ENGAGEMENT, entry_columns
-from schemas.codec_rows import RowCodec
+from schemas.codec.rows import RowCodec
 from schemas.errors import SchemaError
 from schemas.records import ImportProgress
-from schemas.registry import SchemaRegistry
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.kafka.log_reader import Bounds, LogReader
 from streams.kafka.topics import partition_counts

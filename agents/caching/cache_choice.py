@@ -1,0 +1,32 @@
+"""Which response cache the settings ask for."""
+
+from __future__ import annotations
+
+import time
+
+from agents.caching.memory_cache import MemoryCache
+from agents.caching.postgres_cache import PostgresCache
+from agents.caching.response_cache import NoCache, ResponseCache
+from agents.caching.semantic_reuse import SemanticReuse
+from agents.embedding.wordllama_embedder import WordLlamaEmbedder
+from streams.endpoints import require_postgres
+from streams.settings import Settings
+
+
+def response_cache(settings: Settings) -> ResponseCache:
+    """Return the cache of `llm_cache`, wrapped for semantic reuse only where `llm_semantic_reuse` is set.
+
+    Raises:
+        SettingsError: the cache is to be in PostgreSQL, and none is configured nor embedded.
+    """
+    if settings.llm_cache == "off":
+        return NoCache()
+    if settings.llm_cache == "postgres":
+        cache: ResponseCache = PostgresCache(
+            require_postgres(settings), settings.llm_cache_bytes, settings.llm_cache_ttl_s
+        )
+    else:
+        cache = MemoryCache(settings.llm_cache_bytes, settings.llm_cache_ttl_s, clock=time.monotonic)
+    if settings.llm_semantic_reuse is None:
+        return cache
+    return SemanticReuse(cache, WordLlamaEmbedder(), settings.llm_semantic_reuse)

@@ -1,0 +1,38 @@
+"""Which embedder a setting names, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from agents.embedding.blended_embedder import BlendedEmbedder
+from agents.embedding.embedding import Embedder
+from agents.embedding.ngram_embedder import NgramEmbedder
+from agents.embedding.openai_embedder import OpenAIEmbedder
+from agents.embedding.wordllama_embedder import WordLlamaEmbedder
+from agents.llm.client import LanguageModelClient
+from agents.llm.provider import provider_of
+from streams.errors import SettingsError
+from streams.settings import Settings
+
+OFFLINE: Mapping[str, Callable[[], Embedder]] = MappingProxyType(
+    {"blend": BlendedEmbedder, "wordllama": WordLlamaEmbedder, "ngram": NgramEmbedder}
+)
+"""The embedders that run in this process, by the name in THREADS_EMBEDDER."""
+
+
+def embedder_of(settings: Settings) -> Embedder:
+    """Return the embedder that THREADS_EMBEDDER names.
+
+    Raises:
+        SettingsError: it needs a provider and none is configured.
+    """
+    if settings.embedder in OFFLINE:
+        return OFFLINE[settings.embedder]()
+    if not (settings.openai_api_key or settings.openai_base_url):
+        raise SettingsError(
+            "THREADS_EMBEDDER=openai needs a provider: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, "
+            f"or choose one that runs here: {', '.join(OFFLINE)}"
+        )
+    client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s)
+    return OpenAIEmbedder(client, settings.embedding_model, settings.embedding_dimensions)

@@ -1,0 +1,54 @@
+"""The writer: how a model is asked for hooks, bodies and revisions; one way of asking for each kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agents.generation.asking.answers import Answers
+from agents.generation.assignment import Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a persona knows of its past: texts posted lately, newest first, and those that worked, best first."""
+
+    lately: tuple[str, ...] = ()
+    worked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HookTask:
+    """Ask for hooks: candidates for the first line. `attempt` counts from 0."""
+
+    assignment: Assignment
+    past: Past
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTask:
+    """Ask for the body that follows a hook; a revision names the body before it and what was wrong with that."""
+
+    assignment: Assignment
+    hook: str
+    before: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class Writer(Protocol):
+    """Ask a model for one part of the drafts of a burst, in one call.
+
+    `most_at_once` is the greatest burst. Faults come as `fault_of` says. Another `attempt` must be able to bring
+    another answer; `seed` makes a repetition of the same attempt alike where the provider heeds it.
+    """
+
+    most_at_once: int
+
+    async def hooks(self, tasks: Sequence[HookTask], attempt: int, seed: int) -> Answers:
+        """Ask for hook candidates for each task."""
+        ...
+
+    async def bodies(self, tasks: Sequence[BodyTask], attempt: int, seed: int) -> Answers:
+        """Ask for a body for each task; at an attempt over 0, for a revision of the one before."""
+        ...

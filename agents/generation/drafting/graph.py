@@ -1,0 +1,170 @@
+"""The graph of a burst of drafts (LangGraph): gather, hooks, choose, body, assemble, guard, revise at most twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypedDict, cast
+
+from langgraph.graph import END, START, StateGraph
+
+from agents.generation.asking.writer import Writer
+from agents.generation.drafting.body_round import (
+    MAX_REVISIONS,
+    asked_for_bodies,
+    best_version,
+    fixed_length,
+    guarded,
+    wants_body,
+    why_no_version,
+    with_text,
+)
+from agents.generation.drafting.burst import Burst
+from agents.generation.drafting.draft_work import DraftWork, Version
+from agents.generation.drafting.guard import DraftGuard, fixed_part_problems
+from agents.generation.drafting.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
+from agents.generation.kept.calls import CallMemory, cost_event, cost_savings
+from agents.generation.past.past_posts import PastPosts
+from agents.guard.threads_length import MAX_LENGTH
+from schemas.records import CostEvent, CostSaving, DraftGenerated
+
+
+@dataclass(frozen=True, slots=True)
+class DraftOutcome:
+    """What came of an assignment: the draft, or None with the fault; what was paid for it, and what was spared."""
+
+    draft: DraftGenerated | None
+    costs: tuple[CostEvent, ...]
+    savings: tuple[CostSaving, ...] = ()
+    fault: str | None = None
+
+
+class BurstState(TypedDict, total=False):
+    """What the nodes hand on: the drafts, and how many rounds of hooks and revisions there were."""
+
+    burst: Burst
+    works: list[DraftWork]
+    rounds: int
+    revisions: int
+
+
+class DraftGraph:
+    """Write the drafts of a burst together; each is judged, revised and told of for itself.
+
+    The chosen hook stands verbatim at the start of the text. A draft makes at most three calls for hooks and three for
+    its body. `Unavailable` and `SettingsError` of the model pass through; calls that were finished by then are in the
+    memory, and the next run goes on behind them.
+    """
+
+    def __init__(self, writer: Writer, memory: CallMemory, past: PastPosts, guard: DraftGuard) -> None:
+        self._writer = writer
+        self._memory = memory
+        self._past = past
+        self._guard = guard
+        graph = StateGraph(BurstState)
+        graph.add_node("gather", self._gather)
+        graph.add_node("hooks", self._hooks)
+        graph.add_node("choose", self._choose)
+        graph.add_node("body", self._body)
+        graph.add_node("assemble", self._assemble)
+        graph.add_node("guard", self._judge)
+        graph.add_node("revise", self._revise)
+        graph.add_edge(START, "gather")
+        graph.add_edge("gather", "hooks")
+        graph.add_edge("hooks", "choose")
+        graph.add_conditional_edges("choose", _after_choice, ["hooks", "body", END])
+        graph.add_edge("body", "assemble")
+        graph.add_edge("assemble", "guard")
+        graph.add_conditional_edges("guard", _after_guard, ["revise", END])
+        graph.add_edge("revise", "assemble")
+        self._graph = graph.compile()
+
+    async def write(self, burst: Burst) -> list[DraftOutcome]:
+        """Write the drafts of a burst; return what came of each, in order."""
+        state = cast("BurstState", await self._graph.ainvoke(BurstState(burst=burst)))
+        return [_outcome(work) for work in state["works"]]
+
+    async def _gather(self, state: BurstState) -> BurstState:
+        works = []
+        for each in state["burst"]:
+            past = await self._past.of(each.persona.persona_id)
+            room = MAX_LENGTH - fixed_length((each.call_to_action, each.persona.disclosure))
+            works.append(_gathered(DraftWork(each, past, room)))
+        return {"works": works, "rounds": 0, "revisions": 0}
+
+    async def _hooks(self, state: BurstState) -> BurstState:
+        works = await asked_for_hooks(state["works"], state["rounds"], self._writer, self._memory)
+        return {"works": works, "rounds": state["rounds"] + 1}
+
+    async def _choose(self, state: BurstState) -> BurstState:
+        return {"works": [chosen(work, is_last=state["rounds"] == MAX_ROUNDS) for work in state["works"]]}
+
+    async def _body(self, state: BurstState) -> BurstState:
+        return {"works": await asked_for_bodies(state["works"], 0, self._writer, self._memory)}
+
+    async def _assemble(self, state: BurstState) -> BurstState:
+        return {"works": [with_text(work) for work in state["works"]]}
+
+    async def _judge(self, state: BurstState) -> BurstState:
+        return {"works": await guarded(state["works"], self._guard)}
+
+    async def _revise(self, state: BurstState) -> BurstState:
+        revisions = state["revisions"] + 1
+        works = await asked_for_bodies(state["works"], revisions, self._writer, self._memory)
+        return {"works": works, "revisions": revisions}
+
+
+def _gathered(work: DraftWork) -> DraftWork:
+    fault = "; ".join(fixed_part_problems(work.assignment))
+    return replace(work.stepped("gather", fault), fault=fault) if fault else work.stepped("gather")
+
+
+def _after_choice(state: BurstState) -> str:
+    if any(wants_hook(work) for work in state["works"]):
+        return "hooks"
+    return "body" if any(wants_body(work) for work in state["works"]) else END
+
+
+def _after_guard(state: BurstState) -> str:
+    is_open = any(wants_body(work) for work in state["works"])
+    return "revise" if is_open and state["revisions"] < MAX_REVISIONS else END
+
+
+def _outcome(work: DraftWork) -> DraftOutcome:
+    assignment = work.assignment
+    costs = tuple(cost_event(call, assignment) for call in work.calls if not call.from_cache)
+    savings = tuple(saving for call in work.calls for saving in cost_savings(call, assignment))
+    best = None if work.fault else best_version(work)
+    if best is None:
+        fault = f"draft {assignment.number + 1}: {work.fault or why_no_version(work)}"
+        return DraftOutcome(None, costs, savings, fault)
+    return DraftOutcome(_draft(work, best), costs, savings)
+
+
+def _draft(work: DraftWork, best: Version) -> DraftGenerated:
+    assignment, calls = work.assignment, work.calls
+    assert work.hook is not None
+    return DraftGenerated(
+        event_id=assignment.draft_id,
+        occurred_at=max(call.occurred_at for call in calls),
+        persona_id=assignment.persona.persona_id,
+        causation_id=assignment.request_id,
+        draft_id=assignment.draft_id,
+        request_id=assignment.request_id,
+        persona_version=assignment.persona_version,
+        hook=work.hook,
+        body=best.body,
+        text=best.text,
+        language=assignment.language,
+        model=calls[-1].model,
+        prompt_tokens=sum(call.usage.prompt_tokens for call in calls),
+        completion_tokens=sum(call.usage.completion_tokens for call in calls),
+        cost_micros=work.cost_micros,
+        latency_ms=sum(call.latency_ms for call in calls),
+        call_to_action=assignment.call_to_action,
+        revisions=len(work.versions) - 1,
+        guard_reasons=assignment.left_out
+        + tuple(
+            reason for version in work.versions if version is not best for reason in version.problems or version.doubts
+        ),
+        steps=work.steps,
+    )

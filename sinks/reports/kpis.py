@@ -1,0 +1,88 @@
+"""The KPI report: the current KPIs of each persona and window, every ratio with its numerator and denominator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sinks.reports.ratios import dollars, dollars_each, percent, ratio
+from streams.cli.table import Cell, Column, Table, count
+
+if TYPE_CHECKING:
+    from sinks.reports.queries import Found
+
+SPAN_COUNTS = (
+    "views",
+    "likes",
+    "replies",
+    "reposts",
+    "quotes",
+    "shares",
+    "clicks",
+    "follows",
+    "account_growth",
+    "posts",
+    "engagements",
+    "cost_micros",
+    "unpriced_calls",
+    "revenue_micros",
+    "one_off_revenue_micros",
+    "recurring_revenue_micros",
+)
+"""Counts of any span of time, a window or a day."""
+
+COUNTS = (*SPAN_COUNTS, "late_events", "viral_posts")
+
+
+def kpi_object(row: Found) -> dict[str, Any]:
+    """Return the object that `kpis --json` prints for a row of kpi_current; times are ISO 8601, money is dollars."""
+    cost_dollars, projection = float(row["cost_dollars"]), row["revenue_projection_monthly_dollars"]
+    dollars_a_month = None if projection is None else float(projection)
+    return {
+        "persona_id": row["persona_id"],
+        "window": row["window_name"],
+        "window_start": None if row["window_start"] is None else row["window_start"].isoformat(timespec="milliseconds"),
+        "as_of": row["as_of"].isoformat(timespec="milliseconds"),
+        **{name: row[name] for name in COUNTS},
+        "engagement_rate": ratio(row["engagement_rate"], row["engagements"], row["views"]),
+        "cost_per_follow": ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
+        "cost_per_account_growth": ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
+        "revenue_projection_monthly": ratio(dollars_a_month, dollars_a_month, 1),  # dollars by one month
+    }
+
+
+_COLUMNS = (
+    Column("persona", "id"),
+    Column("window"),
+    Column("as of (UTC)", minor=3),
+    Column("views", "number"),
+    Column("engagement rate", "number"),
+    Column("cost / follow", "number"),
+    Column("cost / growth", "number", minor=1),
+    Column("$ a month", "number", minor=1),
+    Column("viral", "number", minor=1),
+    Column("posts", "number"),
+    Column("late", "number", minor=2),
+)
+
+
+def kpi_table(rows: Sequence[Found]) -> Table:
+    """Return the table that `kpis` prints."""
+    return Table(_COLUMNS, [_kpi_cells(row, kpi_object(row)) for row in rows], title="KPIs")
+
+
+def _kpi_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
+    a_month = found["revenue_projection_monthly"]["value"]
+    return (
+        found["persona_id"],
+        found["window"],
+        f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
+        count(found["views"]),
+        percent(found["engagement_rate"]),
+        dollars_each(found["cost_per_follow"]),
+        dollars_each(found["cost_per_account_growth"]),
+        "-" if a_month is None else dollars(a_month),
+        "-" if found["viral_posts"] is None else count(found["viral_posts"]),
+        count(found["posts"]),
+        count(found["late_events"]),
+    )
