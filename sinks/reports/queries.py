@@ -10,10 +10,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from sinks.postgres.connection import CONNECT_TIMEOUT_S, postgres_dsn, reason_of
-from streams.sql_file import read_statements
 from streams.errors import ThreadsError, Unavailable
 from streams.postgres_session import begin, startup
 from streams.settings import Settings
+from streams.sql_file import read_statements
 
 Found = dict[str, Any]
 

@@ -17,8 +17,8 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import REPOSITORY, Stack
-from tests.faults.fault_report import PROPERTY, BeginFault, FaultRun, fault_lines, table
-from tests.faults.shifted_clock import ShiftedClock
+from tests.support.faults.fault_report import PROPERTY, BeginFault, FaultRun, fault_lines, table
+from tests.support.faults.shifted_clock import ShiftedClock
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,7 +62,7 @@ class WorkerProcess:
         /,
         **environment: str,
     ) -> None:
-        module = ["streams.cli.main"] if clock is None else ["tests.faults.shifted_clock", str(clock.path)]
+        module = ["streams.cli.main"] if clock is None else ["tests.support.faults.shifted_clock", str(clock.path)]
         self._command = [sys.executable, "-m", *module, "worker", *roles, "--instance-id", slot]
         self._environment = {**os.environ, **stack.environment(), **environment}
         self._log = log

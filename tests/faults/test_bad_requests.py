@@ -27,9 +27,9 @@ from schemas.registries.registry import open_registry
 from streams.kafka.reader import read_range
 from streams.kafka.record_size import letter_room
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 
 COMMAND_TIMEOUT_S = 60.0
 DEADLINE_S = 60.0

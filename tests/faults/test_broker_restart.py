@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import load, produced
-from tests.faults.fault_report import BeginFault
-from tests.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.engagement_load import load, produced
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.own_broker import OwnBroker, own_broker
 
 
 @pytest.fixture

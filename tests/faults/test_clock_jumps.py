@@ -14,11 +14,11 @@ from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from tests.faults.conftest import WorkerProcess
-from tests.faults.dated_load import DAY_MS, HOUR_MS, MINUTE_MS, counted, dated_events, now_ms, occurred_ms
-from tests.faults.fault_report import BeginFault
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.faults.shifted_clock import ShiftedClock
-from tests.faults.told_counts import CountsByWindow, ToldCounts
+from tests.support.faults.dated_load import DAY_MS, HOUR_MS, MINUTE_MS, counted, dated_events, now_ms, occurred_ms
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.shifted_clock import ShiftedClock
+from tests.support.faults.told_counts import CountsByWindow, ToldCounts
 
 EVENTS = 10_000
 FAR_DAYS = 3

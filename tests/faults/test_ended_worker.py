@@ -23,11 +23,11 @@ from streams.metrics import WORKER_ROLE_FAILING
 from streams.running_workers import RunningWorker, running_workers
 from tests.conftest import REPOSITORY, Stack
 from tests.faults.conftest import WorkerProcess
-from tests.faults.crashing_role import CRASHING
-from tests.faults.dead_letters import dead_letters
-from tests.faults.fault_report import BeginFault
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.postgres_tables import own_database, query
+from tests.support.faults.crashing_role import CRASHING
+from tests.support.faults.dead_letters import dead_letters
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.postgres_tables import own_database, query
 
 TOPIC = "engagement.events"
 SINK = "sink-postgres"
@@ -155,7 +155,7 @@ async def test_a_record_at_which_native_code_crashes_is_found_over_the_deaths_of
         return set(found.read_text().split()) if found.exists() else set()
 
     with log.open("ab") as output:
-        command = [sys.executable, "-m", "tests.faults.crashing_role", str(found)]
+        command = [sys.executable, "-m", "tests.support.faults.crashing_role", str(found)]
         while seen() != wanted:
             assert time.monotonic() < began + 2 * DEADLINE_S, log.read_text()[-3_000:]
             if process is None or process.returncode is not None:

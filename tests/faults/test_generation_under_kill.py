@@ -21,10 +21,10 @@ from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range
 from tests.conftest import Stack
-from tests.drafting import samples
 from tests.faults.conftest import SpawnWorker
-from tests.faults.fault_report import BeginFault
-from tests.openai_loopback import LoopbackOpenAI, loopback_openai
+from tests.support.drafting import samples
+from tests.support.faults.fault_report import BeginFault
+from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 
 REQUESTS = 60
 KILLS = 5

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
-from tests.faults.engagement_load import load, produced_during
-from tests.faults.fault_report import BeginFault, FaultRun
+from tests.support.faults.engagement_load import load, produced_during
+from tests.support.faults.fault_report import BeginFault, FaultRun
 
 WORKERS = 2
 KILLS_OF_EACH = 11

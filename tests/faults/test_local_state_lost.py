@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
-from tests.faults.engagement_load import load, produced_during
-from tests.faults.fault_report import BeginFault, FaultRun
+from tests.support.faults.engagement_load import load, produced_during
+from tests.support.faults.fault_report import BeginFault, FaultRun
 
 SLOT = "local state"
 STORED_BYTES = 2**12

@@ -21,10 +21,10 @@ from streams.role import load_role
 from streams.settings import Settings
 from tests.conftest import Stack
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.dead_letters import dead_letters
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.faults.poison import golden_value, poison
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.dead_letters import dead_letters
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.poison import golden_value, poison
 
 ROLES = ("generation", "kpis", "spend", "sink-postgres", "sink-qdrant", "sink-prometheus")
 HEADERS = [("trace", b"4bf92f")]

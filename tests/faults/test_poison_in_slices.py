@@ -19,12 +19,12 @@ from streams.embedded.registry import RegistryServer
 from streams.embedded.server import run_server
 from streams.kafka.producer import EventProducer
 from tests.faults.conftest import WorkerProcess
-from tests.faults.dead_letters import dead_letters
-from tests.faults.engagement_load import load
-from tests.faults.fault_report import BeginFault
-from tests.faults.next_version import KIND_OF_TOMORROW, NextVersion
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.faults.poison import poison
+from tests.support.faults.dead_letters import dead_letters
+from tests.support.faults.engagement_load import load
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.next_version import KIND_OF_TOMORROW, NextVersion
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.poison import poison
 
 TOPIC = topic_named("engagement.events")
 PARTITIONS = 4

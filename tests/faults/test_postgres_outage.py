@@ -17,10 +17,10 @@ from streams.embedded.ports import free_port
 from streams.embedded.postgres import PostgresServer
 from streams.embedded.server import run_server
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import Load, load, produced
-from tests.faults.fault_report import BeginFault
-from tests.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.engagement_load import Load, load, produced
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.own_broker import OwnBroker, own_broker
 
 TOPIC = "engagement.events"
 ROLE = "sink-postgres"

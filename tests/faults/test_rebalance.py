@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import load, produced_during
-from tests.faults.fault_report import BeginFault, FaultRun
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.engagement_load import load, produced_during
+from tests.support.faults.fault_report import BeginFault, FaultRun
 
 SESSION_TIMEOUT = "6"  # the least that the broker takes
 DEADLINE_S = 120.0

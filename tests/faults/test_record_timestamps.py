@@ -18,9 +18,9 @@ from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
 from schemas.registries.registry import open_registry
 from tests.faults.conftest import WorkerProcess
-from tests.faults.dated_load import counted, dated_events, now_ms
-from tests.faults.fault_report import BeginFault
-from tests.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.dated_load import counted, dated_events, now_ms
+from tests.support.faults.fault_report import BeginFault
+from tests.support.faults.own_broker import OwnBroker, own_broker
 
 TOPIC = topic_named("engagement.events")
 CODEC = RowCodec(open_registry(None))

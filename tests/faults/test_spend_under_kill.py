@@ -19,9 +19,9 @@ from streams.kafka.beginning import WHOLE
 from streams.kafka.producer import EventProducer
 from streams.kafka.topic_tail import TopicTail
 from tests.conftest import Stack
-from tests.cost_load import CostLoad, cost_load
 from tests.faults.conftest import SpawnWorker, WorkerProcess
-from tests.faults.fault_report import BeginFault, FaultRun
+from tests.support.cost_load import CostLoad, cost_load
+from tests.support.faults.fault_report import BeginFault, FaultRun
 
 WORKERS = 2
 KILLS_OF_EACH = 4

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.engagement_load import load, produced_during
-from tests.faults.fault_report import BeginFault, FaultRun
-from tests.faults.own_cluster import OwnCluster, own_cluster
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.engagement_load import load, produced_during
+from tests.support.faults.fault_report import BeginFault, FaultRun
+from tests.support.faults.own_cluster import OwnCluster, own_cluster
 
 TOPIC = "engagement.events"
 LEADERS_KILLED = 2

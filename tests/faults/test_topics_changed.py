@@ -22,10 +22,10 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range
 from tests.conftest import Stack
 from tests.faults.conftest import WorkerProcess
-from tests.faults.consumer_group import ConsumerGroup
-from tests.faults.own_broker import OwnBroker, own_broker
-from tests.faults.topic_changes import delete, delete_before, grow, make_again
-from tests.postgres_tables import own_database
+from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.own_broker import OwnBroker, own_broker
+from tests.support.faults.topic_changes import delete, delete_before, grow, make_again
+from tests.support.postgres_tables import own_database
 
 ROLES = ("kpis", "sink-postgres")
 WITHIN_S = 60.0

@@ -32,14 +32,14 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.reader import read_range
 from streams.settings import Settings
 from tests.conftest import Stack
-from tests.drafting import samples
-from tests.faults.call_reconciliation import reconciled
 from tests.faults.conftest import SpawnWorker, WorkerProcess
-from tests.faults.fault_report import BeginFault
-from tests.openai_completions import Bill
-from tests.openai_faults import Fault
-from tests.openai_loopback import LoopbackOpenAI, loopback_openai
-from tests.sink_workers import SinkWorkers, series, sink_workers
+from tests.support.drafting import samples
+from tests.support.faults.call_reconciliation import reconciled
+from tests.support.faults.fault_report import BeginFault
+from tests.support.openai.completions import Bill
+from tests.support.openai.faults import Fault
+from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
+from tests.support.sink_workers import SinkWorkers, series, sink_workers
 
 REQUESTS, PERSONAS = 200, 8
 FAULTS: tuple[Fault, ...] = ("429", "500", "slow", "malformed", "cut-off", "empty", "refusal")

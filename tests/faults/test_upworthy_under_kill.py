@@ -20,7 +20,7 @@ import pytest
 from streams.endpoints import read_endpoints
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
-from tests.faults.fault_report import BeginFault
+from tests.support.faults.fault_report import BeginFault
 
 IMPRESSIONS, CLICKS, ROWS = 45_735_453, 597_536, 13_067  # of the file itself: data/README.md beside it
 KILLS = 5

@@ -9,7 +9,7 @@ import pytest
 from streams.settings import current_settings
 from tests.conftest import Stack
 from tests.faults.conftest import spawn_worker
-from tests.postgres_tables import own_database
+from tests.support.postgres_tables import own_database
 
 __all__ = ["current_dsn", "dsn", "spawn_worker"]
 

@@ -1,7 +1,7 @@
 """The table of errors: which status, label and words of a provider's error mean what. Data; the first row that fits.
 
-Sources: the vendors' own error references and bodies recorded in public reports; tests/unit/provider_errors.yaml holds
-an error of every dialect with what it must come to.
+Sources: the vendors' own error references and bodies recorded in public reports;
+tests/unit/agents/llm/provider_errors.yaml holds an error of every dialect with what it must come to.
 """
 
 from __future__ import annotations

@@ -1,0 +1,190 @@
+"""What tests of the generation role build: personas from a list, requests, drafts and batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from agents.costs.budget import BudgetPolicy, Limits
+from agents.generation.asking.writer import Past
+from agents.personas.directory import PersonaDirectory
+from agents.personas.persona import Persona
+from agents.personas.persona_file import read_personas
+from agents.personas.persona_topic import persona_applied
+from agents.personas.sample_files import SAMPLES
+from agents.spend.directory import SpendDirectory
+from agents.spend.gate import BudgetGate
+from schemas.records import DraftDecided, DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
+from streams.engine.batch import Row, RowBatch, TopicPartition
+from streams.settings import Settings
+from tests.support.single_outputs import single
+from tests.support.stage_driver import DrivenStage, Told
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+REQUESTS = TopicPartition("persona.requests", 0)
+SCORED = TopicPartition("drafts.scored", 0)
+
+
+class ListedPersonas:
+    """A persona log that is a list; `append` makes news."""
+
+    def __init__(self, personas: Sequence[Persona] = ()) -> None:
+        self.pending = [persona_applied(each, NOW) for each in personas]
+        self.readings = 0
+
+    async def news(self) -> Sequence[PersonaApplied]:
+        self.readings += 1
+        news, self.pending = self.pending, []
+        return news
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+NO_PAST = Past()
+
+
+@dataclass
+class ListedPast:
+    """The past of every persona, as the test says."""
+
+    past: Past = NO_PAST
+
+    async def refresh(self) -> None:
+        """Nothing is read."""
+
+    async def of(self, persona_id: str) -> Past:
+        del persona_id
+        return self.past
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def samples() -> list[Persona]:
+    return read_personas(SAMPLES)
+
+
+def sample_directory() -> PersonaDirectory:
+    return PersonaDirectory(ListedPersonas(samples()))
+
+
+def request(
+    event_id: str = "request-1",
+    *,
+    persona_id: str = "night-shift-nora",
+    brief: str = "napping before a night shift",
+    language: str | None = None,
+    draft_count: int = 1,
+) -> PersonaRequest:
+    return PersonaRequest(
+        event_id=event_id,
+        occurred_at=NOW,
+        persona_id=persona_id,
+        brief=brief,
+        language=language,
+        draft_count=draft_count,
+    )
+
+
+def draft(
+    hook: str, body: str, *, language: str = "en", draft_id: str = "draft-1", persona_id: str = "p"
+) -> DraftGenerated:
+    return DraftGenerated(
+        event_id=draft_id,
+        occurred_at=NOW,
+        persona_id=persona_id,
+        draft_id=draft_id,
+        request_id="request-1",
+        persona_version="v",
+        hook=hook,
+        body=body,
+        text=f"{hook}\n\n{body}".strip(),
+        language=language,
+        model="m",
+        prompt_tokens=10,
+        completion_tokens=5,
+        latency_ms=3,
+    )
+
+
+def passing_quality() -> Quality:
+    return Quality(score=0.9, threshold=0.72, passed=True, features=())
+
+
+def decided(of: DraftGenerated, *reasons: str) -> DraftDecided:
+    """Return the decision on a draft: rejected for these reasons, accepted where there are none."""
+    return DraftDecided(
+        event_id=f"{of.draft_id}-decided",
+        occurred_at=NOW,
+        persona_id=of.persona_id,
+        draft=of,
+        quality=passing_quality(),
+        decision="rejected" if reasons else "accepted",
+        reasons=reasons,
+        embedding_model="ngram",
+    )
+
+
+def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 0) -> RowBatch[Any]:
+    return RowBatch(source, [Row(first_offset + place, record) for place, record in enumerate(records)])
+
+
+def free_budgets() -> BudgetGate:
+    """Budgets without limits, that nothing was spent of."""
+    return budgets(Limits(None, None))
+
+
+@dataclass
+class SettableClock:
+    """A clock that stands where the test sets it."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def budgets(limits: Limits, totals: Sequence[SpendTotal] = (), clock: SettableClock | None = None) -> BudgetGate:
+    """Budgets of all personas together, of which these totals were spent."""
+    spend = SpendDirectory(ListedSpend(list(totals)), clock=clock or SettableClock())
+    return BudgetGate(spend, BudgetPolicy.of(Settings()), limits)
+
+
+class ListedSpend:
+    """A log of spending that is a list."""
+
+    def __init__(self, pending: list[SpendTotal]) -> None:
+        self.pending = pending
+
+    async def news(self) -> Sequence[SpendTotal]:
+        news, self.pending = self.pending, []
+        return news
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def finished_effects(
+    stage: DrivenStage[Any], source: TopicPartition = REQUESTS, deadline_s: float = 20.0
+) -> Told:
+    """Flush until nothing of a partition is under way any more; return the effects of all flushes together."""
+    together = Told()
+    async with asyncio.timeout(deadline_s):
+        while True:
+            is_open = stage.unfinished(source) is not None
+            effects = await stage.flush()
+            together.state += effects.state
+            together.outputs += effects.outputs
+            for each, refused in effects.rejections.items():
+                together.rejections.setdefault(each, []).extend(refused)
+            if not is_open:
+                return together
+            await asyncio.sleep(0.005)
+
+
+def outputs_to(effects: Told, topic: str) -> list[Record]:
+    return [output.record for output in single(effects.outputs) if output.topic == topic]
