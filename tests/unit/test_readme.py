@@ -1,4 +1,4 @@
-"""The README says what is there: every setting, command, metric and topic, and no file that isn't."""
+"""The READMEs say what is there: every setting, command, metric, topic and room, and no file that isn't."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ from streams.role import role_names
 from streams.settings import PREFIX, Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PACKAGES = ("schemas", "streams", "agents", "sinks")
+FOLDERS = (*PACKAGES, "grafana", "deploy", "tests")
+MOST_LINES = 150  # of the one that a stranger reads first
+
+
+def text_of(folder: str) -> str:
+    return (REPOSITORY / folder / "README.md").read_text(encoding="utf-8")
+
+
+READMES = {folder: text_of(folder) for folder in (".", *FOLDERS)}
+EVERYTHING = "\n".join(READMES.values())
 
 
 def setting_row(name: str, field: FieldInfo) -> str:
@@ -48,52 +57,67 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def linked() -> list[str]:
-    return sorted(set(re.findall(r"\]\(([^)\s]+)\)", README)))
+def linked() -> list[tuple[str, str]]:
+    """Return the links of all READMEs, each with its folder."""
+    found = {(folder, link) for folder, text in READMES.items() for link in re.findall(r"\]\(([^)\s]+)\)", text)}
+    return sorted(found)
+
+
+def test_the_first_one_is_short_and_leads_to_all_others() -> None:
+    assert len(READMES["."].splitlines()) <= MOST_LINES
+    assert [folder for folder in FOLDERS if f"({folder}/README.md)" not in READMES["."]] == []
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_stands_in_the_table_with_its_default_and_meaning(name: str) -> None:
     row = setting_row(name, Settings.model_fields[name])
-    assert row in README.splitlines(), f"README.md, section Configuration, needs this row:\n{row}"
+    assert row in READMES["deploy"].splitlines(), f"deploy/README.md, section Configuration, needs this row:\n{row}"
 
 
 def test_the_table_has_no_setting_that_is_none() -> None:
     known = {str(field.validation_alias or PREFIX + name.upper()) for name, field in Settings.model_fields.items()}
-    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", README)) <= known
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", EVERYTHING)) <= known
 
 
 def test_every_command_is_shown_with_an_example() -> None:
     assert isinstance(main, click.Group)
     paths = command_paths(main, "threads-agent")
     assert len(paths) > 15
-    assert [path for path in paths if not re.search(rf"{path}(?=[\s`])", README)] == []
+    assert [path for path in paths if not re.search(rf"{path}(?=[\s`])", EVERYTHING)] == []
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=[metric.name for metric in METRICS])
 def test_every_series_stands_in_the_table_with_its_labels(metric: Metric) -> None:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     row = f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
-    assert row in README.splitlines(), f"README.md, section Prometheus series, needs this row:\n{row}"
+    assert row in READMES["sinks"].splitlines(), f"sinks/README.md, section Prometheus series, needs this row:\n{row}"
 
 
 def test_every_topic_and_role_is_named() -> None:
     names = [topic.name for topic in CATALOGUE] + role_names()
-    assert [name for name in names if f"`{name}`" not in README] == []
+    assert [name for name in names if f"`{name}`" not in EVERYTHING] == []
 
 
-def test_every_package_stands_in_the_layout() -> None:
-    tops = {path.parent for package in PACKAGES for path in (REPOSITORY / package).glob("*/__init__.py")}
-    layout = README.split("## How it is laid out")[1].split("\n## ")[0]
-    assert [folder.name for folder in sorted(tops) if f"{folder.name}/" not in layout] == []
+@pytest.mark.parametrize("top", PACKAGES)
+def test_every_room_stands_in_the_readme_of_its_folder_as_it_says_of_itself(top: str) -> None:
+    rooms = list((REPOSITORY / top).glob("*/**/__init__.py"))
+    assert rooms
+    for path in rooms:
+        says = path.read_text(encoding="utf-8").split('"""')[1].splitlines()[0]
+        row = f"| `{path.parent.relative_to(REPOSITORY / top)}/` | {says} |"
+        assert row in READMES[top].splitlines(), f"{top}/README.md, section Rooms, needs this row:\n{row}"
 
 
-@pytest.mark.parametrize("target", linked())
-def test_what_is_linked_is_there(target: str) -> None:
-    if target.startswith("#"):
-        assert target[1:] in {anchor(line.lstrip("# ")) for line in README.splitlines() if line.startswith("#")}
-    elif "://" not in target:
-        assert (REPOSITORY / target.split("#", maxsplit=1)[0]).exists()
+@pytest.mark.parametrize(("folder", "target"), linked())
+def test_what_is_linked_is_there(folder: str, target: str) -> None:
+    if "://" in target:
+        return
+    name, _, heading = target.partition("#")
+    path = REPOSITORY / folder / (name or "README.md")
+    assert path.exists()
+    if heading:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert heading in {anchor(line.lstrip("# ")) for line in lines if line.startswith("#")}
 
 
 @pytest.mark.parametrize("package", packages())
