@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
 from streams.engine.batch import Batch, ColumnBatch, TopicPartition
 from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoded, Decoder
+from streams.engine.durability import Acknowledger, Appender, Durability
 from streams.engine.exclusive import ExclusiveWork
-from streams.engine.partition import Partition
+from streams.engine.partition import Partition, Partitions
 from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
-from streams.engine.stage import AnyStage, Effects, LongStage, Output, OutputColumns, Rejection
-from streams.errors import Unavailable
+from streams.engine.stage import AnyStage, Effects, LongStage, Rejection
 from streams.quarantine.quarantine import Quarantine
 from streams.quarantine.suspects import Step
-from streams.state.changelogged import Appended, ChangeloggedState
+from streams.state.changelogged import ChangeloggedState
 from streams.state.duplicates import DuplicateFilter
-from streams.transport.log_lives import in_life
 
 logger = logging.getLogger(__name__)
 
@@ -32,22 +30,6 @@ DRAIN_WITHIN_S = 5.0  # for what is under way, before that checkpoint: others wa
 TICK_S = 0.02
 TRIAL_WITHIN_S = 120.0  # for the work on records under suspicion, before the loop goes on without its end
 MEMBER_FOR_S = 0.5  # after the group confirmed it: far below the time after which it would give partitions to another
-
-
-class Acknowledger(Protocol):
-    """The transport's side of a checkpoint."""
-
-    def behind(self, part: Slice) -> int: ...
-    def acknowledge(self, part: Slice) -> None: ...
-    def discard(self, part: Slice) -> None: ...
-    async def commit(self) -> object: ...
-    async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool: ...
-
-
-class Appender(Protocol):
-    """Appends records to topics and waits for every acknowledgement; `Unavailable` when the broker is away."""
-
-    async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None: ...
 
 
 class CheckpointedLoop:
@@ -85,9 +67,9 @@ class CheckpointedLoop:
         self.quarantine = quarantine
         quarantine.begin()
         self._decoder = decoder
-        self._duplicates = duplicates
         self._state = state
-        self._appender = appender
+        self._partitions = Partitions(stage, state, duplicates, self.breaker)
+        self._durability = Durability(state, appender, acknowledger, quarantine, self.breaker)
         self._acknowledger = acknowledger
         self._clock = CheckpointClock(limits)
         self._letters = letters
@@ -95,7 +77,6 @@ class CheckpointedLoop:
         self._work = ExclusiveWork(stage.name)
         self._generation = -1
         self._owned: set[TopicPartition] = set()
-        self._partitions: dict[TopicPartition, Partition] = {}
         self._is_drained = False
 
     # slices
@@ -116,8 +97,7 @@ class CheckpointedLoop:
         if generation != self._generation or part.source not in self._owned or self._work.is_broken:
             self._acknowledger.discard(part)
             return
-        partition = await self._partition(part.source)
-        part = in_life(part, self._state.life(part.source) if self._state else 0)
+        partition, part = await self._partitions.of(part)
         fresh = partition.beyond(part)
         if fresh is not part:
             self._give_back_overlap(partition, part, fresh)
@@ -143,12 +123,12 @@ class CheckpointedLoop:
     async def _conclude(self) -> None:
         """Bring what is folded to its end, and make it durable: what ends the worker then has no other cause."""
         for _ in range(int(TRIAL_WITHIN_S / TICK_S)):
-            if all(partition.is_done for partition in self._partitions.values()):
+            if self._partitions.is_done:
                 break
             if self._due():
                 await self._checkpoint()
             await asyncio.sleep(TICK_S)
-        if self._has_folded and self.quarantine.lets_through:
+        if self._partitions.has_folded and self.quarantine.lets_through:
             await self._checkpoint()
 
     def _give_back_overlap(self, partition: Partition, part: Slice, fresh: Slice | None) -> None:
@@ -195,11 +175,11 @@ class CheckpointedLoop:
 
     async def tick(self) -> None:
         """Take over partitions that are new and take the checkpoint that is due; called every `TICK_S`."""
-        if self._owned - self._partitions.keys() or self._due():
+        if self._owned - self._partitions.sources or self._due():
             await self._work.run(self._tick())
 
     async def _tick(self) -> None:
-        await self._take_over(self._owned - self._partitions.keys())
+        await self._partitions.take_over(self._owned - self._partitions.sources)
         if self._due():
             await self._checkpoint()
 
@@ -208,67 +188,33 @@ class CheckpointedLoop:
             return False
         if not self.quarantine.lets_through:
             return False
-        has_done = any(partition.has_done for partition in self._partitions.values())
-        return (has_done or self.stage.idle_flush_due(self._parts.values())) and self._clock.due(self._monotonic())
-
-    @property
-    def _parts(self) -> dict[TopicPartition, Any]:
-        return {source: partition.part for source, partition in self._partitions.items()}
-
-    @property
-    def _has_folded(self) -> bool:
-        return any(partition.folded for partition in self._partitions.values())
+        if not (self._partitions.has_done or self.stage.idle_flush_due(self._partitions.parts.values())):
+            return False
+        return self._clock.due(self._monotonic())
 
     async def _checkpoint(self) -> None:
         started = self._monotonic()
         self._work.spoil()  # until all is durable: what a broken-off flush took from the stage is gone from memory
         effects = await self.breaker.until_available(self._flush)
-        progress = {source: partition.by_progress() for source, partition in self._partitions.items()}
+        progress = [(partition, *partition.by_progress()) for partition in self._partitions]
         for source, each in effects.items():
-            self._letters.add_late(self._partitions[source].folded, each.rejections)
-        await self._make_durable(effects)
-        done = [part for of_source, _ in progress.values() for part in of_source]
+            self._letters.add_late(self._partitions.held(source).folded, each.rejections)
+        await self._durability.make_durable(effects, self._letters.waiting, self._generation)
+        done = [part for _, of_partition, _ in progress for part in of_partition]
         for part in done:
             self._acknowledger.acknowledge(part)
-        for source, (_, rest) in progress.items():
-            self._partitions[source].folded = rest
+        for partition, _, rest in progress:
+            partition.folded = rest
         self._letters.forget()
         self._work.mend()
-        self.quarantine.durable(done, [part for _, rest in progress.values() for part in rest])
+        self.quarantine.durable(done, [part for _, _, rest in progress for part in rest])
         await self._acknowledger.commit()
         self._clock.finished(started, self._monotonic())
         self.progress_at = self._monotonic()
 
     async def _flush(self) -> Mapping[TopicPartition, Effects]:
         with self.quarantine.at_work():
-            return await self.stage.flush(self._parts)
-
-    async def _make_durable(self, effects: Mapping[TopicPartition, Effects]) -> None:
-        available = self.breaker.until_available
-        appended = await available(lambda: self._append_state(effects))
-        records = [output for each in effects.values() for output in each.outputs] + self._letters.waiting
-        if records:
-            await available(lambda: self._append_records(records))
-        if self._state is not None:
-            with self.quarantine.at_work():
-                self._state.store(appended)
-
-    async def _append_records(self, records: Sequence[Output | OutputColumns]) -> None:
-        with self.quarantine.at_work():
-            await self._appender.append_all(records)
-
-    async def _append_state(self, effects: Mapping[TopicPartition, Effects]) -> list[Appended]:
-        changes = {source: each.changes for source, each in effects.items() if each.changes}
-        if not changes:
-            return []
-        assert self._state is not None, f"{self.stage.name} has state, but is not declared stateful"
-        if not await self._acknowledger.is_member(self._generation, MEMBER_FOR_S):
-            raise Unavailable(
-                f"the group does not confirm that this worker still is a member of generation {self._generation}: "
-                "it must not write its state over that of the partitions' next owner"
-            )
-        with self.quarantine.at_work():
-            return await self._state.append(changes)
+            return await self.stage.flush(self._partitions.parts)
 
     # partitions
 
@@ -279,14 +225,15 @@ class CheckpointedLoop:
         A worker that is no member of the group any more gives up at once: others have its partitions already.
         """
         within_s = DRAIN_WITHIN_S
-        if (self._has_folded or self._work.is_under_way) and not await self._acknowledger.is_member(self._generation):
+        is_at_work = self._partitions.has_folded or self._work.is_under_way
+        if is_at_work and not await self._acknowledger.is_member(self._generation):
             self._work.interrupt()
             self._work.spoil()
             within_s = 0.0
         has_news = await self._drain(within_s)
         async with self._work.between(RELEASE_TIMEOUT_S):
             self._owned = set()
-            if (self._has_folded or has_news) and not self._work.is_broken and self.quarantine.lets_through:
+            if (self._partitions.has_folded or has_news) and not self._work.is_broken and self.quarantine.lets_through:
                 await self._last_checkpoint()
 
     async def _last_checkpoint(self) -> None:
@@ -316,9 +263,9 @@ class CheckpointedLoop:
         async with self._work.between():
             is_clean = not self._work.is_broken and generation == self._generation + 1
             kept = owned if is_clean and not self._letters.waiting else set[TopicPartition]()
-            for source in sorted(self._partitions.keys() - kept):
+            for source in sorted(self._partitions.sources - kept):
                 await self._leave(source)
-            for partition in self._partitions.values():
+            for partition in self._partitions:
                 partition.without_bytes()
             self._letters.forget()
             self._work.mend()
@@ -330,37 +277,18 @@ class CheckpointedLoop:
     async def forget(self, sources: set[TopicPartition]) -> None:
         """Drop partitions that are another log now, before an assignment would keep what is known of the old one."""
         async with self._work.between():
-            for source in sorted(self._partitions.keys() & sources):
+            for source in sorted(self._partitions.sources & sources):
                 await self._leave(source)
 
     async def _leave(self, source: TopicPartition) -> None:
-        await self._partitions.pop(source).leave()
+        await self._partitions.leave(source)
         self.quarantine.forget(source)
-        if self._state is not None:
-            self._state.release(source)
-
-    async def _partition(self, source: TopicPartition) -> Partition:
-        if source not in self._partitions:
-            await self._take_over({source})
-        return self._partitions[source]
-
-    async def _take_over(self, new: set[TopicPartition]) -> None:
-        states = await asyncio.gather(*(self._read_state(source) for source in sorted(new)))
-        for source, items in zip(sorted(new), states, strict=True):
-            part = await self.stage.take(source, items)
-            self._partitions[source] = Partition(source, part, self._duplicates(source) if self._duplicates else None)
-
-    async def _read_state(self, source: TopicPartition) -> Iterable[tuple[bytes, bytes]]:
-        if self._state is None:
-            return ()
-        state = self._state
-        return await self.breaker.until_available(lambda: state.restore(source))
 
     async def stop(self) -> None:
         """Close the stage and its state; `release` has made durable what could be."""
         async with self._work.between():
-            for partition in self._partitions.values():
-                await partition.leave()
+            for source in self._partitions.sources:
+                await self._partitions.leave(source)
             await self.stage.close()
             if self._state is not None:
                 self._state.close()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from streams.engine.batch import TopicPartition
+from streams.engine.retry import CircuitBreaker
 from streams.engine.slices import Slice
-from streams.engine.stage import LongPart, Part
+from streams.engine.stage import AnyStage, LongPart, Part
 from streams.errors import ThreadsError
+from streams.state.changelogged import ChangeloggedState
 from streams.state.duplicates import DuplicateFilter
+from streams.transport.log_lives import in_life
 
 
 class SliceMissing(ThreadsError):
@@ -76,3 +81,74 @@ class Partition:
         """Give it up: another worker has it now, or it is read again from its last commit."""
         if isinstance(self.part, LongPart):
             await self.part.leave()
+
+
+class Partitions:
+    """The partitions that a loop has, by source; those that are new are taken over with the state that they left."""
+
+    def __init__(
+        self,
+        stage: AnyStage,
+        state: ChangeloggedState | None,
+        duplicates: Callable[[TopicPartition], DuplicateFilter] | None,
+        breaker: CircuitBreaker,
+    ) -> None:
+        self._stage = stage
+        self._state = state
+        self._duplicates = duplicates
+        self._breaker = breaker
+        self._held: dict[TopicPartition, Partition] = {}
+
+    @property
+    def sources(self) -> set[TopicPartition]:
+        return set(self._held)
+
+    @property
+    def parts(self) -> dict[TopicPartition, Any]:
+        """Return the stage's part of each partition."""
+        return {source: partition.part for source, partition in self._held.items()}
+
+    def __iter__(self) -> Iterator[Partition]:
+        """Go through the partitions held."""
+        return iter(self._held.values())
+
+    def held(self, source: TopicPartition) -> Partition:
+        """Return a partition that is held."""
+        return self._held[source]
+
+    @property
+    def has_folded(self) -> bool:
+        return any(partition.folded for partition in self)
+
+    @property
+    def has_done(self) -> bool:
+        return any(partition.has_done for partition in self)
+
+    @property
+    def is_done(self) -> bool:
+        return all(partition.is_done for partition in self)
+
+    async def of(self, part: Slice) -> tuple[Partition, Slice]:
+        """Return the partition of a slice, and the slice at the offsets that the stage sees (log_lives.py)."""
+        if part.source not in self._held:
+            await self.take_over({part.source})
+        return self._held[part.source], in_life(part, self._state.life(part.source) if self._state else 0)
+
+    async def take_over(self, new: set[TopicPartition]) -> None:
+        """Take partitions over, each with its state."""
+        states = await asyncio.gather(*(self._read_state(source) for source in sorted(new)))
+        for source, items in zip(sorted(new), states, strict=True):
+            part = await self._stage.take(source, items)
+            self._held[source] = Partition(source, part, self._duplicates(source) if self._duplicates else None)
+
+    async def _read_state(self, source: TopicPartition) -> Iterable[tuple[bytes, bytes]]:
+        if self._state is None:
+            return ()
+        state = self._state
+        return await self._breaker.until_available(lambda: state.restore(source))
+
+    async def leave(self, source: TopicPartition) -> None:
+        """Give a partition up, and close its state."""
+        await self._held.pop(source).leave()
+        if self._state is not None:
+            self._state.release(source)

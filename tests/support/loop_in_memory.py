@@ -354,7 +354,8 @@ class Worker(StageWorker):
     @property
     def parts(self) -> dict[TopicPartition, CountingPart]:
         """The partitions held."""
-        return self.loop._parts
+        found: dict[TopicPartition, CountingPart] = self.loop._partitions.parts
+        return found
 
     def changed(self) -> set[tuple[TopicPartition, str]]:
         """Return whose counts were not told yet."""

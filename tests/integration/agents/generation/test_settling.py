@@ -76,7 +76,7 @@ async def test_a_partition_that_stays_goes_on_behind_its_finished_calls() -> Non
             await until(lambda: server.in_flight == 2)
             await worker.join(generation, REQUESTS)
         await worker.deliver(COUNT, REQUESTS)  # read again after the rebalance
-        await until(lambda: all(partition.is_done for partition in worker.loop._partitions.values()))
+        await until(lambda: worker.loop._partitions.is_done)
         await worker.checkpoint()
     assert (len(told(surroundings, DraftGenerated)), asked_again(server)) == (COUNT, 0)
     assert len(told(surroundings, CostEvent)) == len(server.requests)
@@ -92,7 +92,7 @@ async def test_a_partition_that_comes_back_after_another_generation_goes_on_too(
         await worker.join(3, REQUESTS)
         await worker.loop.tick()
         await worker.deliver(COUNT, REQUESTS)
-        await until(lambda: all(partition.is_done for partition in worker.loop._partitions.values()))
+        await until(lambda: worker.loop._partitions.is_done)
         await worker.checkpoint()
     assert (len(told(surroundings, DraftGenerated)), asked_again(server)) == (COUNT, 0)
     assert len(told(surroundings, CostEvent)) == len(server.requests)
