@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.records import DeadLetter, EngagementEvent
 from schemas.registries.registry import open_registry
+from streams.embedded.ports import free_port
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
 from streams.metrics import WORKER_ROLE_FAILING
@@ -103,7 +104,8 @@ async def test_a_row_that_ends_the_sink_is_dead_lettered_and_a_table_that_is_gon
 ) -> None:
     run = begin_fault("an error nobody thought of in a sink: of one row, then of the table")
     with own_database(stack.postgres_dsn) as dsn:
-        worker = WorkerProcess(broker, (SINK,), "0", tmp_path / "worker.log", None, THREADS_POSTGRES_DSN=dsn)
+        environment = {"THREADS_POSTGRES_DSN": dsn, "THREADS_WORKER_METRICS_PORT": str(free_port())}
+        worker = WorkerProcess(broker, (SINK,), "0", tmp_path / "worker.log", None, **environment)
         try:
             await worker.until_running()
             with psycopg.connect(dsn, autocommit=True) as connection:
