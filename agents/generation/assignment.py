@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -124,3 +124,16 @@ def _why_unwritable(code: str, persona: Persona, writable: Sequence[str] | None)
             f"give it some with `language: {code}`, or set OPENAI_API_KEY or OPENAI_BASE_URL"
         )
     return None
+
+
+Burst = tuple[Assignment, ...]
+"""One or more assignments of one persona, version, language and tier."""
+
+
+def bursts_of(assignments: Iterable[Assignment], most: int) -> list[Burst]:
+    """Return the assignments as bursts of at most `most`, each in the order in which they came."""
+    alike: dict[tuple[str, str, str, bool], list[Assignment]] = {}
+    for each in assignments:
+        key = (each.persona.persona_id, each.persona_version, each.language, each.downgraded)
+        alike.setdefault(key, []).append(each)
+    return [tuple(group[start : start + most]) for group in alike.values() for start in range(0, len(group), most)]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.costs.prices import PriceList
-from agents.generation.assignment import Assignment, assignments_of
-from agents.generation.drafting.burst import Burst, bursts_of
-from agents.generation.drafting.graph import DraftOutcome
-from agents.generation.kept.batch_lines import calls_in, unused_cost
-from agents.generation.kept.calls import CallMemory, call_id
+from agents.generation.asking.batch_lines import calls_in, unused_cost
+from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import call_id
+from agents.generation.assignment import Assignment, Burst, assignments_of, bursts_of
+from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.kept.finished import FinishedRequest
 from agents.generation.kept.parked import ParkedRequest
 from agents.generation.kept.request_book import Change, RequestBook, RequestWork

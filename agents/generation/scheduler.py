@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from agents.generation.asking.call_gate import CallGate, CallsHeld
-from agents.generation.drafting.burst import Burst
-from agents.generation.drafting.graph import DraftOutcome
+from agents.generation.assignment import Burst
+from agents.generation.drafting.outcome import DraftOutcome
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import Backoff
 from streams.errors import Unavailable

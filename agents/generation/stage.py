@@ -10,16 +10,17 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.costs.prices import PriceList
-from agents.generation.asking.writing import open_writing
-from agents.generation.drafting.graph import DraftGraph, DraftOutcome
-from agents.generation.kept.batch_jobs import BatchDesk
-from agents.generation.kept.calls import CallMemory
+from agents.generation.asking.call_memory import CallMemory
+from agents.generation.batch_jobs import BatchDesk
+from agents.generation.drafting.graph import DraftGraph
+from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.kept.request_book import RequestBook
 from agents.generation.model_report import report_models
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past.past_posts import PastPosts
 from agents.generation.scheduler import Job, Scheduler
 from agents.generation.stage_readings import generation_readings
+from agents.generation.writing import open_writing
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
 from streams.engine.batch import TopicPartition

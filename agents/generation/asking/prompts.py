@@ -1,4 +1,4 @@
-"""Prompts for models that follow instructions: the persona as instructions, what is asked as JSON data."""
+"""Prompts for models that follow instructions: the persona as instructions, what is asked as JSON, and its echo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from agents.generation.asking.writer import BodyTask, HookTask
 from agents.generation.assignment import Assignment
 from agents.llm.token_estimate import estimated_tokens
 from agents.personas.persona import Example, Persona
+from agents.scoring.words import words_of
 
 KEPT_INSTRUCTIONS = 1_000  # by persona and language: to make them anew for each call took a tenth of the CPU time
 HOOK_TASK = "Write {count} different hooks for each entry of `briefs`, in its order: the first line of a post each."
@@ -112,3 +113,25 @@ def body_prompt(tasks: Sequence[BodyTask]) -> str:
             brief |= {"body": task.before, "problems": task.problems}
         briefs.append(brief)
     return json.dumps({"task": REVISE_TASK if revising else BODY_TASK, "briefs": briefs}, ensure_ascii=False)
+
+
+ECHO_WORDS = 8  # in a row; a post shares shorter runs with the description of its own voice and readers
+
+Run = tuple[str, ...]
+
+
+def instruction_echo(text: str, persona: Persona, language: str) -> str | None:
+    """Return the first run of eight words that stands in the instructions too; None where there is none."""
+    known = _runs_of_instructions(persona, language)
+    return next((" ".join(run) for run in _runs(text) if run in known), None)
+
+
+@lru_cache(maxsize=KEPT_INSTRUCTIONS)
+def _runs_of_instructions(persona: Persona, language: str) -> frozenset[Run]:
+    lines = [*rules(persona, language), HOOK_TASK, BODY_TASK, REVISE_TASK]
+    return frozenset(run for line in lines for run in _runs(line))
+
+
+def _runs(text: str) -> list[Run]:
+    words = words_of(text)
+    return [tuple(words[start : start + ECHO_WORDS]) for start in range(len(words) - ECHO_WORDS + 1)]

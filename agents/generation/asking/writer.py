@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agents.generation.asking.answers import Answers
 from agents.generation.assignment import Assignment
+from agents.llm.answers.reply import Reply
+from agents.llm.faults.faults import NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +54,17 @@ class Writer(Protocol):
     async def bodies(self, tasks: Sequence[BodyTask], attempt: int, seed: int) -> Answers:
         """Ask for a body for each task; at an attempt over 0, for a revision of the one before."""
         ...
+
+
+async def reply_to(call: Awaitable[Reply]) -> Reply:
+    """Return the reply of a call: an empty one where it was answered without a choice, to be booked and asked again.
+
+    Raises:
+        NoAnswer: what came is no answer of the API.
+    """
+    try:
+        return await call
+    except NoAnswer as answer:
+        if answer.is_said:
+            return answer.reply
+        raise

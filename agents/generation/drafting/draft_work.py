@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agents.costs.cost import sum_of_costs
+from agents.generation.asking.calls import Call
 from agents.generation.asking.writer import Past
 from agents.generation.assignment import Assignment
-from agents.generation.kept.calls import Call
 from schemas.records import GenerationStep
 
 Node = Literal["gather", "hooks", "choose", "body", "assemble", "guard", "revise"]

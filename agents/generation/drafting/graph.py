@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 
+from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.writer import Writer
+from agents.generation.assignment import Burst
 from agents.generation.drafting.body_round import (
     MAX_REVISIONS,
     asked_for_bodies,
-    best_version,
     fixed_length,
     guarded,
     wants_body,
-    why_no_version,
     with_text,
 )
-from agents.generation.drafting.burst import Burst
-from agents.generation.drafting.draft_work import DraftWork, Version
+from agents.generation.drafting.draft_work import DraftWork
 from agents.generation.drafting.guard import DraftGuard, fixed_part_problems
 from agents.generation.drafting.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
-from agents.generation.kept.calls import CallMemory, cost_event, cost_savings
+from agents.generation.drafting.outcome import DraftOutcome, outcome_of
 from agents.generation.past.past_posts import PastPosts
 from agents.guard.threads_length import MAX_LENGTH
-from schemas.records import CostEvent, CostSaving, DraftGenerated
-
-
-@dataclass(frozen=True, slots=True)
-class DraftOutcome:
-    """What came of an assignment: the draft, or None with the fault; what was paid for it, and what was spared."""
-
-    draft: DraftGenerated | None
-    costs: tuple[CostEvent, ...]
-    savings: tuple[CostSaving, ...] = ()
-    fault: str | None = None
 
 
 class BurstState(TypedDict, total=False):
@@ -81,7 +69,7 @@ class DraftGraph:
     async def write(self, burst: Burst) -> list[DraftOutcome]:
         """Write the drafts of a burst; return what came of each, in order."""
         state = cast("BurstState", await self._graph.ainvoke(BurstState(burst=burst)))
-        return [_outcome(work) for work in state["works"]]
+        return [outcome_of(work) for work in state["works"]]
 
     async def _gather(self, state: BurstState) -> BurstState:
         works = []
@@ -127,44 +115,3 @@ def _after_choice(state: BurstState) -> str:
 def _after_guard(state: BurstState) -> str:
     is_open = any(wants_body(work) for work in state["works"])
     return "revise" if is_open and state["revisions"] < MAX_REVISIONS else END
-
-
-def _outcome(work: DraftWork) -> DraftOutcome:
-    assignment = work.assignment
-    costs = tuple(cost_event(call, assignment) for call in work.calls if not call.from_cache)
-    savings = tuple(saving for call in work.calls for saving in cost_savings(call, assignment))
-    best = None if work.fault else best_version(work)
-    if best is None:
-        fault = f"draft {assignment.number + 1}: {work.fault or why_no_version(work)}"
-        return DraftOutcome(None, costs, savings, fault)
-    return DraftOutcome(_draft(work, best), costs, savings)
-
-
-def _draft(work: DraftWork, best: Version) -> DraftGenerated:
-    assignment, calls = work.assignment, work.calls
-    assert work.hook is not None
-    return DraftGenerated(
-        event_id=assignment.draft_id,
-        occurred_at=max(call.occurred_at for call in calls),
-        persona_id=assignment.persona.persona_id,
-        causation_id=assignment.request_id,
-        draft_id=assignment.draft_id,
-        request_id=assignment.request_id,
-        persona_version=assignment.persona_version,
-        hook=work.hook,
-        body=best.body,
-        text=best.text,
-        language=assignment.language,
-        model=calls[-1].model,
-        prompt_tokens=sum(call.usage.prompt_tokens for call in calls),
-        completion_tokens=sum(call.usage.completion_tokens for call in calls),
-        cost_micros=work.cost_micros,
-        latency_ms=sum(call.latency_ms for call in calls),
-        call_to_action=assignment.call_to_action,
-        revisions=len(work.versions) - 1,
-        guard_reasons=assignment.left_out
-        + tuple(
-            reason for version in work.versions if version is not best for reason in version.problems or version.doubts
-        ),
-        steps=work.steps,
-    )

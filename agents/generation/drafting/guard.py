@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.generation.asking.instruction_echo import instruction_echo
+from agents.generation.asking.prompts import instruction_echo
 from agents.generation.assignment import Assignment
 from agents.guard.findings import GuardPolicy, PostParts, findings
 from agents.guard.links import links_in

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.generation.asking.answers import Answers
-from agents.generation.asking.asking import calls_or_faults
-from agents.generation.asking.cleaning import cleaned_hook
+from agents.generation.asking.call_memory import CallMemory, calls_or_faults
+from agents.generation.asking.calls import Call
 from agents.generation.asking.writer import HookTask, Writer
+from agents.generation.drafting.cleaning import cleaned_hook
 from agents.generation.drafting.draft_work import DraftWork
 from agents.generation.drafting.guard import hook_problems, on_topic
-from agents.generation.kept.calls import Call, CallMemory
 from agents.scoring.hook_strength import hook_strength
 from streams.errors import RecordFault
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents.generation.drafting.graph import DraftOutcome
+from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import Call
+from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.kept import batch_job as batch_jobs
 from agents.generation.kept import parked as parked_requests
 from agents.generation.kept import under_way as requests_under_way
 from agents.generation.kept.batch_job import BatchJob
-from agents.generation.kept.calls import Call, CallMemory
 from agents.generation.kept.finished import FinishedRequest, FinishedRequests
 from agents.generation.kept.parked import ParkedRequest
 from agents.generation.kept.under_way import UnderWay

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from agents.generation.kept.calls import Call
+from agents.generation.asking.calls import Call
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from agents.costs.prices import PriceList
+from agents.generation.asking.batch_lines import calls_in, line_of
+from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import call_id
 from agents.generation.asking.writer import Past
-from agents.generation.asking.writing import Writing, open_writing
-from agents.generation.assignment import Assignment
-from agents.generation.drafting.burst import Burst, bursts_of
+from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.graph import DraftGraph
-from agents.generation.kept.batch_lines import calls_in, line_of
-from agents.generation.kept.calls import CallMemory, call_id
+from agents.generation.writing import Writing, open_writing
 from schemas.records import CostEvent
 from streams.settings import Settings
 

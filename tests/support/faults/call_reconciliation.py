@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.generation.kept.calls import seed_of
+from agents.generation.asking.calls import seed_of
 from schemas.records import CostEvent
 from tests.support.openai.completions import Bill
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from agents.generation.asking.answers import answers_in, answers_schema
-from agents.generation.asking.cleaning import cleaned_body, cleaned_hook
 from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions
 from agents.generation.asking.writer import BodyTask, HookTask, Past
+from agents.generation.drafting.cleaning import cleaned_body, cleaned_hook
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from streams.errors import ThreadsError
 from tests.benchmarks.choice import choose

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from agents.costs.cost import cost_micros
 from agents.costs.price_file import read_prices
 from agents.generation.asking.answers import Answer, Answers, Thrift, answer_text, answered, answers_in, answers_schema
-from agents.generation.asking.shares import shares, usage_shares
-from agents.generation.kept.calls import calls_of
-from agents.generation.kept.savings import savings_of
-from agents.llm.answers.reply import Reply, Usage
+from agents.generation.asking.calls import calls_of, savings_of
+from agents.llm.answers.reply import Reply, Usage, shares, usage_shares
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PRICES = read_prices()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.generation.asking.instruction_echo import ECHO_WORDS, instruction_echo
-from agents.generation.asking.prompts import BODY_TASK, rules
+from agents.generation.asking.prompts import BODY_TASK, ECHO_WORDS, instruction_echo, rules
 from tests.support.drafting import samples
 
 NORA = samples()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.generation.asking.writing import moderator_of
+from agents.generation.writing import moderator_of
 from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
 from agents.llm.client import LanguageModelClient
 from agents.llm.provider import EMBEDDED_MODEL, OPENAI_URL, Provider

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from agents.costs.price_file import read_prices
 from agents.generation.asking.answers import answered
+from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import call_id, calls_of
 from agents.generation.assignment import assignments_of
-from agents.generation.drafting.graph import DraftOutcome
-from agents.generation.kept.calls import CallMemory, call_id, calls_of
+from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.kept.finished import FinishedRequest, FinishedRequests, decoded
 from agents.generation.kept.parked import ParkedRequest
 from agents.generation.kept.request_book import Change, RequestBook, RequestWork

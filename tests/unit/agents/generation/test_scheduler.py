@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from agents.generation.asking.call_gate import CallGate, CallsHeld
-from agents.generation.assignment import Assignment, assignments_of
-from agents.generation.drafting.burst import Burst, bursts_of
-from agents.generation.drafting.graph import DraftOutcome
+from agents.generation.assignment import Assignment, Burst, assignments_of, bursts_of
+from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.scheduler import Job, Scheduler
 from agents.personas.directory import AppliedPersona
 from streams.engine.batch import TopicPartition

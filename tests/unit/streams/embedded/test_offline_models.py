@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros
 from agents.costs.price_file import read_prices
-from agents.generation.asking.writing import open_writing
+from agents.generation.writing import open_writing
 from agents.llm.answers.reply import Usage
 from agents.llm.provider import EMBEDDED_LANGUAGES, EMBEDDED_MODEL
 from streams.embedded.offline_models import GEMMA3, PACKAGED, SMOLLM2, OfflineModel, model_file, offline_model_of

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from agents.generation.asking.batch_lines import line_of
 from agents.generation.asking.model_tiers import ModelTiers
 from agents.generation.kept.batch_job import BatchJob, job_of
-from agents.generation.kept.batch_lines import line_of
 from agents.generation.kept.parked import ParkedRequest
 from agents.generation.partition_work import PartitionWork
 from agents.llm.answers.reply import Reply

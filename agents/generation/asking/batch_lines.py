@@ -9,12 +9,11 @@ from datetime import datetime
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.generation.asking.answers import answered, answers_in
+from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
 from agents.generation.asking.model_tiers import Step
 from agents.generation.asking.prompts import draft_prompt, instructions
-from agents.generation.asking.shares import usage_shares
 from agents.generation.assignment import Assignment
-from agents.generation.kept.calls import Call, call_id, calls_of, seed_of
-from agents.llm.answers.reply import Reply
+from agents.llm.answers.reply import Reply, usage_shares
 from agents.llm.batch_lines import BatchLine
 from agents.llm.client import JsonSchema, Sampling
 from schemas.records import CostEvent, PersonaRequest

@@ -13,8 +13,8 @@ from agents.generation.asking.chat_writer import ChatWriter
 from agents.generation.asking.few_shot_writer import FewShotWriter
 from agents.generation.asking.model_tiers import ModelTiers
 from agents.generation.asking.writer import Writer
+from agents.generation.batch_jobs import BatchDesk, BatchTerms
 from agents.generation.drafting.guard import DraftGuard
-from agents.generation.kept.batch_jobs import BatchDesk, BatchTerms
 from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
 from agents.llm.batches import BatchClient
 from agents.llm.caller import ModelCaller
