@@ -1,23 +1,13 @@
-"""The assignment: one draft to write, with all that the writer has to know."""
+"""The assignment: one draft to write, with all that the writer has to know, and the bursts that are asked together."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from agents.guard.untrusted import as_data, instructions_in
-from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
-from schemas.records import PersonaRequest
-from streams.errors import RecordFault
 from streams.identity import derived_id
-
-MAX_DRAFTS = 20
-MAX_BRIEF_CHARS = 600
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,82 +38,6 @@ class Assignment:
         """Return the call to action: one of the persona's in turn, by the draft's id; None where it has none."""
         offers = self.persona.calls_to_action_in(self.language)
         return offers[UUID(self.draft_id).int % len(offers)] if offers else None
-
-
-def assignments_of(
-    request: PersonaRequest, applied: AppliedPersona, writable: Sequence[str] | None, *, downgraded: bool = False
-) -> tuple[Assignment, ...]:
-    """Return one assignment a draft that the request asks for; `writable` are the languages of the model, None any.
-
-    Raises:
-        RecordFault: the brief is blank, the number of drafts is out of range, or the model can't write the language.
-    """
-    brief = as_data(request.brief, MAX_BRIEF_CHARS)
-    if not brief:
-        raise RecordFault('brief is blank: say what the post is about, e.g. "napping before a night shift"')
-    if not 1 <= request.draft_count <= MAX_DRAFTS:
-        raise RecordFault(f"draft_count must be 1 to {MAX_DRAFTS}, got {request.draft_count}; send several requests")
-    language = _language(request.language, applied.persona, writable)
-    trend, left_out = _trend(request)
-    return tuple(
-        Assignment(
-            request.event_id,
-            number,
-            applied.persona,
-            applied.version,
-            brief,
-            language,
-            trend,
-            downgraded=downgraded,
-            left_out=left_out,
-        )
-        for number in range(request.draft_count)
-    )
-
-
-def _trend(request: PersonaRequest) -> tuple[str | None, tuple[str, ...]]:
-    """Return the trend as data, or None and why it is left out: strangers wrote it, and it instructs the model.
-
-    It is searched as it came, where line breaks tell, and as the model would read it, where padding is gone.
-    """
-    raw = request.trend or ""
-    trend = as_data(raw, MAX_BRIEF_CHARS)
-    found = tuple(dict.fromkeys(instructions_in(raw) + instructions_in(trend)))
-    if not found:
-        return trend or None, ()
-    reason = f"trend left out: it reads as instructions to the model ({', '.join(found)})"
-    _log.warning("request %s: %s", request.event_id, reason)
-    return None, (reason,)
-
-
-def _language(wanted: str | None, persona: Persona, writable: Sequence[str] | None) -> str:
-    """Choose the language: the wanted one, even if the persona does not name it; else the persona's first writable."""
-    if wanted is None:
-        possible = (each for each in persona.languages if not _why_unwritable(each, persona, writable))
-        wanted = next(possible, persona.languages[0])
-    code = wanted.strip().lower()
-    if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - ISO 639-1 has two letters
-        raise RecordFault(f"language must be an ISO 639-1 code such as en, got {wanted[:20]!r}")
-    if why := _why_unwritable(code, persona, writable):
-        raise RecordFault(why)
-    return code
-
-
-def _why_unwritable(code: str, persona: Persona, writable: Sequence[str] | None) -> str | None:
-    """Return why the model can't write the language; None where it can. The embedded model continues examples."""
-    if writable is None:
-        return None
-    if code not in writable:
-        return (
-            f"the embedded model writes {', '.join(writable)} only, the request asks for {code}: "
-            "set OPENAI_API_KEY or OPENAI_BASE_URL, or ask for one of these"
-        )
-    if not persona.has_examples_in(code):
-        return (
-            f"the embedded model continues examples, and persona {persona.persona_id} has none in {code}: "
-            f"give it some with `language: {code}`, or set OPENAI_API_KEY or OPENAI_BASE_URL"
-        )
-    return None
 
 
 Burst = tuple[Assignment, ...]

@@ -1,4 +1,4 @@
-"""The batch desk: brings requests that can wait through the provider's batch API, once each, at its lower price."""
+"""Batch jobs: bring requests that can wait through the provider's batch API, once each, at its lower price."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from agents.generation.admission import Admission
 from agents.generation.asking.batch_lines import line_of
 from agents.generation.asking.model_tiers import ModelTiers
-from agents.generation.kept.batch_job import BatchJob, job_of
-from agents.generation.kept.parked import ParkedRequest
+from agents.generation.kept.entries import BatchJob, ParkedRequest, job_of
 from agents.generation.partition_work import PartitionWork
 from agents.llm.answers.reply import Reply
 from agents.llm.batch_lines import BatchLine
@@ -33,18 +33,24 @@ class BatchTerms:
     instruction_tokens: int
 
 
-class BatchDesk:
+class BatchJobs:
     """Make, submit and end the batch jobs of partitions.
 
     A job is submitted only when it is durable, and a batch of its key is looked for before: so a crash at any moment
-    submits it once. `flushed` tells the desk of checkpoints.
+    submits it once. `flushed` tells of checkpoints.
     """
 
     def __init__(
-        self, client: BatchClient, tiers: ModelTiers, terms: BatchTerms, clock: Callable[[], datetime]
+        self,
+        client: BatchClient,
+        tiers: ModelTiers,
+        admission: Admission,
+        terms: BatchTerms,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._tiers = tiers
+        self._admission = admission
         self._terms = terms
         self._clock = clock
         self._noted: set[str] = set()
@@ -65,7 +71,7 @@ class BatchDesk:
     async def advance(self, part: PartitionWork) -> None:
         """Take every job of a partition one step further; a provider that is away is asked again the next time."""
         self._form(part)
-        for job in part.book.jobs():
+        for job in part.batches.jobs():
             try:
                 if job.batch_id is not None:
                     await self._look(part, job, job.batch_id)
@@ -95,14 +101,14 @@ class BatchDesk:
                 job = job_of(model, tuple(each.request.event_id for each in some))
                 self._noted.add(job.key)
                 self._in_memory.add(job.key)
-                part.keep(part.book.keep_job(job))
+                part.batches.keep(job)
 
     def _by_model(self, part: PartitionWork) -> dict[str, list[ParkedRequest]]:
         """Return what waits for a batch by the model that is to write it; a batch is of one model."""
         found: dict[str, list[ParkedRequest]] = {}
-        for parked in part.book.without_batch():
+        for parked in part.batches.without_job():
             try:
-                first = part.assignments_of_parked(parked)[0]
+                first = self._admission.assignments(parked.request)[0]
             except RecordFault:  # it can't be written any more, and is told so as it goes on
                 part.go_on(parked)
             else:
@@ -117,13 +123,13 @@ class BatchDesk:
                 self._end(part, job, {})
                 return
             batch_id = await self._client.submit(lines, {JOB: job.key})
-        part.keep(part.book.keep_job(replace(job, batch_id=batch_id)))
+        part.batches.keep(replace(job, batch_id=batch_id))
 
     def _lines(self, part: PartitionWork, job: BatchJob) -> list[BatchLine]:
         lines = []
-        for parked in part.book.in_batch(job):
+        for parked in part.batches.requests_of(job):
             try:
-                assignments = part.assignments_of_parked(parked)
+                assignments = self._admission.assignments(parked.request)
             except RecordFault as fault:  # it goes on without an answer when the batch ends, and says so then
                 logger.warning("Request %s is left out of its batch: %s", parked.request.event_id, fault)
             else:
@@ -139,11 +145,11 @@ class BatchDesk:
         self._end(part, job, {each: reply for each, reply in replies.items() if reply is not None})
 
     def _end(self, part: PartitionWork, job: BatchJob, replies: Mapping[str, Reply]) -> None:
-        for parked in part.book.in_batch(job):
+        for parked in part.batches.requests_of(job):
             reply = replies.get(parked.request.event_id)
             part.go_on(parked, reply and replace(reply, model=reply.model or job.model))
         self._unread.pop(job.key, None)
-        part.keep(part.book.end_job(job))
+        part.batches.end(job)
 
 
 def _reply_in(found: Reply | ThreadsError) -> Reply | None:

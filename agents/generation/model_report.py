@@ -10,8 +10,10 @@ from agents.costs.prices import PriceList
 from agents.generation.asking.model_tiers import ModelTiers
 from agents.llm.client import LanguageModelClient
 from agents.llm.faults.faults import is_not_there
-from agents.personas.persona import Persona
+from agents.personas.directory import PersonaDirectory
 from streams.errors import RecordFault, SettingsError, Unavailable
+
+logger = logging.getLogger(__name__)
 
 SHUTDOWN_NOTICE = timedelta(days=60)
 CHOOSE = "choose another in the persona's `models`, or in THREADS_HOOK_MODEL and THREADS_BODY_MODEL"
@@ -41,18 +43,20 @@ def _problems(model: str, prices: PriceList, offered: frozenset[str] | None, tod
         yield f"{model} is not among the {len(offered)} models that the provider offers: {CHOOSE}"
 
 
-logger = logging.getLogger(__name__)
-
-
 async def report_models(
-    client: LanguageModelClient, tiers: ModelTiers, personas: Iterable[Persona], prices: PriceList, today: date
+    client: LanguageModelClient, tiers: ModelTiers, directory: PersonaDirectory, prices: PriceList, today: date
 ) -> list[str]:
     """Log and return the problems of all models that the settings and the personas name.
 
-    What the provider offers is asked once; one that does not say is no problem of the models. Raises `SettingsError`
-    for a key that it refuses.
+    What the provider offers is asked once; one that does not say is no problem of the models, and neither are personas
+    that can't be read now. Raises `SettingsError` for a key that the provider refuses.
     """
-    own = {model for each in personas for model in (each.models.hooks, each.models.body, each.models.revise) if model}
+    try:
+        await directory.refresh()
+    except Unavailable as error:
+        logger.warning("The models of personas are not looked at: %s", error)
+    personas = [each.persona.models for each in directory.known()]
+    own = {model for each in personas for model in (each.hooks, each.body, each.revise) if model}
     offered = await _offered(client)
     problems = model_problems({*tiers.all(), *own}, prices, offered, today)
     for problem in problems:

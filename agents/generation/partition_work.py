@@ -1,29 +1,28 @@
-"""The work on one partition's requests: what is begun, parked, resumed and told, and what of it has to be kept."""
+"""The work on one partition's requests: what is begun, parked, resumed and emitted, and what of it has to be kept."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.costs.prices import PriceList
+from agents.generation.admission import Admission, Postponed
 from agents.generation.asking.batch_lines import calls_in, unused_cost
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id
-from agents.generation.assignment import Assignment, Burst, assignments_of, bursts_of
+from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.outcome import DraftOutcome
-from agents.generation.kept.finished import FinishedRequest
-from agents.generation.kept.parked import ParkedRequest
-from agents.generation.kept.request_book import Change, RequestBook, RequestWork
+from agents.generation.kept.batch_book import BatchBook
+from agents.generation.kept.entries import FinishedRequest, ParkedRequest
+from agents.generation.kept.request_book import RequestBook, RequestWork
 from agents.generation.scheduler import Job, Scheduler
 from agents.llm.answers.reply import Reply
-from agents.personas.directory import PersonaDirectory
-from agents.spend.gate import BudgetGate
 from schemas.records import PersonaRequest
 from streams.engine.batch import RowBatch, TopicPartition
 from streams.engine.dead_letters import dead_letter
-from streams.engine.stage import Effects, LongPart, Output, Rejection
+from streams.engine.stage import Change, Effects, LongPart, Output, Rejection
 from streams.errors import RecordFault
 
 logger = logging.getLogger(__name__)
@@ -33,19 +32,13 @@ CONSUMER = "generation"  # as the role's dead letters name it
 
 @dataclass(frozen=True, slots=True)
 class WorkContext:
-    """What all partitions share. `languages` are those that the model writes, None any.
+    """What all partitions share; `most_at_once` is the greatest burst."""
 
-    `batch_wait_s` is how long a request may wait for others to make a batch; None where the provider has no batches.
-    """
-
-    directory: PersonaDirectory
-    budgets: BudgetGate
+    admission: Admission
     memory: CallMemory
     prices: PriceList
     scheduler: Scheduler
-    languages: tuple[str, ...] | None
     most_at_once: int
-    batch_wait_s: float | None
     clock: Callable[[], datetime]
 
 
@@ -61,53 +54,29 @@ class _ParkedRecord:
 
 
 class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
-    """The requests of one partition under way, and their effects since the last flush."""
+    """The requests of one partition under way, and their effects since the last flush.
+
+    A record comes in by `add`, a parked request by `go_on`; both ask the admission, and what is admitted is begun. The
+    scheduler hands back what came of it to `written`, which emits the requests that are complete.
+    """
 
     def __init__(
         self,
         source: TopicPartition,
-        book: RequestBook,
+        state: Iterable[tuple[bytes, bytes]],
         context: WorkContext,
         on_leave: Callable[[TopicPartition], object],
     ) -> None:
+        entries = list(state)
         self.source = source
         self._on_leave = on_leave
-        self.book = book
         self._context = context
         self._effects = Effects()
         self._is_gone = False
-        for request_id in book.ended:
-            finished = book.finished(request_id)
-            assert finished is not None
-            self._tell(finished)
-            self._tell_fault_of_parked(book.parked_request(request_id), finished)
-
-    @property
-    def has_effects(self) -> bool:
-        """Tell whether there is something to make durable."""
-        effects = self._effects
-        return bool(effects.changes or effects.outputs or effects.rejections) or self.book.has_ended
-
-    def take_effects(self, with_news_of: Sequence[str]) -> Effects:
-        """Return the effects since the last time, and before them the finished calls of these requests.
-
-        Calls come first: what ends a batch must not be durable before what the batch has answered.
-        """
-        taken, self._effects = self._effects, Effects()
-        calls = [change for request_id in with_news_of for change in self.book.calls_to_keep(request_id)]
-        let_go = self.book.flushed()
-        taken.changes = [*calls, *taken.changes, *let_go]
-        return taken
-
-    async def leave(self) -> None:
-        """Give the partition up: its bursts are broken off, and nothing more of it is kept or told."""
-        await self._context.scheduler.drop(self.source)
-        self._is_gone = True
-        self.book.forget()
-        self._on_leave(self.source)
-
-    def unfinished(self) -> int | None:
-        return self.book.unfinished()
+        self._book = RequestBook(entries, context.memory)
+        self.batches = BatchBook(entries, self._book, self._keep)
+        for request_id in self._book.ended:
+            self._emit(request_id)
 
     async def add(self, batch: RowBatch[PersonaRequest]) -> Sequence[Rejection]:
         """Begin what the requests ask for; return those that can't be written."""
@@ -115,95 +84,102 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         refused: list[Rejection] = []
         for row in batch.rows:
             try:
-                assignments += self._taken(row.offset, row.record)
+                assignments += self._received(row.offset, row.record)
             except RecordFault as fault:
                 refused.append(Rejection(row.offset, fault))
         self._begin(assignments)
         return refused
 
-    def _taken(self, offset: int, request: PersonaRequest) -> Sequence[Assignment]:
-        finished = self.book.finished(request.event_id)
+    def _received(self, offset: int, request: PersonaRequest) -> Sequence[Assignment]:
+        """Return the drafts to begin for a record; one that came before gets what it came to, or joins the work."""
+        request_id = request.event_id
+        finished = self._book.finished(request_id)
         if finished is not None:
-            self._tell(finished)
-            fault = _fault_of(finished)
+            self._effects.outputs += outputs_of(finished)
+            fault = finished.fault()
             if fault is not None:
                 raise fault
-        elif self.book.work(request.event_id) is not None:
-            self.book.join(request.event_id, offset)
-        elif not self.book.is_parked(request.event_id):
-            return self._admitted(request, offset, [offset])
+        elif self._book.work(request_id) is not None:
+            self._book.join(request_id, offset)
+        elif not self._book.is_parked(request_id):
+            return self._admitted(request, offset, is_new=True)
         return ()
 
-    def _admitted(self, request: PersonaRequest, offset: int, offsets: list[int]) -> Sequence[Assignment]:
-        """Return what is to be written now for a request; park one that waits for a batch, or is over its budget."""
-        context, now = self._context, self._context.clock()
-        applied = self.book.begun_with(request.event_id) or context.directory.require(request.persona_id)
-        level = context.budgets.level(applied.persona, now)
-        is_downgraded = level.kind == "downgrade"
-        assignments = assignments_of(request, applied, context.languages, downgraded=is_downgraded)
-        is_paid = bool(context.memory.of(request.event_id))  # by a batch, or before a crash: the rest of it is little
-        if request.deadline == "tomorrow" and context.batch_wait_s is not None and offsets and not is_paid:
-            until = now + timedelta(seconds=context.batch_wait_s)
-            self.keep(self.book.park(ParkedRequest(request, offset, until, "waits for a batch", for_batch=True)))
+    def _admitted(self, request: PersonaRequest, offset: int, *, is_new: bool) -> Sequence[Assignment]:
+        """Return the drafts to begin for a request; park one that is postponed. No offset waits for one not new."""
+        context, request_id, now = self._context, request.event_id, self._context.clock()
+        decision = context.admission.decide(
+            request,
+            now,
+            begun_with=self._book.begun_with(request_id),
+            is_paid=bool(context.memory.of(request_id)),
+            is_new=is_new,
+        )
+        if isinstance(decision, Postponed):
+            parked = ParkedRequest(request, offset, decision.until, decision.reason, decision.for_batch)
+            self._keep(self._book.park(parked))
             return ()
-        if level.kind == "pause" and level.until is not None and not is_paid:
-            self.keep(self.book.park(ParkedRequest(request, offset, level.until, level.reason)))
-            return ()
-        self.book.begin(request.event_id, RequestWork(offset, applied, len(assignments), now, offsets))
-        return assignments
+        drafts, offsets = decision.assignments, [offset] if is_new else []
+        self._book.begin(request_id, RequestWork(offset, decision.applied, len(drafts), now, offsets))
+        return drafts
 
     def _begin(self, assignments: Sequence[Assignment]) -> None:
         for burst in bursts_of(assignments, self._context.most_at_once):
             self._context.scheduler.begin(Job(self.source, burst))
 
-    def assignments_of_parked(self, parked: ParkedRequest) -> Sequence[Assignment]:
-        """Return the drafts that a parked request asks for; raises the `RecordFault` of one that can't be written."""
-        applied = self._context.directory.require(parked.request.persona_id)
-        return assignments_of(parked.request, applied, self._context.languages)
+    def due(self, now: datetime) -> list[ParkedRequest]:
+        """Return the parked requests that may go on: those whose time has come, and those whose batch has answered."""
+        return self._book.due(now)
 
     def go_on(self, parked: ParkedRequest, reply: Reply | None = None) -> None:
         """Write a parked request, from the answer of its batch where there is one."""
         if self._is_gone:
             return
-        request, context = parked.request, self._context
         try:
             if reply is not None:
-                paid = calls_in(reply, self.assignments_of_parked(parked), context.clock(), context.prices)
-                for assignment, call in paid:
-                    context.memory.remember(assignment, call_id(assignment, call.step, call.attempt), call)
-            assignments = self._admitted(request, parked.offset, [])
+                self._take_over(parked.request, reply)
+            assignments = self._admitted(parked.request, parked.offset, is_new=False)
         except RecordFault as fault:
-            costs = () if reply is None else (unused_cost(reply, request, context.clock(), context.prices),)
-            self.keep(self.book.give_up(parked, str(fault), costs))
-            self._effects.outputs += [Output("cost.events", cost) for cost in costs]
-            self._send_letter(parked, fault)
+            self._give_up(parked, fault, reply)
         else:
             self._begin(assignments)
 
+    def _take_over(self, request: PersonaRequest, reply: Reply) -> None:
+        """Remember what a batch answered as finished calls of the request's drafts."""
+        context = self._context
+        for assignment, call in calls_in(
+            reply, context.admission.assignments(request), context.clock(), context.prices
+        ):
+            context.memory.remember(assignment, call_id(assignment, call.step, call.attempt), call)
+
+    def _give_up(self, parked: ParkedRequest, fault: RecordFault, reply: Reply | None) -> None:
+        """Finish a parked request that can't be written any more; an answer that came for it is paid for."""
+        context, request = self._context, parked.request
+        costs = () if reply is None else (unused_cost(reply, request, context.clock(), context.prices),)
+        self._keep(self._book.give_up(parked, str(fault), costs))
+        self._effects.outputs += [Output("cost.events", cost) for cost in costs]
+        self._send_letter(parked, fault)
+
     def written(self, burst: Burst, outcomes: Sequence[DraftOutcome]) -> None:
-        """Take what came of a burst; tell of the requests that it completes."""
+        """Take what came of a burst; emit the requests that it completes."""
         for assignment, outcome in zip(burst, outcomes, strict=True):
-            work = self.book.work(assignment.request_id)
+            work = self._book.work(assignment.request_id)
             assert work is not None, "a burst of a request that is not under way"
             work.outcomes[assignment.number] = outcome
             if work.is_complete:
-                self._finish(assignment.request_id, work.offsets)
+                self._keep(self._book.finish(assignment.request_id)[1])
+                self._emit(assignment.request_id, work.offsets)
 
-    def _finish(self, request_id: str, offsets: Sequence[int]) -> None:
-        finished, changes = self.book.finish(request_id)
-        self.keep(changes)
-        self._tell(finished)
-        fault = _fault_of(finished)
-        if fault is None:
-            return
-        if self.book.is_parked(request_id):
-            self._send_letter(self.book.parked_request(request_id), fault)
-        self._effects.rejections += [Rejection(offset, fault) for offset in offsets]
-
-    def _tell_fault_of_parked(self, parked: ParkedRequest, finished: FinishedRequest) -> None:
-        fault = _fault_of(finished)
+    def _emit(self, request_id: str, offsets: Sequence[int] = ()) -> None:
+        """Send on what came of a request; where drafts are missing, reject its offsets, or dead-letter a parked one."""
+        finished, parked = self._book.finished(request_id), self._book.parked_request(request_id)
+        assert finished is not None
+        self._effects.outputs += outputs_of(finished)
+        fault = finished.fault()
         if fault is not None:
-            self._send_letter(parked, fault)
+            if parked is not None:
+                self._send_letter(parked, fault)
+            self._effects.rejections += [Rejection(offset, fault) for offset in offsets]
 
     def _send_letter(self, parked: ParkedRequest, fault: RecordFault) -> None:
         """Dead-letter a request that was parked: its offset is committed, so its bytes are in its topic alone."""
@@ -213,20 +189,49 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         self._effects.outputs.append(letter)
         logger.warning("Request %s, which was parked, came to nothing: %s", parked.request.event_id, fault)
 
-    def _tell(self, finished: FinishedRequest) -> None:
-        outputs = self._effects.outputs
-        outputs += [Output("drafts.generated", draft) for draft in finished.drafts]
-        outputs += [Output("cost.events", cost) for cost in finished.costs]
-        outputs += [Output("cost.savings", saving) for saving in finished.savings]
+    def _keep(self, changes: Iterable[Change]) -> None:
+        self._effects.changes += changes
 
-    def keep(self, changes: Sequence[Change]) -> None:
-        """Make changes of the book part of the state, unless the partition is gone."""
-        if not self._is_gone:
-            self._effects.changes += changes
+    @property
+    def has_effects(self) -> bool:
+        """Tell whether there is something to make durable."""
+        effects = self._effects
+        return bool(effects.changes or effects.outputs or effects.rejections) or self._book.has_ended
+
+    def take_effects(self, with_calls_of: Sequence[str]) -> Effects:
+        """Return the effects since the last time, and before them the finished calls of these requests.
+
+        Calls come first: what ends a batch must not be durable before what the batch has answered.
+        """
+        taken, self._effects = self._effects, Effects()
+        calls = [change for request_id in with_calls_of for change in self._book.calls_to_keep(request_id)]
+        taken.changes = [*calls, *taken.changes, *self._book.flushed()]
+        return taken
+
+    def unfinished(self) -> int | None:
+        return self._book.unfinished()
+
+    def oldest(self) -> datetime | None:
+        """Return when the request was begun that has been under way longest; None where none is."""
+        return self._book.oldest()
+
+    @property
+    def parked_count(self) -> int:
+        """Return how many requests are parked, for their budget or for a batch."""
+        return len(self._book.waiting())
+
+    async def leave(self) -> None:
+        """Give the partition up: its bursts are broken off, and nothing more of it is kept or emitted."""
+        await self._context.scheduler.drop(self.source)
+        self._is_gone = True
+        self._book.forget()
+        self._on_leave(self.source)
 
 
-def _fault_of(finished: FinishedRequest) -> RecordFault | None:
-    if not finished.faults:
-        return None
-    written, missing = len(finished.drafts), "; ".join(finished.faults)
-    return RecordFault(f"{written} drafts were written and sent on, {len(finished.faults)} could not be: {missing}")
+def outputs_of(finished: FinishedRequest) -> list[Output]:
+    """Return the records that tell what came of a request."""
+    return [
+        *(Output("drafts.generated", draft) for draft in finished.drafts),
+        *(Output("cost.events", cost) for cost in finished.costs),
+        *(Output("cost.savings", saving) for saving in finished.savings),
+    ]

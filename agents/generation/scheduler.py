@@ -63,7 +63,7 @@ class Scheduler:
         self._waiting: deque[Job] = deque()
         self._tasks: dict[asyncio.Task[None], Job] = {}
         self._error: BaseException | None = None
-        self._told = ""  # why a burst waits, as it was logged last
+        self._logged = ""  # why a burst waits, as it was logged last
         self._has_room = asyncio.Event()
         self._has_room.set()
 
@@ -81,7 +81,7 @@ class Scheduler:
         """Wait until a burst that is begun now would not wait for its turn."""
         await self._has_room.wait()
 
-    async def settle(self, within_s: float) -> None:
+    async def drain(self, within_s: float) -> None:
         """Shut the gate, and wait until no call is under way any more, or for `within_s` seconds."""
         self._gate.shut()
         self._go_on()
@@ -144,18 +144,18 @@ class Scheduler:
                 outcomes = await self._write(job.burst)
             except Unavailable as error:
                 failures += 1
-                self._tell(str(error))
+                self._log_once(str(error))
                 delay_s = self._backoff.delay_s(failures, error.retry_after_s, self._random.random())
                 await self._gate.pause(delay_s)
             else:
-                self._told = ""
+                self._logged = ""
                 self._finished(job, outcomes)
                 return
 
-    def _tell(self, why: str) -> None:
-        if why != self._told:
+    def _log_once(self, why: str) -> None:
+        if why != self._logged:
             logger.warning("Drafts wait; nothing is lost: %s", why)
-        self._told = why
+        self._logged = why
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

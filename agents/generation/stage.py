@@ -1,4 +1,4 @@
-"""The generate stage: persona.requests -> DraftGraph -> drafts.generated, cost.events and cost.savings."""
+"""The generate stage: persona.requests -> admission -> DraftGraph -> drafts.generated, cost.events, cost.savings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.costs.prices import PriceList
+from agents.generation.admission import Admission
 from agents.generation.asking.call_memory import CallMemory
-from agents.generation.batch_jobs import BatchDesk
+from agents.generation.batch_jobs import BatchJobs, BatchTerms
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.drafting.outcome import DraftOutcome
-from agents.generation.kept.request_book import RequestBook
 from agents.generation.model_report import report_models
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past.past_posts import PastPosts
@@ -32,17 +32,18 @@ from streams.wall_clock import utc_now
 
 logger = logging.getLogger(__name__)
 
-SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see BudgetGate
-
 
 class GenerateStage(LongStage[PartitionWork]):
     """Write the drafts that requests ask for, many at once: a slow one holds up no other.
 
-    State, by request: the finished records; the finished calls of one under way, with the persona it began with; the
-    request itself where it is parked for its budget or a batch; and the batches. A request that comes again (replay,
-    crash, a producer that sends it twice) gets the very same records, faults included, and calls no model; to try
-    again, send it with a new event_id. When only some drafts of a request could be written, these go on, and the dead
-    letter says which are missing.
+    Reads: persona.requests; besides, the personas in force, what was spent, and the posts of the past.
+    Writes: drafts.generated, cost.events and cost.savings; dead.letters, by rejections and for parked requests.
+    Decides: `Admission.decide` on a request, `DraftGraph.write` on a draft, `Scheduler.begin` when it is written.
+    State: `kept/entries.py`, by request.
+
+    A request that comes again (replay, crash, a producer that sends it twice) gets the very same records, faults
+    included, and calls no model; to try again, send it with a new event_id. When only some drafts of a request could be
+    written, these go on, and the dead letter says which are missing.
     """
 
     name: ClassVar[str] = "generate"
@@ -68,44 +69,35 @@ class GenerateStage(LongStage[PartitionWork]):
         self._clock = clock
         self._monotonic = monotonic
         self._parts: dict[TopicPartition, PartitionWork] = {}
+        self._batch_jobs: BatchJobs | None = None
         self._rounds: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
+        settings, writing = self._settings, await open_writing(self._settings, self._monotonic)
+        self._writing = writing
         self._memory = CallMemory(self._clock, self._prices)
-        self._writing = await open_writing(self._settings, self._clock, self._monotonic)
-        writer = self._writing.writer
-        graph = DraftGraph(writer, self._memory, self._past, self._writing.guard)
-        self._scheduler = Scheduler(
-            graph.write, self._written, self._writing.gate, bound=2 * self._writing.gate.at_once
-        )
-        self._context = WorkContext(
-            directory=self._directory,
-            budgets=self._budgets,
-            memory=self._memory,
-            prices=self._prices,
-            scheduler=self._scheduler,
-            languages=self._writing.languages,
-            most_at_once=writer.most_at_once,
-            batch_wait_s=self._settings.batch_wait_s if self._writing.desk else None,
-            clock=self._clock,
-        )
-        await self._report_models()
-        if self._writing.desk is not None:
-            self._rounds = asyncio.create_task(self._batch_rounds(self._writing.desk))
-
-    async def _report_models(self) -> None:
-        tiers = self._writing.tiers
-        if tiers is None:
+        graph = DraftGraph(writing.writer, self._memory, self._past, writing.guard)
+        self._scheduler = Scheduler(graph.write, self._written, writing.gate, bound=2 * writing.gate.at_once)
+        batch_wait_s = None if writing.batches is None else settings.batch_wait_s
+        self._admission = Admission(self._directory, self._budgets, writing.languages, batch_wait_s)
+        if writing.tiers is None:
             return
-        try:
-            await self._directory.refresh()
-        except Unavailable as error:
-            logger.warning("The models of personas are not looked at: %s", error)
-        personas = [each.persona for each in self._directory.known()]
-        await report_models(self._writing.client, tiers, personas, self._prices, self._clock().date())
+        await report_models(writing.client, writing.tiers, self._directory, self._prices, self._clock().date())
+        if writing.batches is not None:
+            terms = BatchTerms(settings.batch_size, settings.instruction_tokens)
+            self._batch_jobs = BatchJobs(writing.batches, writing.tiers, self._admission, terms, self._clock)
+            self._rounds = asyncio.create_task(self._batch_rounds(self._batch_jobs))
 
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> PartitionWork:
-        part = PartitionWork(source, RequestBook(state, self._memory), self._context, self._parts.pop)
+        context = WorkContext(
+            self._admission,
+            self._memory,
+            self._prices,
+            self._scheduler,
+            self._writing.writer.most_at_once,
+            self._clock,
+        )
+        part = PartitionWork(source, state, context, self._parts.pop)
         self._parts[source] = part
         return part
 
@@ -113,9 +105,7 @@ class GenerateStage(LongStage[PartitionWork]):
         await self._scheduler.room()
 
     async def catch_up(self) -> None:
-        await asyncio.gather(
-            self._directory.refresh(), self._past.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S)
-        )
+        await asyncio.gather(self._admission.catch_up(), self._past.refresh())
 
     def _written(self, job: Job, outcomes: Sequence[DraftOutcome]) -> None:
         self._parts[job.source].written(job.burst, outcomes)
@@ -123,7 +113,7 @@ class GenerateStage(LongStage[PartitionWork]):
     async def _go_on_with_parked(self) -> None:
         """Go on with the parked requests whose time has come, or park them anew."""
         now = self._clock()
-        due = [(part, each) for part in self._parts.values() for each in part.book.due(now)]
+        due = [(part, each) for part in self._parts.values() for each in part.due(now)]
         if due and await self._caught_up():
             for part, parked in due:
                 part.go_on(parked)
@@ -137,52 +127,51 @@ class GenerateStage(LongStage[PartitionWork]):
             return False
         return True
 
-    async def _batch_rounds(self, desk: BatchDesk) -> None:
+    async def _batch_rounds(self, jobs: BatchJobs) -> None:
         """Take the batch jobs of every partition further, on and on."""
         try:
             while True:
                 await asyncio.sleep(self._settings.batch_poll_s)
-                parts = [part for part in self._parts.values() if part.book.has_batches]
+                parts = [part for part in self._parts.values() if part.batches.has_any]
                 if parts and not self._writing.gate.is_shut and await self._caught_up():
                     for part in parts:
-                        await desk.advance(part)
+                        await jobs.advance(part)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self._scheduler.fail(error)
 
     def idle_flush_due(self, parts: Collection[PartitionWork]) -> bool:
         """Tell whether something was finished, or a parked request may go on."""
-        desk = self._writing.desk
-        if self._has_news() or self._scheduler.is_broken:
+        if self._has_effects() or self._scheduler.is_broken:
             return True
-        if desk is not None and desk.waits_for_checkpoint:
+        if self._batch_jobs is not None and self._batch_jobs.waits_for_checkpoint:
             return True
         now = self._clock()
-        return any(part.book.due(now) for part in parts)
+        return any(part.due(now) for part in parts)
 
-    def _has_news(self) -> bool:
-        return self._memory.has_news or any(part.has_effects for part in self._parts.values())
+    def _has_effects(self) -> bool:
+        return self._memory.has_unkept or any(part.has_effects for part in self._parts.values())
 
     async def flush(self, parts: Mapping[TopicPartition, PartitionWork]) -> Mapping[TopicPartition, Effects]:
         """Return what came about; what ends the worker is raised when all that was answered before it is durable."""
         if self._scheduler.is_broken:
-            if not self._has_news():
+            if not self._has_effects():
                 self._scheduler.check()
         else:
             await self._go_on_with_parked()
-        if self._writing.desk is not None:
-            self._writing.desk.flushed()
-        news = sorted(self._memory.take_news())
-        return {source: part.take_effects(news) for source, part in parts.items()}
+        if self._batch_jobs is not None:
+            self._batch_jobs.flushed()
+        with_calls = sorted(self._memory.take_unkept())
+        return {source: part.take_effects(with_calls) for source, part in parts.items()}
 
     def readings(self) -> Iterable[Reading]:
         """Return what is under way, waiting and parked, and the state of every model's breaker."""
-        books = [part.book for part in self._parts.values()]
-        return generation_readings(self._scheduler.load, books, self._writing.caller.readings(), self._clock())
+        breakers = self._writing.caller.readings()
+        return generation_readings(self._scheduler.load, self._parts.values(), breakers, self._clock())
 
     async def drain(self, within_s: float) -> bool:
         """Take the answers of calls under way and begin no other: what is paid for is kept at the checkpoint."""
-        await self._scheduler.settle(within_s)
-        return self._has_news() or (self.idle_flush_due(self._parts.values()) and not self._scheduler.is_broken)
+        await self._scheduler.drain(within_s)
+        return self._has_effects() or (self.idle_flush_due(self._parts.values()) and not self._scheduler.is_broken)
 
     def resume(self) -> None:
         self._scheduler.resume()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
 
-from agents.generation.kept.request_book import RequestBook
+from agents.generation.partition_work import PartitionWork
 from agents.generation.scheduler import Load
 from agents.llm.faults.faults import WaitReason
 from agents.llm.model_breaker import BreakerReading
@@ -15,13 +15,13 @@ from streams.engine.readings import Reading, breaker_readings
 
 
 def generation_readings(
-    load: Load, books: Iterable[RequestBook], breakers: Iterable[BreakerReading], now: datetime
+    load: Load, parts: Iterable[PartitionWork], breakers: Iterable[BreakerReading], now: datetime
 ) -> Iterator[Reading]:
     """Yield the readings; the oldest age is that of the request which has been under way longest, 0 where none is."""
     begun, parked = [], 0
-    for book in books:
-        parked += book.parked_count
-        oldest = book.oldest()
+    for part in parts:
+        parked += part.parked_count
+        oldest = part.oldest()
         if oldest is not None:
             begun.append(oldest)
     age_s = max((now - min(begun)).total_seconds(), 0.0) if begun else 0.0

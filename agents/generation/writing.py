@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from agents.caching.cache_choice import response_cache
 from agents.generation.asking.call_gate import CallGate
@@ -13,7 +12,6 @@ from agents.generation.asking.chat_writer import ChatWriter
 from agents.generation.asking.few_shot_writer import FewShotWriter
 from agents.generation.asking.model_tiers import ModelTiers
 from agents.generation.asking.writer import Writer
-from agents.generation.batch_jobs import BatchDesk, BatchTerms
 from agents.generation.drafting.guard import DraftGuard
 from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
 from agents.llm.batches import BatchClient
@@ -27,7 +25,7 @@ from streams.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """An open writer and guard. `languages` are those that the model writes, None any; `desk` None: no batches.
+    """An open writer and guard. `languages` are those that the model writes, None any; `batches` None: it has none.
 
     `tiers` None: the embedded model writes alone.
     """
@@ -39,7 +37,7 @@ class Writing:
     client: LanguageModelClient
     languages: tuple[str, ...] | None
     _closing: tuple[Callable[[], Awaitable[None]], ...]
-    desk: BatchDesk | None = None
+    batches: BatchClient | None = None
     tiers: ModelTiers | None = None
 
     async def close(self) -> None:
@@ -48,9 +46,7 @@ class Writing:
             await close()
 
 
-async def open_writing(
-    settings: Settings, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
-) -> Writing:
+async def open_writing(settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> Writing:
     """Return what suits the provider: examples to continue for the embedded model, else instructions.
 
     Raises:
@@ -76,9 +72,8 @@ async def open_writing(
         most_at_once=settings.burst_size,
         instruction_tokens=settings.instruction_tokens,
     )
-    desk = BatchDesk(batches, tiers, BatchTerms(settings.batch_size, settings.instruction_tokens), clock)
     closing = (cache.close, batches.close, client.close)
-    return Writing(chat, guard, caller, gate, client, provider.languages, closing, desk, tiers)
+    return Writing(chat, guard, caller, gate, client, provider.languages, closing, batches, tiers)
 
 
 def moderator_of(settings: Settings, client: LanguageModelClient) -> Moderator:

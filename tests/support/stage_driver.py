@@ -71,7 +71,7 @@ class DrivenStage(Generic[S]):
     def readings(self) -> Iterable[Reading]:
         return self.stage.readings()
 
-    async def settle(self, within_s: float) -> bool:
+    async def drain(self, within_s: float) -> bool:
         assert isinstance(self.stage, LongStage)
         return await self.stage.drain(within_s)
 

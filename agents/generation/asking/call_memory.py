@@ -16,14 +16,14 @@ from streams.errors import RecordFault
 class CallMemory:
     """Finished calls of unfinished requests, so that what comes again repeats only what is unfinished.
 
-    `news` are the requests with calls that were not told yet: they go into the state of the request's partition.
+    Those of requests that are `unkept` have still to go into the state of the request's partition.
     """
 
     def __init__(self, clock: Callable[[], datetime], prices: PriceList) -> None:
         self._clock = clock
         self._prices = prices
         self._calls: dict[str, dict[str, Call]] = {}
-        self._news: set[str] = set()
+        self._unkept: set[str] = set()
 
     async def calls(
         self,
@@ -50,7 +50,7 @@ class CallMemory:
     def remember(self, assignment: Assignment, identity: str, call: Call) -> None:
         """Remember a finished call."""
         self._calls.setdefault(assignment.request_id, {})[identity] = call
-        self._news.add(assignment.request_id)
+        self._unkept.add(assignment.request_id)
 
     def restore(self, request_id: str, calls: dict[str, Call]) -> None:
         """Take over what an earlier worker had finished."""
@@ -61,19 +61,19 @@ class CallMemory:
         return self._calls.get(request_id, {})
 
     @property
-    def has_news(self) -> bool:
-        """Tell whether there are calls that were not told yet."""
-        return bool(self._news)
+    def has_unkept(self) -> bool:
+        """Tell whether there are calls that are not in the state yet."""
+        return bool(self._unkept)
 
-    def take_news(self) -> set[str]:
-        """Return the requests with calls that were not told yet, and take them as told."""
-        news, self._news = self._news, set()
-        return news
+    def take_unkept(self) -> set[str]:
+        """Return the requests with calls that are not in the state yet, and take them as kept."""
+        unkept, self._unkept = self._unkept, set()
+        return unkept
 
     def forget(self, request_id: str) -> None:
         """Forget a request: it is finished, and remembered as a whole."""
         self._calls.pop(request_id, None)
-        self._news.discard(request_id)
+        self._unkept.discard(request_id)
 
 
 Ask = Callable[[Sequence[int], int], Awaitable[Answers]]

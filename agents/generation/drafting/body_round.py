@@ -99,18 +99,6 @@ def _with_version(work: DraftWork, judgement: Judgement, latency_ms: int) -> Dra
     return replace(work.stepped("guard", outcome, latency_ms), versions=(*work.versions, judged))
 
 
-def best_version(work: DraftWork) -> Version | None:
-    """Return the version without problems that has the fewest doubts, the first of these; None where all have some."""
-    usable = [each for each in work.versions if not each.problems]
-    return min(usable, key=lambda each: len(each.doubts), default=None)
-
-
-def why_no_version(work: DraftWork) -> str:
-    """Return why none of the versions can be used."""
-    reasons = " | ".join("; ".join(each.problems) for each in work.versions)
-    return f"body: no usable answer in {len(work.versions)} attempts ({reasons})"
-
-
 def fixed_length(work_parts: Sequence[str | None]) -> int:
     """Return what the fixed parts after the body take of a post, blank lines included, as Threads counts."""
     return sum(threads_length(SEPARATOR + part) for part in work_parts if part)

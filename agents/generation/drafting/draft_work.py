@@ -68,3 +68,15 @@ class DraftWork:
     def cost_micros(self) -> int | None:
         """Return what the draft cost so far; None when the price of a call is unknown."""
         return sum_of_costs([call.cost_micros for call in self.calls])
+
+    @property
+    def best_version(self) -> Version | None:
+        """Return the version without problems that has the fewest doubts, of several the first; None where there is none."""
+        usable = [each for each in self.versions if not each.problems]
+        return min(usable, key=lambda each: len(each.doubts), default=None)
+
+    @property
+    def why_none(self) -> str:
+        """Return why it comes to no draft: its fault, or why none of the versions can be used."""
+        reasons = " | ".join("; ".join(each.problems) for each in self.versions)
+        return self.fault or f"body: no usable answer in {len(self.versions)} attempts ({reasons})"

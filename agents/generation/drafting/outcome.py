@@ -6,10 +6,6 @@ from dataclasses import dataclass
 
 from agents.generation.asking.calls import Call, call_id
 from agents.generation.assignment import Assignment
-from agents.generation.drafting.body_round import (
-    best_version,
-    why_no_version,
-)
 from agents.generation.drafting.draft_work import DraftWork, Version
 from schemas.records import CostEvent, CostSaving, DraftGenerated
 from streams.identity import derived_id
@@ -26,12 +22,13 @@ class DraftOutcome:
 
 
 def outcome_of(work: DraftWork) -> DraftOutcome:
+    """Return what came of a draft whose graph has ended."""
     assignment = work.assignment
     costs = tuple(cost_event(call, assignment) for call in work.calls if not call.from_cache)
     savings = tuple(saving for call in work.calls for saving in cost_savings(call, assignment))
-    best = None if work.fault else best_version(work)
+    best = None if work.fault else work.best_version
     if best is None:
-        fault = f"draft {assignment.number + 1}: {work.fault or why_no_version(work)}"
+        fault = f"draft {assignment.number + 1}: {work.why_none}"
         return DraftOutcome(None, costs, savings, fault)
     return DraftOutcome(_draft(work, best), costs, savings)
 

@@ -1,26 +1,20 @@
-"""The request book of one partition: what is finished, under way and parked, and how each is kept in the state."""
+"""The request book: what a partition knows of its requests, as much of it in the state as another worker needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.calls import Call
 from agents.generation.drafting.outcome import DraftOutcome
-from agents.generation.kept import batch_job as batch_jobs
-from agents.generation.kept import parked as parked_requests
-from agents.generation.kept import under_way as requests_under_way
-from agents.generation.kept.batch_job import BatchJob
-from agents.generation.kept.finished import FinishedRequest, FinishedRequests
-from agents.generation.kept.parked import ParkedRequest
-from agents.generation.kept.under_way import UnderWay
+from agents.generation.kept.entries import FINISHED, PARKED, UNDER_WAY, FinishedRequest, ParkedRequest, UnderWay
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent
+from streams.engine.stage import Change
 
-FINISHED, UNDER_WAY, PARKED, BATCH = b"f", b"c", b"p", b"b"  # first byte of a state key
-Change = tuple[bytes, bytes | None]
+MAX_FINISHED = 10_000
+"""Requests remembered for each partition; one that comes again later than that is written anew, with the same ids."""
 
 
 @dataclass(slots=True)
@@ -54,6 +48,28 @@ class RequestWork:
         )
 
 
+class FinishedRequests:
+    """The finished requests of one partition by event_id, the newest `limit` of them: they come again as they were."""
+
+    def __init__(self, state: Iterable[tuple[bytes, bytes]] = (), *, limit: int = MAX_FINISHED) -> None:
+        self._limit = limit
+        self._known = dict(sorted(FINISHED.restored(state).items(), key=lambda item: item[1].offset))
+
+    def find(self, request_id: str) -> FinishedRequest | None:
+        """Return what came of a request; None when it is unknown."""
+        return self._known.get(request_id)
+
+    def remember(self, request_id: str, finished: FinishedRequest) -> list[Change]:
+        """Remember a request; return the changes of state, tombstones of the oldest included."""
+        self._known[request_id] = finished
+        changes = [FINISHED.kept(request_id, finished)]
+        while len(self._known) > self._limit:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            changes.append(FINISHED.dropped(oldest))
+        return changes
+
+
 class RequestBook:
     """The requests of one partition, by event_id.
 
@@ -61,30 +77,17 @@ class RequestBook:
     """
 
     def __init__(self, state: Iterable[tuple[bytes, bytes]], memory: CallMemory) -> None:
-        finished: list[tuple[bytes, bytes]] = []
+        entries = list(state)
         self._memory = memory
         self._work: dict[str, RequestWork] = {}
         self._open: dict[int, str] = {}  # offset to request, in ascending order
-        self._begun: dict[str, UnderWay] = {}  # kept in the state
-        self._parked: dict[str, ParkedRequest] = {}
-        self._jobs: dict[str, BatchJob] = {}
-        self._told: list[str] = []  # parked requests that the flush before told: durable when the next one begins
-        for key, value in state:
-            kind, rest = key[:1], key[1:]
-            if kind == FINISHED:
-                finished.append((rest, value))
-            elif kind == UNDER_WAY:
-                self._take_over(rest.decode(), requests_under_way.decoded(value))
-            elif kind == BATCH:
-                self._jobs[rest.decode()] = batch_jobs.decoded(value)
-            else:
-                self._parked[rest.decode()] = parked_requests.decoded(value)
-        self._finished = FinishedRequests(finished)
+        self._begun = UNDER_WAY.restored(entries)  # kept in the state
+        self._parked = PARKED.restored(entries)
+        self._finished = FinishedRequests(entries)
         self._ended = [each for each in self._parked if self._finished.find(each) is not None]
-
-    def _take_over(self, request_id: str, begun: UnderWay) -> None:
-        self._begun[request_id] = begun
-        self._memory.restore(request_id, begun.calls)
+        self._emitted: list[str] = []  # parked, and emitted by the flush before: durable when the next one begins
+        for request_id, begun in self._begun.items():
+            memory.restore(request_id, begun.calls)
 
     def finished(self, request_id: str) -> FinishedRequest | None:
         """Return what came of a request; None while it is not finished, or unknown."""
@@ -123,10 +126,9 @@ class RequestBook:
         work = self._work.get(request_id)
         if work is None:
             return []
-        calls: dict[str, Call] = dict(self._memory.of(request_id))
-        begun = UnderWay(work.applied.version, work.applied.persona.definition(), calls)
+        begun = UnderWay(work.applied.version, work.applied.persona.definition(), dict(self._memory.of(request_id)))
         self._begun[request_id] = begun
-        return [(UNDER_WAY + request_id.encode(), begun.encode())]
+        return [UNDER_WAY.kept(request_id, begun)]
 
     def finish(self, request_id: str) -> tuple[FinishedRequest, list[Change]]:
         """Take a request as finished; return what came of it."""
@@ -134,9 +136,9 @@ class RequestBook:
         for offset in work.offsets:
             del self._open[offset]
         finished = work.finished()
-        changes = [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
+        changes = self._finished.remember(request_id, finished)
         if self._begun.pop(request_id, None) is not None:
-            changes.append((UNDER_WAY + request_id.encode(), None))
+            changes.append(UNDER_WAY.dropped(request_id))
         if request_id in self._parked:
             self._ended.append(request_id)
         self._memory.forget(request_id)
@@ -145,99 +147,62 @@ class RequestBook:
     def give_up(self, parked: ParkedRequest, fault: str, costs: tuple[CostEvent, ...] = ()) -> list[Change]:
         """Take a parked request as finished without a draft."""
         request_id = parked.request.event_id
-        finished = FinishedRequest(parked.offset, (), costs, (fault,))
         self._ended.append(request_id)
-        return [(FINISHED + key, value) for key, value in self._finished.remember(request_id, finished)]
+        return self._finished.remember(request_id, FinishedRequest(parked.offset, (), costs, (fault,)))
 
     def park(self, parked: ParkedRequest) -> list[Change]:
         """Park a request, or park it anew."""
         request_id = parked.request.event_id
         self._parked[request_id] = parked
-        return [(PARKED + request_id.encode(), parked.encode())]
+        return [PARKED.kept(request_id, parked)]
 
     @property
-    def ended(self) -> Sequence[str]:
+    def ended(self) -> tuple[str, ...]:
         """Return the parked requests that came to an end since the last flush.
 
-        At a restore these are those that ended before it: nobody knows whether what came of them was told.
+        At a restore these are those that ended before it: nobody knows whether what came of them was emitted.
         """
         return tuple(self._ended)
 
     @property
     def has_ended(self) -> bool:
         """Tell whether a parked request has ended and is still kept."""
-        return bool(self._ended or self._told)
+        return bool(self._ended or self._emitted)
 
     def flushed(self) -> list[Change]:
-        """Note that a flush begins; return the changes that let go of the parked requests told by the flush before.
+        """Note that a flush begins; return the changes that let go of the parked requests that the last one emitted.
 
         No offset waits for a parked request: it is kept until what came of it is durable, so that a crash in between
-        tells it again.
+        emits it again.
         """
-        told, self._told, self._ended = self._told, self._ended, []
-        for request_id in told:
+        emitted, self._emitted, self._ended = self._emitted, self._ended, []
+        for request_id in emitted:
             del self._parked[request_id]
-        return [(PARKED + request_id.encode(), None) for request_id in told]
+        return [PARKED.dropped(request_id) for request_id in emitted]
 
-    def parked_request(self, request_id: str) -> ParkedRequest:
-        """Return a parked request."""
-        return self._parked[request_id]
+    def parked_request(self, request_id: str) -> ParkedRequest | None:
+        """Return a request that is parked, or was and is under way now; None for any other."""
+        return self._parked.get(request_id)
 
     def is_parked(self, request_id: str) -> bool:
         """Tell whether a request is parked, or was and is under way now."""
         return request_id in self._parked
 
-    def due(self, now: datetime) -> list[ParkedRequest]:
-        """Return the parked requests that may go on: those whose time has come, and those whose batch has answered."""
-        return [each for each in self._waiting() if (self._is_answered(each) if each.for_batch else each.until <= now)]
-
-    def _is_answered(self, parked: ParkedRequest) -> bool:
-        return parked.request.event_id in self._begun
-
-    def _waiting(self) -> list[ParkedRequest]:
+    def waiting(self) -> list[ParkedRequest]:
+        """Return the parked requests that neither go on nor have come to an end."""
         return [
             each
             for request_id, each in self._parked.items()
             if request_id not in self._work and self._finished.find(request_id) is None
         ]
 
-    @property
-    def parked_count(self) -> int:
-        """Return how many requests are parked, for their budget or for a batch."""
-        return len(self._waiting())
+    def due(self, now: datetime) -> list[ParkedRequest]:
+        """Return the parked requests that may go on: those whose time has come, and those whose batch has answered."""
+        return [each for each in self.waiting() if (self.is_answered(each) if each.for_batch else each.until <= now)]
 
-    def without_batch(self) -> list[ParkedRequest]:
-        """Return the requests that wait for a batch and are in none yet, in the order in which they came."""
-        in_jobs = {request_id for job in self._jobs.values() for request_id in job.request_ids}
-        return [
-            each
-            for each in self._waiting()
-            if each.for_batch and each.request.event_id not in in_jobs and not self._is_answered(each)
-        ]
-
-    def in_batch(self, job: BatchJob) -> list[ParkedRequest]:
-        """Return the requests of a job that still wait for it."""
-        waiting = {each.request.event_id: each for each in self._waiting()}
-        return [waiting[request_id] for request_id in job.request_ids if request_id in waiting]
-
-    @property
-    def has_batches(self) -> bool:
-        """Tell whether a request waits for a batch, or a batch has not ended."""
-        return bool(self._jobs) or any(each.for_batch for each in self._parked.values())
-
-    def jobs(self) -> list[BatchJob]:
-        """Return the batch jobs that have not ended."""
-        return list(self._jobs.values())
-
-    def keep_job(self, job: BatchJob) -> list[Change]:
-        """Keep a batch job, or what became known of it."""
-        self._jobs[job.key] = job
-        return [(BATCH + job.key.encode(), job.encode())]
-
-    def end_job(self, job: BatchJob) -> list[Change]:
-        """Forget a batch job: its requests are under way, or wait for another."""
-        del self._jobs[job.key]
-        return [(BATCH + job.key.encode(), None)]
+    def is_answered(self, parked: ParkedRequest) -> bool:
+        """Tell whether there are finished calls of a parked request: its batch has answered."""
+        return parked.request.event_id in self._begun
 
     def forget(self) -> None:
         """Forget the calls of all requests under way: the partition goes."""

@@ -75,7 +75,7 @@ async def bill_of(
     """Return the bill of the drafts with some measures; the settings name the model server."""
     memory = CallMemory(clock, prices)
     used = settings_with(settings, measures)
-    writing = await open_writing(used, clock)
+    writing = await open_writing(used)
     try:
         graph = DraftGraph(writing.writer, memory, NothingPosted(), writing.guard)
         costs: list[CostEvent] = []

@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 
-from agents.generation.assignment import Assignment, assignments_of
+from agents.generation.admission import assignments_of
+from agents.generation.assignment import Assignment
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
 from agents.personas.persona_file import read_personas

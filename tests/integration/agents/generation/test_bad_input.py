@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from agents.generation.admission import MAX_BRIEF_CHARS
 from agents.generation.asking.prompts import BODY_TASK
-from agents.generation.assignment import MAX_BRIEF_CHARS
 from agents.guard.threads_length import MAX_LENGTH
 from agents.personas.directory import PersonaDirectory
 from agents.personas.step_models import StepModels

@@ -114,7 +114,7 @@ async def test_a_refused_key_lets_the_calls_under_way_end_and_begins_no_other() 
     async with generating(server) as stage:
         await stage.add(rows(REQUESTS, some_requests(3)))
         await begun.wait()
-        news = await stage.settle(5.0)
+        news = await stage.drain(5.0)
         effects = await stage.flush() if news else Told()
     answered = len(server.bills) - 1
     assert sum(change.key.startswith(b"c") for change in effects.state) == answered

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.costs.price_file import read_prices
+from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import Answers, answered
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id, seed_of
 from agents.generation.asking.writer import BodyTask, HookTask, Past
-from agents.generation.assignment import Assignment, assignments_of
+from agents.generation.assignment import Assignment
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.drafting.guard import DraftGuard
 from agents.generation.drafting.outcome import DraftOutcome

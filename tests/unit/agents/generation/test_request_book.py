@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agents.costs.price_file import read_prices
+from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import answered
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id, calls_of
-from agents.generation.assignment import assignments_of
 from agents.generation.drafting.outcome import DraftOutcome
-from agents.generation.kept.finished import FinishedRequest, FinishedRequests, decoded
-from agents.generation.kept.parked import ParkedRequest
-from agents.generation.kept.request_book import Change, RequestBook, RequestWork
+from agents.generation.kept.batch_book import BatchBook
+from agents.generation.kept.entries import FINISHED, FinishedRequest, ParkedRequest
+from agents.generation.kept.request_book import FinishedRequests, RequestBook, RequestWork
 from agents.llm.answers.reply import Reply, Usage
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent
+from streams.engine.stage import Change
 from tests.support.drafting import NOW, draft, request, samples
 
 APPLIED = AppliedPersona(samples()[0], samples()[0].version())
@@ -38,6 +39,9 @@ class Kept:
     def book(self) -> tuple[RequestBook, CallMemory]:
         memory = CallMemory(lambda: NOW, read_prices())
         return RequestBook(self.state.items(), memory), memory
+
+    def batches(self, book: RequestBook) -> BatchBook:
+        return BatchBook(self.state.items(), book, lambda changes: self.take(list(changes)))
 
 
 def work(*offsets: int, drafts: int = 1) -> RequestWork:
@@ -142,12 +146,12 @@ def test_a_request_whose_batch_has_answered_waits_for_no_other_batch() -> None:
     book, memory = kept.book()
     parked = ParkedRequest(request("r"), 9, NOW + timedelta(hours=3), "waits for a batch", for_batch=True)
     kept.take(book.park(parked))
-    assert book.without_batch() == [parked]
+    assert kept.batches(book).without_job() == [parked]
     with_a_call(memory)
     book.begin("r", work())
     kept.take(book.calls_to_keep("r"))
     restored, _ = kept.book()
-    assert restored.without_batch() == []
+    assert kept.batches(restored).without_job() == []
     assert restored.due(NOW) == [parked]
 
 
@@ -159,7 +163,9 @@ def finished(offset: int) -> FinishedRequest:
 
 
 def test_a_finished_request_comes_back_from_state_as_it_was() -> None:
-    assert decoded(finished(7).encode()) == finished(7)
+    key, value = FINISHED.kept("r", finished(7))
+    assert value is not None
+    assert FINISHED.restored([(key, value)]) == {"r": finished(7)}
 
 
 def test_only_the_newest_requests_are_kept_and_the_oldest_get_tombstones() -> None:
@@ -167,8 +173,8 @@ def test_only_the_newest_requests_are_kept_and_the_oldest_get_tombstones() -> No
     state: dict[bytes, bytes | None] = {}
     for offset in range(5):
         state.update(memory.remember(f"r{offset}", finished(offset)))
-    assert [key for key, value in state.items() if value is None] == [b"r0", b"r1", b"r2"]
+    assert [key for key, value in state.items() if value is None] == [b"fr0", b"fr1", b"fr2"]
     restored = FinishedRequests(((key, value) for key, value in state.items() if value is not None), limit=2)
     assert restored.find("r4") == finished(4)
     assert restored.find("r1") is None
-    assert (b"r3", None) in restored.remember("r5", finished(5))
+    assert (b"fr3", None) in restored.remember("r5", finished(5))

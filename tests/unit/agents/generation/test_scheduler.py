@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from agents.generation.admission import assignments_of
 from agents.generation.asking.call_gate import CallGate, CallsHeld
-from agents.generation.assignment import Assignment, Burst, assignments_of, bursts_of
+from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.outcome import DraftOutcome
 from agents.generation.scheduler import Job, Scheduler
 from agents.personas.directory import AppliedPersona
@@ -168,18 +169,18 @@ class TwoCalls(Model):
         return [NOTHING] * len(burst)
 
 
-async def test_settling_waits_for_calls_under_way_begins_no_other_and_afterwards_all_goes_on() -> None:
+async def test_draining_waits_for_calls_under_way_begins_no_other_and_afterwards_all_goes_on() -> None:
     gate = CallGate(1)
     model = TwoCalls(gate)
     work = scheduler(model, gate=gate)
     for name in ("a", "b", "c"):
         work.begin(job(name))
     await model.until_begun(1)
-    settling = asyncio.create_task(work.settle(DEADLINE_S))
+    draining = asyncio.create_task(work.drain(DEADLINE_S))
     await asyncio.sleep(0)
-    assert not settling.done()
+    assert not draining.done()
     model.open("a")
-    await asyncio.wait_for(settling, DEADLINE_S)
+    await asyncio.wait_for(draining, DEADLINE_S)
     assert (model.asked, model.answered, model.ended) == (["a first"], {"a first"}, [])
     assert (work.load.under_way, work.load.waiting) == (0, 3)
     room = asyncio.create_task(work.room())
@@ -192,34 +193,34 @@ async def test_settling_waits_for_calls_under_way_begins_no_other_and_afterwards
     assert sorted(model.asked) == [f"{name} {call}" for name in "abcd" for call in ("first", "second")]
 
 
-async def test_settling_does_not_wait_longer_than_it_may_and_the_slow_call_goes_on() -> None:
+async def test_draining_does_not_wait_longer_than_it_may_and_the_slow_call_goes_on() -> None:
     model = Model()
     work = scheduler(model)
     work.begin(job("slow"))
     await model.until_begun(1)
-    await asyncio.wait_for(work.settle(0.01), DEADLINE_S)
+    await asyncio.wait_for(work.drain(0.01), DEADLINE_S)
     assert work.load.under_way == 1
     model.open("slow")
     await model.until("slow")
 
 
-async def test_settling_does_not_wait_for_a_model_that_is_away() -> None:
+async def test_draining_does_not_wait_for_a_model_that_is_away() -> None:
     model = Model()
     model.away = {"a"}
     work = scheduler(model, wait_s=10 * DEADLINE_S)
     work.begin(job("a"))
     await model.until_begun(1)
-    await asyncio.wait_for(work.settle(10 * DEADLINE_S), DEADLINE_S)
+    await asyncio.wait_for(work.drain(10 * DEADLINE_S), DEADLINE_S)
     model.away = set()
     model.open("a")
     work.resume()
     await model.until("a")
 
 
-async def test_a_settled_partition_that_goes_is_forgotten_and_the_others_go_on() -> None:
+async def test_a_drained_partition_that_goes_is_forgotten_and_the_others_go_on() -> None:
     model = Model()
     work = scheduler(model, bound=1)
-    await work.settle(DEADLINE_S)
+    await work.drain(DEADLINE_S)
     work.begin(job("gone"))
     work.begin(job("kept", OTHER))
     await work.drop(REQUESTS)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.generation.admission import MAX_BRIEF_CHARS, assignments_of
 from agents.generation.asking.few_shot_writer import opening
 from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions
 from agents.generation.asking.writer import BodyTask, HookTask, Past
-from agents.generation.assignment import MAX_BRIEF_CHARS, Assignment, assignments_of
+from agents.generation.assignment import Assignment
 from agents.generation.drafting.cleaning import cleaned_body, cleaned_hook
 from agents.generation.drafting.guard import body_problems, hook_problems, on_topic, text_doubts
 from agents.guard.threads_length import MAX_LENGTH, threads_length, without_emoji

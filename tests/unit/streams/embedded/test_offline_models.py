@@ -108,7 +108,7 @@ async def test_the_languages_that_are_written_are_those_of_the_model(
 ) -> None:
     update_endpoints(tmp_path, llm="http://127.0.0.1:1/v1")
     settings = Settings(home=tmp_path, OPENAI_API_KEY=None, OPENAI_BASE_URL=None, offline_model=setting)
-    writing = await open_writing(settings, lambda: NOW)
+    writing = await open_writing(settings)
     assert writing.languages == languages
     await writing.close()
 

@@ -64,8 +64,8 @@ class LongWork(LongStage[LongPartition]):
         self.parts: dict[TopicPartition, LongPartition] = {}
         self.free = asyncio.Event()
         self.free.set()
-        self.settling = asyncio.Event()  # set while nothing is begun
-        self.in_time: set[int] = set()  # offsets of SOURCE that end while it settles
+        self.draining = asyncio.Event()  # set while nothing is begun
+        self.in_time: set[int] = set()  # offsets of SOURCE that end while it drains
 
     @property
     def under_way(self) -> dict[TopicPartition, set[int]]:
@@ -86,15 +86,15 @@ class LongWork(LongStage[LongPartition]):
         return any(part.finished or part.refused for part in parts)
 
     async def drain(self, within_s: float) -> bool:
-        assert not self.settling.is_set(), "settled twice"
-        self.settling.set()
+        assert not self.draining.is_set(), "drained twice"
+        self.draining.set()
         for offset in sorted(self.in_time) if within_s else ():
             await asyncio.sleep(within_s / 1_000)
             self.finish(SOURCE, offset)
         return self.idle_flush_due(self.parts.values())
 
     def resume(self) -> None:
-        self.settling.clear()
+        self.draining.clear()
 
 
 async def working(surroundings: Surroundings, records: int, *owned: TopicPartition) -> tuple[StageWorker, LongWork]:
@@ -166,17 +166,17 @@ async def test_a_partition_that_stays_through_a_rebalance_goes_on_with_its_work(
     assert done(surroundings) == {"0/0", "0/1", "0/2"}
 
 
-async def test_what_ends_while_the_stage_settles_is_durable_before_the_partition_goes() -> None:
+async def test_what_ends_while_the_stage_drains_is_durable_before_the_partition_goes() -> None:
     surroundings = Surroundings()
     worker, stage = await working(surroundings, 3)
     stage.in_time = {0, 2}
     await worker.loop.release()
-    assert stage.settling.is_set()
+    assert stage.draining.is_set()
     assert done(surroundings) == {"0/0", "0/2"}
     assert surroundings.committed[SOURCE] == 1
-    await worker.loop.release()  # at a stop there are two: the second must not settle again
+    await worker.loop.release()  # at a stop there are two: the second must not drain again
     await worker.loop.assign(set(), 2)
-    assert (stage.settling.is_set(), stage.under_way) == (False, {})
+    assert (stage.draining.is_set(), stage.under_way) == (False, {})
 
 
 async def test_what_no_offset_waits_for_is_durable_before_the_partition_goes_too() -> None:
@@ -196,10 +196,10 @@ async def test_a_worker_that_is_no_member_any_more_begins_nothing_and_waits_for_
     stage.in_time = {0}
     worker.transport.generation += 1
     await worker.loop.release()
-    assert (stage.settling.is_set(), stage.under_way, done(surroundings)) == (True, {SOURCE: {0, 1}}, set())
+    assert (stage.draining.is_set(), stage.under_way, done(surroundings)) == (True, {SOURCE: {0, 1}}, set())
 
 
-async def test_a_checkpoint_under_way_does_not_keep_the_stage_from_settling() -> None:
+async def test_a_checkpoint_under_way_does_not_keep_the_stage_from_draining() -> None:
     surroundings = Surroundings()
     worker, stage = await working(surroundings, 2)
     stage.finish(SOURCE, 0)

@@ -1,4 +1,4 @@
-"""The generate stage settles before its partitions go: what the model was asked is kept, and asked by nobody again."""
+"""The generate stage drains before its partitions go: what the model was asked is kept, and asked by nobody again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_the_next_owner_asks_nothing_again_that_was_under_way() -> None:
     async with generating(first, llm_concurrency=2) as stage:
         await stage.add(rows(REQUESTS, some_requests(COUNT)))
         await until(lambda: first.in_flight == 2)
-        assert await stage.settle(DEADLINE_S)
+        assert await stage.drain(DEADLINE_S)
         assert (first.in_flight, len(first.requests)) == (0, 2)
         left = state_of(await stage.flush())
     async with generating(second, state=left) as heir:
@@ -119,7 +119,7 @@ async def test_a_provider_that_asks_to_wait_holds_up_no_rebalance() -> None:
         await stage.add(rows(REQUESTS, some_requests(COUNT)))
         await until(lambda: len(server.injected) == COUNT and server.in_flight == 0)
         began = time.monotonic()
-        await stage.settle(DEADLINE_S)
+        await stage.drain(DEADLINE_S)
         assert time.monotonic() - began < DEADLINE_S / 10
         stage.resume()
         assert len(drafts_of(await finished_effects(stage))) == COUNT

@@ -1,0 +1,119 @@
+"""Entries: what the state keeps of requests and batches, four kinds, and their one form in the changelog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from agents.generation.asking.calls import Call
+from agents.personas.directory import AppliedPersona
+from agents.personas.persona import Persona
+from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
+from streams.engine.stage import Change
+from streams.errors import RecordFault
+from streams.identity import derived_id
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """All that came of a request: drafts, what was paid and spared, and the faults of drafts that could not be written.
+
+    `offset` is where the request stood in its partition when it was first written.
+    """
+
+    offset: int
+    drafts: tuple[DraftGenerated, ...]
+    costs: tuple[CostEvent, ...]
+    faults: tuple[str, ...] = ()
+    savings: tuple[CostSaving, ...] = ()
+
+    def fault(self) -> RecordFault | None:
+        """Return why it goes to dead.letters; None where every draft was written."""
+        if not self.faults:
+            return None
+        written, missing = len(self.drafts), "; ".join(self.faults)
+        return RecordFault(f"{written} drafts were written and sent on, {len(self.faults)} could not be: {missing}")
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A request that was begun: the version and definition of its persona, and its finished calls by id.
+
+    They are kept so that a crash repeats no call, and asks as no other persona.
+    """
+
+    persona_version: str
+    definition: str
+    calls: dict[str, Call]
+
+    @property
+    def applied(self) -> AppliedPersona:
+        """Return the persona that the request began with, whatever is in force by now."""
+        return AppliedPersona(Persona.model_validate_json(self.definition), self.persona_version)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRequest:
+    """A request that may go on at `until`, and why it waits; `offset` is where it stood in its partition.
+
+    It is kept so that no offset waits with it. `for_batch` says that it waits for the provider's batch API: it goes on
+    when its batch has ended.
+    """
+
+    request: PersonaRequest
+    offset: int
+    until: datetime
+    reason: str
+    for_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """Requests that go through the provider's batch API together, all for one model.
+
+    `batch_id` is the provider's; None until it is known that the batch was submitted.
+    The job is kept before it is submitted, under a key that is part of the batch's metadata: after a crash in between
+    the batch is found again instead of being submitted, and paid, twice.
+    """
+
+    key: str
+    model: str
+    request_ids: tuple[str, ...]
+    batch_id: str | None = None
+
+
+def job_of(model: str, request_ids: tuple[str, ...]) -> BatchJob:
+    """Return the job of some requests; its key follows from them."""
+    return BatchJob(derived_id("batch", model, *sorted(request_ids)), model, request_ids)
+
+
+class EntryKind(Generic[E]):
+    """One kind of entries: `mark` is the first byte of their state keys, the id of what they are about the rest."""
+
+    def __init__(self, mark: bytes, form: type[E]) -> None:
+        self._mark = mark
+        self._adapter = TypeAdapter(form)
+
+    def kept(self, about: str, entry: E) -> Change:
+        """Return the change of state that keeps an entry."""
+        return self._mark + about.encode(), self._adapter.dump_json(entry)
+
+    def dropped(self, about: str) -> Change:
+        """Return the change of state that forgets an entry."""
+        return self._mark + about.encode(), None
+
+    def restored(self, state: Iterable[tuple[bytes, bytes]]) -> dict[str, E]:
+        """Return the entries of this kind in a state, by what they are about."""
+        return {key[1:].decode(): self._adapter.validate_json(value) for key, value in state if key[:1] == self._mark}
+
+
+FINISHED = EntryKind(b"f", FinishedRequest)
+UNDER_WAY = EntryKind(b"c", UnderWay)
+PARKED = EntryKind(b"p", ParkedRequest)
+BATCHES = EntryKind(b"b", BatchJob)
