@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.caching.response_cache import Question, ResponseCache, worth_keeping
 from agents.embedding.embedding import Embedder
-from agents.embedding.negations import negations
+from agents.embedding.normalised_text import negations
 from agents.llm.answers.reply import Reply
 
 MAX_QUESTIONS = 20_000

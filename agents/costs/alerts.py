@@ -1,4 +1,4 @@
-"""Alerts: which of them a budget is due, given those that were told. Pure."""
+"""Alerts: which of them a budget is due, given those that were told, and what makes an hour a spike. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.costs.budget import BudgetPolicy, BudgetUse, Period, levels_reached
-from agents.costs.spike import is_spike, trailing_mean_micros
 from schemas.records import BudgetAlert, BudgetAlertKind
 from streams.identity import derived_id
+
+TRAILING_HOURS = 24
+LEAST_HOURS_WITH_SPEND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def alerts_due(
 ) -> Iterator[BudgetAlert]:
     """Yield an alert for each level that a budget has reached and, of an hour, for a spike; what was told is not again.
 
-    `hours_before` are the sums of the trailing hours before the period, micro-dollars (agents/costs/spike.py).
+    `hours_before` are the sums of the trailing hours before the period, micro-dollars (agents/costs/alerts.py).
     """
     for level in levels_reached(use.spent_micros, use.limit_micros, policy):
         yield from _untold(AlertKey(use.persona_id, level, use.period), use.spent_micros, use.limit_micros, told, now)
@@ -69,3 +71,23 @@ def _untold(
             spent_micros=spent_micros,
             limit_micros=limit_micros,
         )
+
+
+def trailing_mean_micros(hours_before: Sequence[int]) -> int | None:
+    """Return the mean of the hours that cost something, rounded down, micro-dollars; None where these are too few.
+
+    `hours_before` are the sums of the TRAILING_HOURS hours before, micro-dollars.
+    """
+    with_spend = [micros for micros in hours_before if micros > 0]
+    return sum(with_spend) // len(with_spend) if len(with_spend) >= LEAST_HOURS_WITH_SPEND else None
+
+
+def is_spike(spent_micros: int, hours_before: Sequence[int], policy: BudgetPolicy) -> bool:
+    """Tell whether an hour's spend is at least the factor times the mean of the hours before, and no mere cents.
+
+    The mean is of the hours that cost something: a persona that posts twice a day has its own measure.
+    """
+    with_spend = [micros for micros in hours_before if micros > 0]
+    if len(with_spend) < LEAST_HOURS_WITH_SPEND or spent_micros < policy.spike_least_micros:
+        return False
+    return spent_micros * len(with_spend) >= policy.spike_factor * sum(with_spend)

@@ -6,8 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from streams.errors import SettingsError
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+PRICE_FILE = Path(__file__).with_name("prices.yaml")
+MICROS_PER_DOLLAR = 1_000_000
+Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +82,89 @@ class PriceList:
         """Return the day from which the provider no longer answers for a model; None when none is known."""
         entry = self.entry_of(model)
         return None if entry is None else entry.shutdown
+
+
+class _Price(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    since: date | None = Field(None, alias="from")
+    input: Dollars
+    cached: Dollars | None = None
+    output: Dollars
+    batch_input: Dollars | None = None
+    batch_cached: Dollars | None = None
+    batch_output: Dollars | None = None
+
+    def price(self, batch_share: Decimal) -> ModelPrice:
+        cached = self.input if self.cached is None else self.cached
+
+        def of_batch(stated: Decimal | None, online: Decimal) -> int:
+            return _micros(online * batch_share if stated is None else stated)
+
+        return ModelPrice(
+            input_micros=_micros(self.input),
+            cached_micros=_micros(cached),
+            output_micros=_micros(self.output),
+            batch_input_micros=of_batch(self.batch_input, self.input),
+            batch_cached_micros=of_batch(self.batch_cached, cached),
+            batch_output_micros=of_batch(self.batch_output, self.output),
+            since=self.since,
+        )
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    shutdown: date | None = None
+    prices: list[_Price] = Field(min_length=1)
+
+    @field_validator("prices")
+    @classmethod
+    def _in_order(cls, prices: list[_Price]) -> list[_Price]:
+        days = [price.since for price in prices]
+        later = [day for day in days[1:] if day is not None]
+        if len(later) < len(days) - 1:
+            raise ValueError("only the first price may leave out `from`; give the others the day they hold from")
+        dated = later if days[0] is None else [days[0], *later]
+        if dated != sorted(set(dated)):
+            raise ValueError(f"the days `from` must rise, got {', '.join(map(str, dated))}; put the oldest price first")
+        return prices
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: date
+    source: str
+    batch_share: Decimal = Field(Decimal(1), ge=0, le=1, decimal_places=6)
+    models: dict[str, _Model]
+
+    def price_list(self) -> PriceList:
+        entries = {
+            name: ModelEntry(tuple(price.price(self.batch_share) for price in model.prices), model.shutdown)
+            for name, model in self.models.items()
+        }
+        return PriceList(self.as_of, self.source, entries)
+
+
+def read_prices(path: Path | None = None) -> PriceList:
+    """Read a price file; None reads the one that comes with the program.
+
+    Raises:
+        SettingsError: the file is not readable as prices; every problem is listed.
+    """
+    path = PRICE_FILE if path is None else path.expanduser()
+    try:
+        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(
+            f"price file {path.name} can't be read: {error}; THREADS_PRICE_FILE names it, left out it is the program's"
+        ) from error
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise SettingsError(f"price file {path.name} is not usable:\n  " + "\n  ".join(problems)) from error
+    return content.price_list()
+
+
+def _micros(dollars: Decimal) -> int:
+    return int((dollars * MICROS_PER_DOLLAR).to_integral_value(ROUND_HALF_UP))

@@ -14,8 +14,7 @@ from streams.cli.table import Column, Table, print_table, wide_option
 
 if TYPE_CHECKING:
     from agents.deduplication.labelled_pairs import LabelledPair
-    from agents.deduplication.measurement import GoalFigures
-    from agents.deduplication.tuning import Counts
+    from agents.deduplication.tuning import Counts, GoalFigures
 
 Figures = dict[str, tuple["GoalFigures", "GoalFigures"]]
 OFFLINE = ("blend", "wordllama", "ngram")  # a test holds it to agents/embedding/embedders.py
@@ -50,7 +49,7 @@ def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, a
 
 
 async def _measured(names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
-    from agents.deduplication.measurement import figures_of, similarities_of
+    from agents.deduplication.tuning import figures_of, similarities_of
     from agents.embedding.embedders import embedder_of
     from streams.settings import current_settings
 

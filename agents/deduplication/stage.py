@@ -11,9 +11,8 @@ from agents.costs.prices import PriceList
 from agents.deduplication.accepted_drafts import Nearest
 from agents.deduplication.decisions import Kept
 from agents.deduplication.draft_vectors import DraftRefused, DraftVectors, Found
-from agents.deduplication.limits import Limits
 from agents.deduplication.partition_memory import PartitionMemory
-from agents.deduplication.verdict import judge
+from agents.deduplication.verdict import Limits, judge
 from agents.deduplication.wording import Wording, wording_of
 from agents.embedding.embedding import Embedder, Vectors
 from agents.scoring.quality import failures

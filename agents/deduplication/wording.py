@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.embedding.negations import negations
-from agents.embedding.normalised_text import text_hash
+from agents.embedding.normalised_text import negations, text_hash
 from schemas.records import DraftGenerated
 
 

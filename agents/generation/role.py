@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from agents.costs.budget import BudgetPolicy, Limits
-from agents.costs.price_file import read_prices
-from agents.deduplication.limits import limits_of
+from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
+from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
 from agents.generation.past.accepted_posts import AcceptedPosts
 from agents.generation.past.best_posts import BestPosts

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from agents.guard.banned_phrases import banned_in
 from agents.guard.hidden_text import hidden_in, without_hidden
 from agents.guard.links import MAX_LINKS, links_in
 from agents.guard.personal_data import personal_data
 from agents.guard.prompt_echo import prompt_echo
-from agents.guard.template_slots import open_slots
 from agents.guard.threads_length import MAX_LENGTH, threads_length
 
 MAX_REPLY_LENGTH = 280
@@ -22,6 +22,19 @@ Part = Literal["hook", "body", "call_to_action", "disclosure", "reply", "post"]
 Rule = Literal[
     "length", "empty", "links", "hidden text", "unfilled slot", "banned phrase", "prompt echo", "personal data"
 ]
+_BLANKS = re.compile(r"\s+")
+_SLOT = re.compile(
+    r"\$\{[^{}\n]{0,60}\}"  # ${name}
+    r"|\{\{?[^{}\n]{0,60}\}\}?"  # {name}, {{name}}
+    r"|\[(?!\d|sic\]|\.{3}\]|…\])[^\[\]\n]{1,60}\](?!\()"  # [topic], but [2], [sic] and [link](address)
+    r"|<(?!/?\d)[^\W\d_][\w /'’-]{0,40}>"  # <product>, but <3
+    r"|(?<![\w%])%(?:\(\w+\))?[sdf](?!\w)"  # %s, %(name)s
+    r"|\bINSERT [A-Z]+"
+    r"|@(?:your_?name|user_?name|handle)\b"
+    r"|\bX{3,}\b|_{3,}"
+    r"|\b(?i:lorem ipsum)\b",
+)
+_SIGNS_OF_SLOTS = ("{", "[", "<", "%", "@", "___", "XXX", "INSERT ")  # no slot is without one, and most texts are
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +131,29 @@ def _of_whole(part: Part, text: str, limit: int, policy: GuardPolicy) -> Iterato
     allowed = policy.max_links if policy.links_allowed else 0
     if links > allowed:
         yield Finding(part, "links", f"{links} of {allowed}")
+
+
+def banned_in(text: str, phrases: Sequence[str]) -> list[str]:
+    """Return the phrases that occur in the text as whole words, whatever the case and the blanks."""
+    flat = _flat(text)
+    return [phrase for phrase in phrases if _occurs(_flat_phrase(phrase), flat)]
+
+
+def _occurs(phrase: str, flat: str) -> bool:
+    return phrase in flat and re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", flat) is not None
+
+
+@lru_cache(maxsize=4096)
+def _flat_phrase(phrase: str) -> str:
+    return _flat(phrase)
+
+
+def _flat(text: str) -> str:
+    return _BLANKS.sub(" ", text.casefold()).strip()
+
+
+def open_slots(text: str) -> list[str]:
+    """Return template slots that nobody filled, such as `{name}`, `[topic]`, `<product>` or `%s`."""
+    if not any(sign in text for sign in _SIGNS_OF_SLOTS) and "lorem" not in text.casefold():
+        return []
+    return [found.group(0) for found in _SLOT.finditer(text)]

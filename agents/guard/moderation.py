@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
+import yaml
+
 from agents.guard.hidden_text import without_hidden
-from agents.guard.word_list import word_lists
 from agents.llm.client import LanguageModelClient
+
+WORD_LIST_FILE = Path(__file__).with_name("word_list.yaml")
 
 
 class Moderator(Protocol):
@@ -50,3 +56,15 @@ class WordListModerator:
 def _reasons(text: str) -> tuple[str, ...]:
     seen = " ".join(without_hidden(text).replace("’", "'").replace("ʼ", "'").split())
     return tuple(f"moderation: {category}" for category, pattern in word_lists().items() if pattern.search(seen))
+
+
+@cache
+def word_lists() -> dict[str, re.Pattern[str]]:
+    """Return the pattern of each category: whole words, in any case."""
+    content: dict[str, dict[str, list[str]]] = yaml.safe_load(WORD_LIST_FILE.read_text(encoding="utf-8"))
+    return {
+        category: re.compile(
+            "|".join(rf"(?<!\w)(?:{line})(?!\w)" for lines in by_language.values() for line in lines), re.IGNORECASE
+        )
+        for category, by_language in content.items()
+    }

@@ -11,10 +11,9 @@ from openai.types import Batch
 
 from agents.llm.answers.reply import Reply
 from agents.llm.batch_lines import ENDPOINT, BatchLine, ids_of, input_file, outcomes_of
-from agents.llm.connection import connection_to
+from agents.llm.connection import connection_to, guarded
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import is_not_there
-from agents.llm.guarded_call import guarded
 from agents.llm.provider import Provider
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable
 

@@ -11,11 +11,10 @@ from typing import Any, Self, TypeVar
 from agents.llm.answers.answer import Answer, answer_in, reply_of, streamed_answer
 from agents.llm.answers.json_body import json_body, mapping_in
 from agents.llm.answers.reply import Reply
-from agents.llm.connection import connection_to
+from agents.llm.connection import connection_to, guarded
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import NoAnswer, ParameterRefused
-from agents.llm.guarded_call import guarded
 from agents.llm.moderation import Moderation, moderations_of
 from agents.llm.provider import Provider
 

@@ -11,16 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from agents.personas.budget import PersonaBudget
 from agents.personas.posting import PostingPlan
-from agents.personas.step_models import StepModels
 
+ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 VERSION_LENGTH = 16
 MAX_HOOK_LENGTH = 160
-
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 PersonaId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 EmojiPolicy = Literal["none", "sparing", "free"]
+
+
+class StepModels(BaseModel):
+    """The models of the steps of generation; None leaves a step to the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hooks: ModelName | None = None
+    body: ModelName | None = None
+    revise: ModelName | None = None
 
 
 class Example(BaseModel):

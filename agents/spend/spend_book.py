@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from agents.costs.alerts import TRAILING_HOURS
 from agents.costs.budget import EVERYONE, LENGTH, Period
-from agents.costs.spike import TRAILING_HOURS
 from agents.spend.day_spend import HOURS
 from schemas.records import SpendTotal
 from streams.errors import RecordFault

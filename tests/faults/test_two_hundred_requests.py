@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents.costs.cost import cost_micros
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.llm.answers.reply import Usage
 from agents.personas.budget import PersonaBudget
 from agents.personas.persona import Persona

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate

@@ -19,7 +19,6 @@ PURE = [
     "agents/costs/alerts.py",
     "agents/costs/budget.py",
     "agents/costs/cost.py",
-    "agents/costs/spike.py",
     "agents/kpis/windows.py",
     "agents/kpis/formulas.py",
     "agents/kpis/source_counts.py",

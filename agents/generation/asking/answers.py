@@ -14,6 +14,14 @@ from agents.llm.answers.said_text import clean_text
 
 MAX_TEXTS = 8  # of one answer: three hooks are asked for
 MAX_CHARS = 4_000  # of a text: eight times what a post holds; what is longer would only fill the state
+MAX_READ_CHARS = 200_000  # that are looked through; a burst of twenty drafts is a tenth of it
+MAX_REPAIRED_CHARS = 16_000  # what is cut off is repaired by trying, which takes time with the square of its length
+MAX_OPEN = 50  # objects and lists that are not closed where it was cut off
+MAX_STARTS = 400  # braces at which an object may begin
+_THOUGHTS = re.compile(r"</(?:think|thinking|thought|reasoning)>|<\|channel\|>final<\|message\|>", re.IGNORECASE)
+_OPENED = re.compile(r"<(think|thinking|thought|reasoning)>", re.IGNORECASE)
+_ANSWERS = re.compile(r'\{\s*"answers"')
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +100,6 @@ def answers_schema(field: str, count: int, texts: int) -> dict[str, object]:
         "required": ["answers"],
         "additionalProperties": False,
     }
-
-
-MAX_READ_CHARS = 200_000  # that are looked through; a burst of twenty drafts is a tenth of it
-MAX_REPAIRED_CHARS = 16_000  # what is cut off is repaired by trying, which takes time with the square of its length
-MAX_OPEN = 50  # objects and lists that are not closed where it was cut off
-MAX_STARTS = 400  # braces at which an object may begin
-_THOUGHTS = re.compile(r"</(?:think|thinking|thought|reasoning)>|<\|channel\|>final<\|message\|>", re.IGNORECASE)
-_OPENED = re.compile(r"<(think|thinking|thought|reasoning)>", re.IGNORECASE)
-_ANSWERS = re.compile(r'\{\s*"answers"')
-_DECODER = json.JSONDecoder()
 
 
 def listed_in(content: str) -> Sequence[object]:

@@ -16,6 +16,9 @@ from agents.llm.answers.reply import Reply, Usage, shares, usage_shares
 from schemas.records import SavingMeasure
 from streams.identity import derived_id
 
+MAX_REFUSAL = 1_000  # characters that are kept of what a model says instead of an answer
+_SEED_BITS = 31
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:
@@ -66,10 +69,6 @@ def _left_out(answers: Answers) -> list[tuple[SavingMeasure, int]]:
 
 def _less(without: int | None, with_it: int | None) -> int | None:
     return None if without is None or with_it is None else without - with_it
-
-
-MAX_REFUSAL = 1_000  # characters that are kept of what a model says instead of an answer
-_SEED_BITS = 31
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ REVISE_TASK = (
     "Rewrite the body of each entry of `briefs`, in its order, so that every one of its problems is gone. "
     "It follows the hook and does not repeat it."
 )
+ECHO_WORDS = 8  # in a row; a post shares shorter runs with the description of its own voice and readers
+Run = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,6 @@ def body_prompt(tasks: Sequence[BodyTask]) -> str:
             brief |= {"body": task.before, "problems": task.problems}
         briefs.append(brief)
     return json.dumps({"task": REVISE_TASK if revising else BODY_TASK, "briefs": briefs}, ensure_ascii=False)
-
-
-ECHO_WORDS = 8  # in a row; a post shares shorter runs with the description of its own voice and readers
-
-Run = tuple[str, ...]
 
 
 def instruction_echo(text: str, persona: Persona, language: str) -> str | None:

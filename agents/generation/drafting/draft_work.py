@@ -71,7 +71,7 @@ class DraftWork:
 
     @property
     def best_version(self) -> Version | None:
-        """Return the version without problems that has the fewest doubts, of several the first; None where there is none."""
+        """Return the first version of those without problems that have the fewest doubts; None where all have some."""
         usable = [each for each in self.versions if not each.problems]
         return min(usable, key=lambda each: len(each.doubts), default=None)
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from streams.settings import current_settings
 from tests.benchmarks.printing import print_json, print_results
 from tests.benchmarks.savings.measures import CLAIMED, MEASURES, Bill, Measure, bill_of

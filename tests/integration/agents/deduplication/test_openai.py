@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.deduplication.draft_vectors import MOST_UNREAD, TEXTS_A_CALL
-from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
+from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
 from agents.llm.faults.faults import NoAnswer
 from schemas.records import CostEvent, DraftDecided, DraftScored

@@ -14,7 +14,7 @@ from agents.generation.admission import MAX_BRIEF_CHARS
 from agents.generation.asking.prompts import BODY_TASK
 from agents.guard.threads_length import MAX_LENGTH
 from agents.personas.directory import PersonaDirectory
-from agents.personas.step_models import StepModels
+from agents.personas.persona import StepModels
 from schemas.records import CostEvent, DraftGenerated, PersonaRequest
 from tests.support.drafting import REQUESTS, ListedPersonas, finished_effects, request, rows, samples
 from tests.support.generate_stage import costs_of, drafts_of, generating

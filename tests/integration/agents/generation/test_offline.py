@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.generation.stage import GenerateStage
 from agents.llm.provider import EMBEDDED_MODEL
 from agents.scoring.quality import failures, score_draft

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agents.costs.alerts import AlertKey, alerts_due, key_of, resumes_due
+from agents.costs.alerts import (
+    LEAST_HOURS_WITH_SPEND,
+    AlertKey,
+    alerts_due,
+    is_spike,
+    key_of,
+    resumes_due,
+    trailing_mean_micros,
+)
 from agents.costs.budget import (
     EVERYONE,
     FREE,
@@ -26,7 +34,6 @@ from agents.costs.budget import (
     periods_at,
     worst_level,
 )
-from agents.costs.spike import LEAST_HOURS_WITH_SPEND, is_spike, trailing_mean_micros
 from schemas.records import BudgetAlert
 from streams.settings import Settings
 

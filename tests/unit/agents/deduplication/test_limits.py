@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 
 from agents.deduplication.labelled_pairs import KINDS, read_pairs
-from agents.deduplication.limits import FITTED, Limits, limits_of
-from agents.deduplication.measurement import GoalFigures, figures_of, similarities_of
-from agents.deduplication.tuning import OWN, Counts, Similarity, best_limit, counts_at, held_out
+from agents.deduplication.tuning import (
+    OWN,
+    Counts,
+    GoalFigures,
+    Similarity,
+    best_limit,
+    counts_at,
+    figures_of,
+    held_out,
+    similarities_of,
+)
+from agents.deduplication.verdict import FITTED, Limits, limits_of
 from agents.embedding.embedders import OFFLINE
 from streams.errors import SettingsError
 from streams.settings import Settings

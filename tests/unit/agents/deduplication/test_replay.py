@@ -7,9 +7,9 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.costs.price_file import read_prices
-from agents.deduplication.limits import FITTED
+from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
+from agents.deduplication.verdict import FITTED
 from agents.embedding.ngram_embedder import NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.identity import derived_id

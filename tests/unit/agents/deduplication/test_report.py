@@ -6,7 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from agents.deduplication.commands import deduplication
-from agents.deduplication.limits import FITTED
+from agents.deduplication.verdict import FITTED
 from agents.embedding.embedding_costs import token_shares
 
 

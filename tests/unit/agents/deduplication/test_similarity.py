@@ -5,13 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.deduplication.accepted_drafts import AcceptedDrafts
-from agents.deduplication.exact_texts import ExactTexts
-from agents.deduplication.partition_memory import PartitionMemory
+from agents.deduplication.partition_memory import ExactTexts, PartitionMemory
 from agents.deduplication.verdict import Verdict
 from agents.deduplication.wording import Resemblance, Wording
 from agents.embedding.embedders import OFFLINE
-from agents.embedding.negations import negations
-from agents.embedding.normalised_text import normalised, text_hash
+from agents.embedding.normalised_text import negations, normalised, text_hash
 from tests.support.drafting import NOW
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from agents.costs.price_file import read_prices
-from agents.deduplication.limits import FITTED
+from agents.costs.prices import read_prices
 from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.stage import DeduplicateStage
-from agents.deduplication.verdict import Verdict
+from agents.deduplication.verdict import FITTED, Verdict
 from agents.deduplication.wording import Wording
 from agents.embedding.blended_embedder import BlendedEmbedder
 from agents.embedding.embedding import Embedder, Vectors

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import Answers, answered
 from agents.generation.asking.call_memory import CallMemory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import answered
 from agents.generation.asking.call_memory import CallMemory

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.guard.findings import MAX_CHECKED_LENGTH, GuardPolicy, PostParts, findings, text_findings
+from agents.guard.findings import MAX_CHECKED_LENGTH, GuardPolicy, PostParts, findings, open_slots, text_findings
 from agents.guard.links import links_in
 from agents.guard.prompt_echo import prompt_echo
-from agents.guard.template_slots import open_slots
 from agents.guard.threads_length import MAX_LENGTH, threads_length
 from agents.personas.persona_file import read_personas
 from agents.personas.sample_files import SAMPLES

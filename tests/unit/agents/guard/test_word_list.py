@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.guard.moderation import WordListModerator
-from agents.guard.word_list import word_lists
+from agents.guard.moderation import WordListModerator, word_lists
 
 HARMFUL = {
     "violence": [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros
-from agents.costs.price_file import read_prices
+from agents.costs.prices import read_prices
 from agents.llm.answers.reply import Usage, usage_of, usage_shares
 from agents.llm.answers.token_counts import MAX_TOKENS, token_count
 from schemas.records import CostEvent
