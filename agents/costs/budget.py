@@ -50,14 +50,14 @@ class BudgetPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BudgetLimits:
     """What may be spent in an hour and in a day, micro-dollars; None is no limit."""
 
     hour_micros: int | None = None
     day_micros: int | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def of(cls, settings: Settings) -> BudgetLimits:
         """Return the limits of all personas together."""
         return cls(_micros(settings.hourly_budget_dollars), _micros(settings.daily_budget_dollars))
 

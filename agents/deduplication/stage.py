@@ -12,7 +12,7 @@ from agents.deduplication.accepted_drafts import Nearest
 from agents.deduplication.decisions import Kept
 from agents.deduplication.draft_vectors import DraftRefused, DraftVectors, Found
 from agents.deduplication.partition_memory import PartitionMemory
-from agents.deduplication.verdict import Limits, judge
+from agents.deduplication.verdict import SimilarityLimits, judge
 from agents.deduplication.wording import Wording, wording_of
 from agents.embedding.embedding import Embedder, Vectors
 from agents.scoring.quality import failures
@@ -29,7 +29,7 @@ class DeduplicatePart(Part[RowBatch[DraftScored]]):
     """The drafts of a partition, each decided on once; the decisions are the state."""
 
     def __init__(
-        self, memory: PartitionMemory, vectors: DraftVectors, limits: Limits, clock: Callable[[], datetime]
+        self, memory: PartitionMemory, vectors: DraftVectors, limits: SimilarityLimits, clock: Callable[[], datetime]
     ) -> None:
         self._memory = memory
         self._vectors = vectors
@@ -99,7 +99,7 @@ class DeduplicateStage(Stage[DeduplicatePart]):
     def __init__(
         self,
         *,
-        limits: Limits,
+        limits: SimilarityLimits,
         load_embedder: Callable[[], Embedder],
         prices: PriceList,
         clock: Callable[[], datetime] = utc_now,

@@ -14,7 +14,7 @@ from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SimilarityLimits:
     """Cosine similarities from which a draft is rejected: against its own persona's drafts, and against others'.
 
     A persona may not make its point twice, however it words it. Two personas may make the same point, but not in the
@@ -25,17 +25,17 @@ class Limits:
     across: float
 
 
-FITTED: Mapping[str, Limits] = MappingProxyType(
+FITTED: Mapping[str, SimilarityLimits] = MappingProxyType(
     {
-        "blend": Limits(own=0.78, across=0.92),
-        "wordllama": Limits(own=0.86, across=0.98),
-        "ngram": Limits(own=0.72, across=0.89),
+        "blend": SimilarityLimits(own=0.78, across=0.92),
+        "wordllama": SimilarityLimits(own=0.86, across=0.98),
+        "ngram": SimilarityLimits(own=0.72, across=0.89),
     }
 )
 """What `threads-agent deduplication report` finds best for each embedder that runs here; a test holds them to it."""
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> SimilarityLimits:
     """Return the limits that are set; where one is empty, the fitted one of the embedder.
 
     Raises:
@@ -44,14 +44,14 @@ def limits_of(settings: Settings) -> Limits:
     own, across = settings.duplicate_similarity, settings.duplicate_similarity_across
     fitted = FITTED.get(settings.embedder)
     if fitted is not None:
-        return Limits(fitted.own if own is None else own, fitted.across if across is None else across)
+        return SimilarityLimits(fitted.own if own is None else own, fitted.across if across is None else across)
     if own is None or across is None:
         raise SettingsError(
             f"The embedder {settings.embedder!r} has no fitted limits: run `threads-agent deduplication report "
             f"--embedder {settings.embedder}`, and set THREADS_DUPLICATE_SIMILARITY and "
             "THREADS_DUPLICATE_SIMILARITY_ACROSS to the best limits that it prints"
         )
-    return Limits(own, across)
+    return SimilarityLimits(own, across)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Verdict:
 
 
 def judge(
-    quality_failures: tuple[str, ...], same_text: Resemblance | None, nearest: Nearest, limits: Limits
+    quality_failures: tuple[str, ...], same_text: Resemblance | None, nearest: Nearest, limits: SimilarityLimits
 ) -> Verdict:
     """Decide on a draft: rejected for its quality, for an accepted draft with its text, or for one too like it."""
     if quality_failures:

@@ -12,13 +12,13 @@ from agents.generation.assignment import Assignment
 from agents.guard.untrusted import as_data, instructions_in
 from agents.personas.directory import AppliedPersona, PersonaDirectory
 from agents.personas.persona import Persona
-from agents.spend.gate import BudgetGate
+from agents.spend.budgets import Budgets
 from schemas.records import PersonaRequest
 from streams.errors import RecordFault
 
 MAX_DRAFTS = 20
 MAX_BRIEF_CHARS = 600
-SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see BudgetGate
+SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see Budgets
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Admission:
     def __init__(
         self,
         directory: PersonaDirectory,
-        budgets: BudgetGate,
+        budgets: Budgets,
         languages: tuple[str, ...] | None,
         batch_wait_s: float | None,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from agents.costs.budget import BudgetPolicy, Limits
+from agents.costs.budget import BudgetLimits, BudgetPolicy
 from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import limits_of
@@ -17,8 +17,8 @@ from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.scoring.stage import ScoreStage
+from agents.spend.budgets import Budgets
 from agents.spend.directory import spend_directory
-from agents.spend.gate import BudgetGate
 from schemas.registries.registry import open_registry
 from streams.embedded.offline_models import offline_model_of
 from streams.endpoints import resolve
@@ -34,9 +34,9 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     registry = open_registry(endpoints.schemas)
     directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
     past = RecordedPast(AcceptedPosts(settings, registry), BestPosts(endpoints.postgres))
-    gate = BudgetGate(spend_directory(settings, registry), BudgetPolicy.of(settings), Limits.of(settings))
+    budgets = Budgets(spend_directory(settings, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
     return (
-        GenerateStage(settings, directory, prices.with_free(offline.served_as), past, gate),
+        GenerateStage(settings, directory, prices.with_free(offline.served_as), past, budgets),
         ScoreStage(directory, threshold=settings.quality_threshold),
         DeduplicateStage(
             limits=limits_of(settings),

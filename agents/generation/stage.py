@@ -22,7 +22,7 @@ from agents.generation.scheduler import Job, Scheduler
 from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing
 from agents.personas.directory import PersonaDirectory
-from agents.spend.gate import BudgetGate
+from agents.spend.budgets import Budgets
 from streams.engine.batch import TopicPartition
 from streams.engine.readings import Reading
 from streams.engine.stage import Effects, LongStage
@@ -56,7 +56,7 @@ class GenerateStage(LongStage[PartitionWork]):
         directory: PersonaDirectory,
         prices: PriceList,
         past: PastPosts,
-        budgets: BudgetGate,
+        budgets: Budgets,
         *,
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,

@@ -11,7 +11,7 @@ from openai.types import Batch
 
 from agents.llm.answers.reply import Reply
 from agents.llm.batch_lines import ENDPOINT, BatchLine, ids_of, input_file, outcomes_of
-from agents.llm.connection import connection_to, guarded
+from agents.llm.connection import awaited, connection_to
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import is_not_there
 from agents.llm.provider import Provider
@@ -151,7 +151,7 @@ class BatchClient:
 
     async def _guarded(self, call: Awaitable[T]) -> T:
         try:
-            return await guarded(call, self.provider, self._timeout_s)
+            return await awaited(call, self.provider, self._timeout_s)
         except SettingsError as fault:
             if is_not_there(fault):
                 raise BatchMissing(str(fault)) from fault

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from agents.llm.answers.answer import Answer, answer_in, reply_of, streamed_answer
+from agents.llm.answers.answer import ProviderAnswer, answer_in, reply_of, streamed_answer
 from agents.llm.answers.json_body import json_body, mapping_in
 from agents.llm.answers.reply import Reply
-from agents.llm.connection import connection_to, guarded
+from agents.llm.connection import awaited, connection_to
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import NoAnswer, ParameterRefused
@@ -123,20 +123,20 @@ class LanguageModelClient:
     async def _listed_models(self) -> frozenset[str]:
         return frozenset([str(model.id) async for model in self._client.models.list()])
 
-    async def _whole(self, asked: dict[str, Any]) -> Answer:
+    async def _whole(self, asked: dict[str, Any]) -> ProviderAnswer:
         # as extra body it is sent as it is: the client walks through typed arguments for milliseconds a call
         raw = await self._client.chat.completions.with_raw_response.create(
             model=asked["model"], messages=(), extra_body=asked
         )
         return answer_in(raw.content)
 
-    async def _completed(self, asked: dict[str, Any]) -> Answer:
+    async def _completed(self, asked: dict[str, Any]) -> ProviderAnswer:
         raw = await self._client.completions.with_raw_response.create(
             model=asked["model"], prompt=None, extra_body=asked
         )
         return answer_in(raw.content)
 
-    async def _streamed(self, asked: dict[str, Any]) -> Answer:
+    async def _streamed(self, asked: dict[str, Any]) -> ProviderAnswer:
         streamed = {**asked, "stream_options": {"include_usage": True}}
         chunks = await self._client.chat.completions.create(
             model=asked["model"], messages=(), stream=True, extra_body=streamed
@@ -144,7 +144,7 @@ class LanguageModelClient:
         async with chunks:
             return await streamed_answer(chunks)
 
-    async def _reply(self, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[Answer]]) -> Reply:
+    async def _reply(self, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[ProviderAnswer]]) -> Reply:
         model, started = str(asked["model"]), time.monotonic()
         answer = await self._answered(model, asked, call)
         reply = reply_of(answer, model, round((time.monotonic() - started) * 1000))
@@ -153,8 +153,8 @@ class LanguageModelClient:
         return reply
 
     async def _answered(
-        self, model: str, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[Answer]]
-    ) -> Answer:
+        self, model: str, asked: dict[str, Any], call: Callable[[dict[str, Any]], Awaitable[ProviderAnswer]]
+    ) -> ProviderAnswer:
         """Call in the model's dialect; again at once where it refuses a parameter that can be left out."""
         while True:
             sent = self.dialects.shaped(asked)
@@ -165,7 +165,7 @@ class LanguageModelClient:
                     raise
 
     async def _guarded(self, model: str | None, call: Awaitable[T]) -> T:
-        return await guarded(call, self.provider, self._timeout_s, model)
+        return await awaited(call, self.provider, self._timeout_s, model)
 
 
 def chat_body(*, model: str, system: str, user: str, answer: JsonSchema, sampling: Sampling) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def connection_to(provider: Provider, timeout_s: float) -> openai.AsyncOpenAI:
     )
 
 
-async def guarded(call: Awaitable[T], provider: Provider, timeout_s: float, model: str | None = None) -> T:
+async def awaited(call: Awaitable[T], provider: Provider, timeout_s: float, model: str | None = None) -> T:
     """Await a call and what reads its answer; bytes that trickle in for ever end at the time-out too.
 
     Raises:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
+from agents.costs.budget import EVERYONE, BudgetLimits, BudgetPolicy
 from agents.personas.directory import PersonaDirectory
 from agents.spend.budget_watch import BudgetWatch
-from agents.spend.gate import limits_of_persona
+from agents.spend.budgets import limits_of_persona
 from schemas.records import SpendTotal
 from streams.engine.batch import RowBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Part, Rejection, Stage
@@ -57,7 +57,7 @@ class BudgetsStage(Stage[BudgetsPart]):
         self,
         directory: PersonaDirectory,
         policy: BudgetPolicy,
-        limits: Limits,
+        limits: BudgetLimits,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Watch the budgets of the directory's personas, and `limits` for all of them together."""
@@ -90,11 +90,11 @@ class BudgetsStage(Stage[BudgetsPart]):
             part.watch.look(self._limits_of, now, at_all=at_all)
         return await super().flush(parts)
 
-    def _limits_of(self, persona_id: str) -> Limits:
+    def _limits_of(self, persona_id: str) -> BudgetLimits:
         if persona_id == EVERYONE:
             return self._limits
         applied = self._directory.find(persona_id)
-        return Limits() if applied is None else limits_of_persona(applied.persona)
+        return BudgetLimits() if applied is None else limits_of_persona(applied.persona)
 
     async def close(self) -> None:
         await self._directory.close()

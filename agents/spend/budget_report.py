@@ -11,13 +11,13 @@ from agents.costs.budget import (
     EVERYONE,
     WHOLE,
     BudgetLevel,
+    BudgetLimits,
     BudgetPolicy,
     BudgetUse,
-    Limits,
     dollars,
     worst_level,
 )
-from agents.spend.gate import budget_uses
+from agents.spend.budgets import budget_uses
 from agents.spend.spend_book import SpendBook, day_of
 from schemas.records import BudgetAlert
 from streams.cli.table import Cell, Column, Shown, Table, short_number
@@ -36,14 +36,14 @@ class BudgetLine:
 
 
 def budget_lines(
-    book: SpendBook, limits: Mapping[str, Limits], policy: BudgetPolicy, now: datetime
+    book: SpendBook, limits: Mapping[str, BudgetLimits], policy: BudgetPolicy, now: datetime
 ) -> list[BudgetLine]:
     """Return a line for everyone and then for each persona that has spent or is in `limits`, by id."""
     personas = sorted({*book.personas(), *limits} - {EVERYONE})
-    return [_line(book, each, limits.get(each, Limits()), policy, now) for each in (EVERYONE, *personas)]
+    return [_line(book, each, limits.get(each, BudgetLimits()), policy, now) for each in (EVERYONE, *personas)]
 
 
-def _line(book: SpendBook, persona_id: str, limits: Limits, policy: BudgetPolicy, now: datetime) -> BudgetLine:
+def _line(book: SpendBook, persona_id: str, limits: BudgetLimits, policy: BudgetPolicy, now: datetime) -> BudgetLine:
     hour, day = budget_uses(book, persona_id, limits, now)
     unpriced = book.unpriced_calls(persona_id, day_of(now))
     return BudgetLine(persona_id, hour, day, unpriced, worst_level((hour, day), policy))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from agents.costs.alerts import AlertKey, alerts_due, key_of, resumes_due
-from agents.costs.budget import EVERYONE, BudgetPolicy, BudgetUse, Limits, periods_at
+from agents.costs.budget import EVERYONE, BudgetLimits, BudgetPolicy, BudgetUse, periods_at
 from agents.spend.spend_book import SpendBook, first_day_needed
 from schemas.records import BudgetAlert, SpendTotal
 from streams.json_records import parse_record, render_record
@@ -15,7 +15,7 @@ from streams.json_records import parse_record, render_record
 _DUE, _TOLD = b"0", b"1"
 _TOTAL, _ALERT = b"t", b"a"  # first byte of a state key
 ALERTS_KEPT = timedelta(days=2)  # after the end of their period
-LimitsOf = Callable[[str], Limits]
+LimitsOf = Callable[[str], BudgetLimits]
 """Returns the limits of a persona, or of EVERYONE."""
 
 

@@ -37,12 +37,12 @@ def budgets(*, wide: bool, as_json: bool) -> None:
 
 
 async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
-    from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
+    from agents.costs.budget import EVERYONE, BudgetLimits, BudgetPolicy
     from agents.personas.persona_topic import read_directory
     from agents.spend.alert_log import alerts_since
     from agents.spend.budget_report import budget_lines
+    from agents.spend.budgets import limits_of_persona
     from agents.spend.directory import spend_directory
-    from agents.spend.gate import limits_of_persona
     from agents.spend.spend_book import day_of
     from schemas.registries.registry import open_registry
     from streams.endpoints import resolve
@@ -59,5 +59,5 @@ async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
         await spend.refresh()
     finally:
         await spend.close()
-    lines = budget_lines(spend.book, {**limits, EVERYONE: Limits.of(settings)}, BudgetPolicy.of(settings), now)
+    lines = budget_lines(spend.book, {**limits, EVERYONE: BudgetLimits.of(settings)}, BudgetPolicy.of(settings), now)
     return lines, await alerts_since(settings, registry, day_of(now))

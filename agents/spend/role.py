@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.costs.budget import BudgetPolicy, Limits
+from agents.costs.budget import BudgetLimits, BudgetPolicy
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.spend.alerts_stage import BudgetsStage
@@ -21,7 +21,7 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
     return (
         SpendStage(),
-        BudgetsStage(directory, BudgetPolicy.of(settings), Limits.of(settings)),
+        BudgetsStage(directory, BudgetPolicy.of(settings), BudgetLimits.of(settings)),
     )
 
 

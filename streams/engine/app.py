@@ -10,8 +10,8 @@ from typing import Any
 import faust
 
 from streams.engine.batch import TopicPartition
-from streams.engine.inbox import Inbox
 from streams.engine.loop import CheckpointedLoop
+from streams.engine.slice_joiner import SliceJoiner
 from streams.settings import Settings
 from streams.transport.assignor import FreshAssignor
 from streams.transport.transport import PartitionListener, register
@@ -74,22 +74,22 @@ class RoleApp(faust.App):
         self.loops.append(loop)
 
         async def feed(stream: Any) -> None:
-            inbox = Inbox(self.conf.broker_max_poll_records)
-            handing_over = asyncio.create_task(self._hand_over(inbox, loop))
+            joiner = SliceJoiner(self.conf.broker_max_poll_records)
+            handing_over = asyncio.create_task(self._hand_over(joiner, loop))
             try:
                 async for event in stream.noack().events():
-                    inbox.put(event.value, event.message.generation_id)
+                    joiner.put(event.value, event.message.generation_id)
             finally:
                 handing_over.cancel()
                 await asyncio.gather(handing_over, return_exceptions=True)
 
         self.agent(self.topic(*loop.stage.topics, schema=SliceSchema()), name=loop.stage.name)(feed)
 
-    async def _hand_over(self, inbox: Inbox, loop: CheckpointedLoop) -> None:
+    async def _hand_over(self, joiner: SliceJoiner, loop: CheckpointedLoop) -> None:
         while True:
-            parts, generation = await inbox.take()
+            pieces, generation = await joiner.take()
             try:
-                await loop.receive(parts, generation)
+                await loop.receive(pieces, generation)
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is, a panic of Rust code too, it ends the worker

@@ -53,11 +53,11 @@ class CheckpointClock:
         """Return the interval in force."""
         return self._stretched_s if any(self._behind.values()) else self._limits.interval_s
 
-    def folded(self, part: Slice, behind: int, age_s: float) -> None:
+    def folded(self, piece: Slice, behind: int, age_s: float) -> None:
         """Note a slice, how many offsets of its partition wait behind it, and how long ago its last was appended."""
-        self._records += len(part.records)
-        self._bytes += part.size_bytes
-        self._behind[part.source] = behind if age_s > FRESH_S else 0
+        self._records += len(piece.records)
+        self._bytes += piece.size_bytes
+        self._behind[piece.source] = behind if age_s > FRESH_S else 0
 
     def due(self, now: float) -> bool:
         """Tell whether what is folded should be made durable now."""

@@ -81,26 +81,26 @@ class CheckpointedLoop:
 
     # slices
 
-    async def receive(self, parts: Sequence[Slice], generation: int) -> None:
+    async def receive(self, pieces: Sequence[Slice], generation: int) -> None:
         """Fold slices, and take a checkpoint whenever one is due. Slices of an earlier generation are void."""
         if isinstance(self.stage, LongStage):
             await self.stage.room()
-        await self._work.run(self._receive_all(parts, generation))
+        await self._work.run(self._receive_all(pieces, generation))
 
-    async def _receive_all(self, parts: Sequence[Slice], generation: int) -> None:
+    async def _receive_all(self, pieces: Sequence[Slice], generation: int) -> None:
         if generation == self._generation and not self._work.is_broken:
             await self.breaker.until_available(self.stage.catch_up)
-        for part in parts:
-            await self._receive(part, generation)
+        for piece in pieces:
+            await self._receive(piece, generation)
 
-    async def _receive(self, part: Slice, generation: int) -> None:
-        if generation != self._generation or part.source not in self._owned or self._work.is_broken:
-            self._acknowledger.discard(part)
+    async def _receive(self, piece: Slice, generation: int) -> None:
+        if generation != self._generation or piece.source not in self._owned or self._work.is_broken:
+            self._acknowledger.discard(piece)
             return
-        partition, part = await self._partitions.of(part)
-        fresh = partition.beyond(part)
-        if fresh is not part:
-            self._give_back_overlap(partition, part, fresh)
+        partition, piece = await self._partitions.of(piece)
+        fresh = partition.beyond(piece)
+        if fresh is not piece:
+            self._give_back_overlap(partition, piece, fresh)
         if fresh is not None:
             for step in self.quarantine.steps(fresh):
                 await self._take(partition, step)
@@ -131,44 +131,44 @@ class CheckpointedLoop:
         if self._partitions.has_folded and self.quarantine.lets_through:
             await self._checkpoint()
 
-    def _give_back_overlap(self, partition: Partition, part: Slice, fresh: Slice | None) -> None:
+    def _give_back_overlap(self, partition: Partition, piece: Slice, fresh: Slice | None) -> None:
         if fresh is not None:
-            self._acknowledger.discard(replace(part, size_bytes=part.size_bytes - fresh.size_bytes))
+            self._acknowledger.discard(replace(piece, size_bytes=piece.size_bytes - fresh.size_bytes))
         elif partition.folded:
-            self._acknowledger.discard(part)  # the next checkpoint acknowledges what lies behind it
+            self._acknowledger.discard(piece)  # the next checkpoint acknowledges what lies behind it
         else:
-            self._acknowledger.acknowledge(part)  # durable already, but its commit got lost
+            self._acknowledger.acknowledge(piece)  # durable already, but its commit got lost
 
-    async def _fold(self, partition: Partition, part: Slice) -> None:
-        decoded = await self.breaker.until_available(lambda: self._decode(part))
+    async def _fold(self, partition: Partition, piece: Slice) -> None:
+        decoded = await self.breaker.until_available(lambda: self._decode(piece))
         batch = decoded.batch
         if partition.duplicates is not None and isinstance(batch, ColumnBatch):
             duplicates, events = partition.duplicates, batch
-            await self.breaker.until_available(lambda: duplicates.warm_up(part.first_offset))
+            await self.breaker.until_available(lambda: duplicates.warm_up(piece.first_offset))
             batch = duplicates.without_repetitions(events)
         refused = list(decoded.rejections)
         if batch is not None:
             kept = batch
-            refused += await self.breaker.until_available(lambda: self._add(partition, part, kept))
-        self._letters.add(part, refused)
-        self.quarantine.folded(part)
-        self._passed(partition, part)
+            refused += await self.breaker.until_available(lambda: self._add(partition, piece, kept))
+        self._letters.add(piece, refused)
+        self.quarantine.folded(piece)
+        self._passed(partition, piece)
 
-    async def _decode(self, part: Slice) -> Decoded:
-        with self.quarantine.at_work(part):
-            return self._decoder.decode(part)
+    async def _decode(self, piece: Slice) -> Decoded:
+        with self.quarantine.at_work(piece):
+            return self._decoder.decode(piece)
 
-    async def _add(self, partition: Partition, part: Slice, batch: Batch) -> list[Rejection]:
-        with self.quarantine.at_work(part):
+    async def _add(self, partition: Partition, piece: Slice, batch: Batch) -> list[Rejection]:
+        with self.quarantine.at_work(piece):
             return list(await partition.part.add(batch))
 
-    def _passed(self, partition: Partition, part: Slice) -> None:
-        age_s = time.time() - part.records[-1].timestamp / 1000
-        self._clock.folded(part, self._acknowledger.behind(part), age_s)
+    def _passed(self, partition: Partition, piece: Slice) -> None:
+        age_s = time.time() - piece.records[-1].timestamp / 1000
+        self._clock.folded(piece, self._acknowledger.behind(piece), age_s)
         if self.stage.settled_by_add:
-            self._acknowledger.discard(part)
-            part = part.bounds()
-        partition.passed(part)
+            self._acknowledger.discard(piece)
+            piece = piece.bounds()
+        partition.passed(piece)
         self.progress_at = self._monotonic()
 
     # checkpoints
@@ -200,14 +200,14 @@ class CheckpointedLoop:
         for source, each in effects.items():
             self._letters.add_late(self._partitions.held(source).folded, each.rejections)
         await self._durability.make_durable(effects, self._letters.waiting, self._generation)
-        done = [part for _, of_partition, _ in progress for part in of_partition]
-        for part in done:
-            self._acknowledger.acknowledge(part)
+        done = [piece for _, of_partition, _ in progress for piece in of_partition]
+        for piece in done:
+            self._acknowledger.acknowledge(piece)
         for partition, _, rest in progress:
             partition.folded = rest
         self._letters.forget()
         self._work.mend()
-        self.quarantine.durable(done, [part for _, _, rest in progress for part in rest])
+        self.quarantine.durable(done, [piece for _, _, rest in progress for piece in rest])
         await self._acknowledger.commit()
         self._clock.finished(started, self._monotonic())
         self.progress_at = self._monotonic()

@@ -35,23 +35,23 @@ class Partition:
         self.position = -1
         self.folded: list[Slice] = []
 
-    def beyond(self, part: Slice) -> Slice | None:
+    def beyond(self, piece: Slice) -> Slice | None:
         """Return what of a slice is not folded yet, None where all of it is.
 
         Raises:
             SliceMissing: it follows records that never came.
         """
-        if part.after is not None and part.after > self.position:
+        if piece.after is not None and piece.after > self.position:
             raise SliceMissing(
                 f"{self.source.topic}/{self.source.partition}: expected what follows offset {self.position}, "
-                f"got a slice that follows {part.after}; the worker starts again from its last checkpoint"
+                f"got a slice that follows {piece.after}; the worker starts again from its last checkpoint"
             )
-        return part.beyond(self.position)
+        return piece.beyond(self.position)
 
-    def passed(self, part: Slice) -> None:
+    def passed(self, piece: Slice) -> None:
         """Note that a slice is folded: the next checkpoint acknowledges it, once its work is done."""
-        self.position = part.last_offset
-        self.folded.append(part)
+        self.position = piece.last_offset
+        self.folded.append(piece)
 
     @property
     def has_done(self) -> bool:
@@ -70,12 +70,12 @@ class Partition:
 
     def by_progress(self) -> tuple[list[Slice], list[Slice]]:
         """Return what of the folded slices is done, in order, and what is still worked on."""
-        parts = [part.split(self._open_from) for part in self.folded]
-        return [done for done, _ in parts if done is not None], [rest for _, rest in parts if rest is not None]
+        pieces = [piece.split(self._open_from) for piece in self.folded]
+        return [done for done, _ in pieces if done is not None], [rest for _, rest in pieces if rest is not None]
 
     def without_bytes(self) -> None:
         """Give no bytes back any more for what is folded: the transport has forgotten them."""
-        self.folded = [replace(part, size_bytes=0) for part in self.folded]
+        self.folded = [replace(piece, size_bytes=0) for piece in self.folded]
 
     async def leave(self) -> None:
         """Give it up: another worker has it now, or it is read again from its last commit."""
@@ -128,11 +128,11 @@ class Partitions:
     def is_done(self) -> bool:
         return all(partition.is_done for partition in self)
 
-    async def of(self, part: Slice) -> tuple[Partition, Slice]:
+    async def of(self, piece: Slice) -> tuple[Partition, Slice]:
         """Return the partition of a slice, and the slice at the offsets that the stage sees (log_lives.py)."""
-        if part.source not in self._held:
-            await self.take_over({part.source})
-        return self._held[part.source], in_life(part, self._state.life(part.source) if self._state else 0)
+        if piece.source not in self._held:
+            await self.take_over({piece.source})
+        return self._held[piece.source], in_life(piece, self._state.life(piece.source) if self._state else 0)
 
     async def take_over(self, new: set[TopicPartition]) -> None:
         """Take partitions over, each with its state."""

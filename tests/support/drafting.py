@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.costs.budget import BudgetPolicy, Limits
+from agents.costs.budget import BudgetLimits, BudgetPolicy
 from agents.generation.asking.writer import Past
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
 from agents.personas.persona_file import read_personas
 from agents.personas.persona_topic import persona_applied
 from agents.personas.sample_files import SAMPLES
+from agents.spend.budgets import Budgets
 from agents.spend.directory import SpendDirectory
-from agents.spend.gate import BudgetGate
 from schemas.records import DraftDecided, DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.settings import Settings
 from tests.support.single_outputs import single
-from tests.support.stage_driver import DrivenStage, Told
+from tests.support.stage_driver import DrivenStage, Emitted
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REQUESTS = TopicPartition("persona.requests", 0)
@@ -133,9 +133,9 @@ def rows(source: TopicPartition, records: Sequence[Record], first_offset: int = 
     return RowBatch(source, [Row(first_offset + place, record) for place, record in enumerate(records)])
 
 
-def free_budgets() -> BudgetGate:
+def free_budgets() -> Budgets:
     """Budgets without limits, that nothing was spent of."""
-    return budgets(Limits(None, None))
+    return budgets(BudgetLimits(None, None))
 
 
 @dataclass
@@ -148,10 +148,10 @@ class SettableClock:
         return self.now
 
 
-def budgets(limits: Limits, totals: Sequence[SpendTotal] = (), clock: SettableClock | None = None) -> BudgetGate:
+def budgets(limits: BudgetLimits, totals: Sequence[SpendTotal] = (), clock: SettableClock | None = None) -> Budgets:
     """Budgets of all personas together, of which these totals were spent."""
     spend = SpendDirectory(ListedSpend(list(totals)), clock=clock or SettableClock())
-    return BudgetGate(spend, BudgetPolicy.of(Settings()), limits)
+    return Budgets(spend, BudgetPolicy.of(Settings()), limits)
 
 
 class ListedSpend:
@@ -170,9 +170,9 @@ class ListedSpend:
 
 async def finished_effects(
     stage: DrivenStage[Any], source: TopicPartition = REQUESTS, deadline_s: float = 20.0
-) -> Told:
+) -> Emitted:
     """Flush until nothing of a partition is under way any more; return the effects of all flushes together."""
-    together = Told()
+    together = Emitted()
     async with asyncio.timeout(deadline_s):
         while True:
             is_open = stage.unfinished(source) is not None
@@ -186,5 +186,5 @@ async def finished_effects(
             await asyncio.sleep(0.005)
 
 
-def outputs_to(effects: Told, topic: str) -> list[Record]:
+def outputs_to(effects: Emitted, topic: str) -> list[Record]:
     return [output.record for output in single(effects.outputs) if output.topic == topic]

@@ -11,7 +11,7 @@ from typing import Any
 from agents.costs.prices import read_prices
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
-from agents.spend.gate import BudgetGate
+from agents.spend.budgets import Budgets
 from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
 from streams.settings import Settings
 from tests.support.drafting import (
@@ -25,7 +25,7 @@ from tests.support.drafting import (
     sample_directory,
 )
 from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
-from tests.support.stage_driver import DrivenStage, Told
+from tests.support.stage_driver import DrivenStage, Emitted
 
 State = Sequence[tuple[bytes, bytes]]
 STRONG, CHEAP = "gpt-6.1-terra", "gpt-6-luna"
@@ -38,7 +38,7 @@ async def generating(
     *,
     state: State = (),
     directory: PersonaDirectory | None = None,
-    gate: BudgetGate | None = None,
+    budgets: Budgets | None = None,
     clock: SettableClock | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     **settings: Any,
@@ -52,7 +52,7 @@ async def generating(
                 directory or sample_directory(),
                 read_prices(),
                 ListedPast(),
-                gate or free_budgets(),
+                budgets or free_budgets(),
                 clock=clock or SettableClock(NOW),
                 monotonic=monotonic,
             )
@@ -70,31 +70,31 @@ def some_requests(count: int) -> list[PersonaRequest]:
     return [request(f"r{number}", brief=f"napping before shift number {number}") for number in range(count)]
 
 
-def drafts_of(effects: Told) -> list[DraftGenerated]:
+def drafts_of(effects: Emitted) -> list[DraftGenerated]:
     return [each for each in outputs_to(effects, "drafts.generated") if isinstance(each, DraftGenerated)]
 
 
-def costs_of(effects: Told) -> list[CostEvent]:
+def costs_of(effects: Emitted) -> list[CostEvent]:
     return [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
 
 
-def savings_of(effects: Told) -> list[CostSaving]:
+def savings_of(effects: Emitted) -> list[CostSaving]:
     return [each for each in outputs_to(effects, "cost.savings") if isinstance(each, CostSaving)]
 
 
-def faults_of(effects: Told) -> dict[int, str]:
+def faults_of(effects: Emitted) -> dict[int, str]:
     return {each.offset: str(each.fault) for each in effects.rejections.get(REQUESTS, ())}
 
 
-def state_of(effects: Told) -> State:
+def state_of(effects: Emitted) -> State:
     """Return the state as it is after all changes."""
     kept: dict[bytes, bytes | None] = {change.key: change.value for change in effects.state}
     return [(key, value) for key, value in kept.items() if value is not None]
 
 
-async def effects_with_drafts(stage: DrivenStage[GenerateStage], drafts: int) -> Told:
+async def effects_with_drafts(stage: DrivenStage[GenerateStage], drafts: int) -> Emitted:
     """Flush until so many drafts have come and nothing is left to flush: no offset waits for parked requests."""
-    together = Told()
+    together = Emitted()
     async with asyncio.timeout(20):
         while len(drafts_of(together)) < drafts:
             effects = await stage.flush()

@@ -22,7 +22,7 @@ class StateChange(NamedTuple):
 
 
 @dataclass(slots=True)
-class Told:
+class Emitted:
     """What a flush made of all partitions together."""
 
     state: list[StateChange] = field(default_factory=list)
@@ -52,8 +52,8 @@ class DrivenStage(Generic[S]):
         await self.stage.catch_up()
         return await self.parts[batch.source].add(batch)
 
-    async def flush(self) -> Told:
-        told = Told()
+    async def flush(self) -> Emitted:
+        told = Emitted()
         for source, effects in (await self.stage.flush(self.parts)).items():
             told.state += [StateChange(source, key, value) for key, value in effects.changes]
             told.outputs += effects.outputs

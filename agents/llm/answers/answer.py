@@ -27,7 +27,7 @@ _FILTERED = (
 )  # parts of reasons for which a provider's own filter ends an answer: OpenAI, Azure, Gemini, Anthropic, Bedrock, Zhipu
 
 
-class Answer(NamedTuple):
+class ProviderAnswer(NamedTuple):
     """An answer as the provider said it, whole. `usage` is its report as it came; `is_said` False: no choice in it."""
 
     text: str | None
@@ -59,13 +59,15 @@ class ChatBody(BaseModel):
     usage: dict[str, Any] | None = None
     error: None = None  # a server that has one to tell does not answer, whatever else it sends
 
-    def answer(self) -> Answer:
+    def answer(self) -> ProviderAnswer:
         """Return what it says."""
         choice = next((each for each in self.choices if each.message.content), self.choices[0])
-        return Answer(choice.message.content, self.model, self.usage, choice.finish_reason, choice.message.refusal)
+        return ProviderAnswer(
+            choice.message.content, self.model, self.usage, choice.finish_reason, choice.message.refusal
+        )
 
 
-def answer_in(body: bytes) -> Answer:
+def answer_in(body: bytes) -> ProviderAnswer:
     """Return the answer in a body: of a chat completion as OpenAI sends it, else of whatever resembles one.
 
     Raises:
@@ -78,11 +80,11 @@ def answer_in(body: bytes) -> Answer:
         return _of(loose_answer(body))
 
 
-def _of(found: Loose) -> Answer:
-    return Answer(found.text, found.model, found.usage, found.finish_reason, found.refusal, found.is_said)
+def _of(found: Loose) -> ProviderAnswer:
+    return ProviderAnswer(found.text, found.model, found.usage, found.finish_reason, found.refusal, found.is_said)
 
 
-async def streamed_answer(chunks: AsyncIterable[ChatCompletionChunk]) -> Answer:
+async def streamed_answer(chunks: AsyncIterable[ChatCompletionChunk]) -> ProviderAnswer:
     """Return the answer whose pieces come in.
 
     Raises:
@@ -98,10 +100,10 @@ async def streamed_answer(chunks: AsyncIterable[ChatCompletionChunk]) -> Answer:
             reason = choice.finish_reason or reason
     if reason is None:
         raise ValueError("the stream ended before the answer did")
-    return Answer("".join(text), model, usage, reason, "".join(refusal) or None)
+    return ProviderAnswer("".join(text), model, usage, reason, "".join(refusal) or None)
 
 
-def reply_of(answer: Answer, asked: str, latency_ms: int) -> Reply:
+def reply_of(answer: ProviderAnswer, asked: str, latency_ms: int) -> Reply:
     """Return the reply of an answer: its texts cleaned, the model that was asked where it names none."""
     reason = clean_name(answer.finish_reason).casefold()
     text = clean_text(answer.text or "")

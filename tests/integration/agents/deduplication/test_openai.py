@@ -24,7 +24,7 @@ from tests.support.drafting import NOW, SCORED, draft, outputs_to, passing_quali
 from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 from tests.support.openai.vectors import DIMENSIONS
 from tests.support.single_outputs import single
-from tests.support.stage_driver import DrivenStage, Told
+from tests.support.stage_driver import DrivenStage, Emitted
 
 State = Sequence[tuple[bytes, bytes]]
 
@@ -69,11 +69,11 @@ def scored(draft_id: str, hook: str, body: str = "It took me three years.", pers
     )
 
 
-def costs_of(effects: Told) -> list[CostEvent]:
+def costs_of(effects: Emitted) -> list[CostEvent]:
     return [each for each in outputs_to(effects, "cost.events") if isinstance(each, CostEvent)]
 
 
-def decided_of(effects: Told) -> list[DraftDecided]:
+def decided_of(effects: Emitted) -> list[DraftDecided]:
     return [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]
 
 

@@ -17,7 +17,7 @@ from tests.support.generate_stage import (
     state_of,
 )
 from tests.support.openai.loopback import LoopbackOpenAI
-from tests.support.stage_driver import Told
+from tests.support.stage_driver import Emitted
 
 
 async def test_requests_for_tomorrow_go_through_one_batch_at_its_price_and_a_crash_submits_it_once() -> None:
@@ -45,7 +45,7 @@ async def test_requests_for_tomorrow_go_through_one_batch_at_its_price_and_a_cra
     assert {key[:1] for key, _ in state_of(effects)} == {b"f"}
 
 
-async def drafted_by_batch(server: LoopbackOpenAI, count: int = 2) -> Told:
+async def drafted_by_batch(server: LoopbackOpenAI, count: int = 2) -> Emitted:
     wanted = [replace(each, deadline="tomorrow") for each in some_requests(count)]
     async with generating(server, batch_poll_s=0.01) as stage:
         await stage.add(rows(REQUESTS, wanted))

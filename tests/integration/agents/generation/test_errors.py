@@ -16,7 +16,7 @@ from streams.errors import SettingsError
 from tests.support.drafting import REQUESTS, finished_effects, request, rows
 from tests.support.generate_stage import CHEAP, STRONG, State, costs_of, drafts_of, faults_of, generating, some_requests
 from tests.support.openai.loopback import LoopbackOpenAI
-from tests.support.stage_driver import DrivenStage, Told
+from tests.support.stage_driver import DrivenStage, Emitted
 
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -64,9 +64,9 @@ async def test_one_flagged_prompt_is_that_request_s_fault_and_its_neighbours_are
     assert max(calls_by_brief(server).values()) <= 2 + (burst_size > 1)
 
 
-async def effects_until_refused(server: LoopbackOpenAI, state: State, count: int) -> Told:
+async def effects_until_refused(server: LoopbackOpenAI, state: State, count: int) -> Emitted:
     """Flush until the stage ends with a fault of the set-up; return what was made durable before."""
-    together = Told()
+    together = Emitted()
     async with generating(server, state=state) as stage:
         await stage.add(rows(REQUESTS, some_requests(count)))
         with pytest.raises(SettingsError, match="the key may not use this model"):
@@ -74,7 +74,7 @@ async def effects_until_refused(server: LoopbackOpenAI, state: State, count: int
     return together
 
 
-async def flushed_for_good(stage: DrivenStage[GenerateStage], together: Told) -> None:
+async def flushed_for_good(stage: DrivenStage[GenerateStage], together: Emitted) -> None:
     async with asyncio.timeout(20):
         while True:
             effects = await stage.flush()
@@ -115,7 +115,7 @@ async def test_a_refused_key_lets_the_calls_under_way_end_and_begins_no_other() 
         await stage.add(rows(REQUESTS, some_requests(3)))
         await begun.wait()
         news = await stage.drain(5.0)
-        effects = await stage.flush() if news else Told()
+        effects = await stage.flush() if news else Emitted()
     answered = len(server.bills) - 1
     assert sum(change.key.startswith(b"c") for change in effects.state) == answered
 

@@ -27,7 +27,7 @@ from tests.support.openai.loopback import LoopbackOpenAI
 from tests.support.provider_fuzz import ANSWERS, Named, Response
 from tests.support.single_outputs import single
 from tests.support.skipping_loop import SkippingLoop
-from tests.support.stage_driver import Told
+from tests.support.stage_driver import Emitted
 
 REGISTRY = open_registry(None)
 ROWS = RowCodec(REGISTRY)
@@ -80,7 +80,7 @@ class Run:
     requests: list[PersonaRequest]
     settings: dict[str, Any]
     state: dict[bytes, bytes] = field(default_factory=dict)
-    effects: Told = field(default_factory=Told)
+    effects: Emitted = field(default_factory=Emitted)
     done: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
     starts: int = 0
@@ -108,7 +108,7 @@ class Run:
                     return
                 await asyncio.sleep(POLL_S)
 
-    def _take(self, effects: Told) -> None:
+    def _take(self, effects: Emitted) -> None:
         for change in effects.state:
             if change.value is None:
                 self.state.pop(change.key, None)
@@ -125,7 +125,7 @@ class Run:
             self.rejected.add(offset)
 
 
-def refused_by_consumers(effects: Told) -> list[str]:
+def refused_by_consumers(effects: Emitted) -> list[str]:
     """Return why the platform's own consumers would refuse what was sent."""
     found, decoder = list[str](), Decoder(REGISTRY, Settings())
     for place, output in enumerate(single(effects.outputs)):

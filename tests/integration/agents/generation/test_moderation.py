@@ -10,10 +10,10 @@ from tests.support.drafting import REQUESTS, finished_effects, request, rows
 from tests.support.generate_stage import costs_of, drafts_of, faults_of, generating
 from tests.support.openai.loopback import LoopbackOpenAI
 from tests.support.openai.vectors import MARKER
-from tests.support.stage_driver import Told
+from tests.support.stage_driver import Emitted
 
 
-async def generated(server: LoopbackOpenAI, moderation: Literal["provider", "words"], brief: str) -> Told:
+async def generated(server: LoopbackOpenAI, moderation: Literal["provider", "words"], brief: str) -> Emitted:
     async with generating(server, moderation=moderation) as stage:
         await stage.add(rows(REQUESTS, [request(brief=brief)]))
         return await finished_effects(stage)

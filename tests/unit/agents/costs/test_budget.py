@@ -24,9 +24,9 @@ from agents.costs.budget import (
     EVERYONE,
     FREE,
     KINDS,
+    BudgetLimits,
     BudgetPolicy,
     BudgetUse,
-    Limits,
     Period,
     dollars,
     kind_of,
@@ -177,7 +177,7 @@ def test_a_spike_is_told_of_the_hour_only_with_the_mean_it_left() -> None:
 
 def test_limits_and_levels_are_settings_and_levels_must_rise() -> None:
     settings = Settings(daily_budget_dollars=Decimal("12.5"), budget_warn=Decimal("0.5"))
-    assert Limits.of(settings) == Limits(None, 12_500_000)
+    assert BudgetLimits.of(settings) == BudgetLimits(None, 12_500_000)
     assert BudgetPolicy.of(settings).warn == 500_000
     with pytest.raises(ValidationError, match="must be above THREADS_BUDGET_DOWNGRADE"):
         Settings(budget_pause=Decimal("0.85"))

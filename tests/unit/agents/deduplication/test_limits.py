@@ -19,7 +19,7 @@ from agents.deduplication.tuning import (
     held_out,
     similarities_of,
 )
-from agents.deduplication.verdict import FITTED, Limits, limits_of
+from agents.deduplication.verdict import FITTED, SimilarityLimits, limits_of
 from agents.embedding.embedders import OFFLINE
 from streams.errors import SettingsError
 from streams.settings import Settings
@@ -44,7 +44,7 @@ def test_every_kind_is_labelled_in_every_language() -> None:
 @pytest.mark.parametrize("name", OFFLINE)
 async def test_the_limits_of_each_embedder_are_those_that_the_pairs_give(name: str) -> None:
     own, across = await measured(name)
-    assert FITTED[name] == Limits(own.limit, across.limit)
+    assert FITTED[name] == SimilarityLimits(own.limit, across.limit)
 
 
 async def test_the_default_finds_all_near_copies_and_takes_no_other_post_on_the_topic_for_one() -> None:
@@ -67,11 +67,13 @@ async def test_the_default_is_the_offline_embedder_of_the_highest_f1_for_both_li
 
 def test_settings_without_limits_take_the_fitted_ones_and_openai_asks_for_its_own() -> None:
     assert limits_of(Settings()) == FITTED["blend"]
-    assert limits_of(Settings(embedder="ngram", duplicate_similarity=0.5)) == Limits(0.5, FITTED["ngram"].across)
+    assert limits_of(Settings(embedder="ngram", duplicate_similarity=0.5)) == SimilarityLimits(
+        0.5, FITTED["ngram"].across
+    )
     with pytest.raises(SettingsError, match="deduplication report --embedder openai"):
         limits_of(Settings(embedder="openai", duplicate_similarity=0.7))
     both = Settings(embedder="openai", duplicate_similarity=0.7, duplicate_similarity_across=0.9)
-    assert limits_of(both) == Limits(0.7, 0.9)
+    assert limits_of(both) == SimilarityLimits(0.7, 0.9)
 
 
 def test_the_best_limit_lies_between_duplicates_and_others() -> None:

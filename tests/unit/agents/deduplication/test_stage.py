@@ -17,7 +17,7 @@ from streams.engine.batch import TopicPartition
 from streams.identity import derived_id
 from tests.support.drafting import NOW, SCORED, draft, passing_quality, rows
 from tests.support.single_outputs import single
-from tests.support.stage_driver import DrivenStage, Told
+from tests.support.stage_driver import DrivenStage, Emitted
 
 POST = ("I killed nine tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it.")
 COPY = ("I killed ten tomato plants before I bought a bigger pot.", "The tenth plant got a bucket with holes in it!")
@@ -52,7 +52,7 @@ async def opened(
 
 async def decide(
     stage: DrivenStage[DeduplicateStage], *records: DraftScored, first_offset: int = 0
-) -> tuple[list[DraftDecided], Told]:
+) -> tuple[list[DraftDecided], Emitted]:
     assert await stage.add(rows(SCORED, records, first_offset)) == []
     effects = await stage.flush()
     decided = [each.record for each in single(effects.outputs) if isinstance(each.record, DraftDecided)]

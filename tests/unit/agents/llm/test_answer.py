@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.answers.answer import Answer, ChatBody
+from agents.llm.answers.answer import ChatBody, ProviderAnswer
 from agents.llm.answers.reply import Usage, usage_of
 
 
@@ -17,7 +17,7 @@ def said(**parts: Any) -> bytes:
     return json.dumps({**whole, **parts}).encode()
 
 
-def answer(body: bytes) -> Answer:
+def answer(body: bytes) -> ProviderAnswer:
     return ChatBody.model_validate_json(body).answer()
 
 

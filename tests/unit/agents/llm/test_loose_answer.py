@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.llm.answers.answer import Answer, answer_in, reply_of
+from agents.llm.answers.answer import ProviderAnswer, answer_in, reply_of
 from agents.llm.answers.loose_answer import ErrorAnswered
 from tests.support.json_values import json_values
 
@@ -25,7 +25,7 @@ def said(content: object, **others: Any) -> dict[str, Any]:
     return chat({"role": "assistant", "content": content, **others})
 
 
-def read(body: object) -> Answer:
+def read(body: object) -> ProviderAnswer:
     return answer_in(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 

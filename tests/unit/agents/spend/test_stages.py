@@ -12,13 +12,13 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.costs.budget import BudgetPolicy, Limits, periods_at
+from agents.costs.budget import BudgetLimits, BudgetPolicy, periods_at
 from agents.personas.budget import PersonaBudget
 from agents.personas.directory import PersonaDirectory
 from agents.spend.alerts_stage import BudgetsStage
 from agents.spend.budget_report import budget_lines, budgets_object
+from agents.spend.budgets import Budgets
 from agents.spend.directory import SpendDirectory
-from agents.spend.gate import BudgetGate
 from agents.spend.spend_book import SpendBook
 from agents.spend.totals_stage import SpendStage
 from schemas.records import BudgetAlert, SpendTotal
@@ -26,7 +26,7 @@ from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.settings import Settings
 from tests.support.drafting import ListedPersonas, rows, samples
 from tests.support.single_outputs import single
-from tests.support.stage_driver import DrivenStage, StateChange, Told
+from tests.support.stage_driver import DrivenStage, Emitted, StateChange
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -59,7 +59,7 @@ def kept(state: State, changes: Sequence[StateChange]) -> State:
     return state
 
 
-def totals(effects: Told) -> list[SpendTotal]:
+def totals(effects: Emitted) -> list[SpendTotal]:
     return [each.record for each in single(effects.outputs) if isinstance(each.record, SpendTotal)]
 
 
@@ -161,10 +161,12 @@ SPENDER = samples()[0].persona_id
 class Watch:
     """The budgets stage with a clock that is set, and what it has made durable."""
 
-    def __init__(self, daily: str | None = "1.00", limits: Limits | None = None, state: State | None = None) -> None:
+    def __init__(
+        self, daily: str | None = "1.00", limits: BudgetLimits | None = None, state: State | None = None
+    ) -> None:
         self.now = NOON
         self.state: State = {} if state is None else state
-        self.stage = DrivenStage(BudgetsStage(spender(daily), POLICY, limits or Limits(), clock=lambda: self.now))
+        self.stage = DrivenStage(BudgetsStage(spender(daily), POLICY, limits or BudgetLimits(), clock=lambda: self.now))
         self._offset = 0
 
     async def begin(self) -> Watch:
@@ -196,7 +198,7 @@ async def test_levels_are_told_as_spending_reaches_them_and_never_again() -> Non
 
 
 async def test_all_personas_together_have_a_budget_of_their_own() -> None:
-    watch = await Watch(daily=None, limits=Limits(hour_micros=1_000_000)).begin()
+    watch = await Watch(daily=None, limits=BudgetLimits(hour_micros=1_000_000)).begin()
     assert await watch.told(total("ada", NOON, 500_000)) == []
     alerts = await watch.told(total("bob", NOON, 400_000))
     assert [(each.persona_id, each.kind, each.period) for each in alerts] == [
@@ -281,22 +283,22 @@ async def test_the_gate_tells_the_worst_of_own_and_common_budgets_and_frees_with
     log = ListedTotals()
     budget = PersonaBudget(daily_dollars=Decimal(10), hourly_dollars=Decimal(1))
     persona = samples()[0].model_copy(update={"budget": budget})
-    gate = BudgetGate(SpendDirectory(log, clock=lambda: NOON), POLICY, Limits(day_micros=20_000_000))
-    await gate.refresh()
-    assert gate.level(persona, NOON).kind == "free"
+    budgets = Budgets(SpendDirectory(log, clock=lambda: NOON), POLICY, BudgetLimits(day_micros=20_000_000))
+    await budgets.refresh()
+    assert budgets.level(persona, NOON).kind == "free"
     log.pending = [total(SPENDER, NOON, 960_000)]
-    await gate.refresh()
-    paused = gate.level(persona, NOON + timedelta(minutes=59))
+    await budgets.refresh()
+    paused = budgets.level(persona, NOON + timedelta(minutes=59))
     assert (paused.kind, paused.until) == ("pause", NOON + timedelta(hours=1))
-    assert gate.level(persona, NOON + timedelta(hours=1)).kind == "free"
+    assert budgets.level(persona, NOON + timedelta(hours=1)).kind == "free"
     log.pending = [total("ada", NOON, 18_000_000)]
-    await gate.refresh()
-    assert gate.level(persona, NOON).kind == "pause"
-    later = gate.level(persona, NOON + timedelta(hours=1))
+    await budgets.refresh()
+    assert budgets.level(persona, NOON).kind == "pause"
+    later = budgets.level(persona, NOON + timedelta(hours=1))
     assert (later.kind, later.until) == ("downgrade", NOON.replace(day=24, hour=0))
     assert "all personas together have spent $18.96 of $20.00" in later.reason
-    assert gate.level(persona, NOON + timedelta(days=1)).kind == "free"
-    await gate.close()
+    assert budgets.level(persona, NOON + timedelta(days=1)).kind == "free"
+    await budgets.close()
 
 
 async def test_an_older_total_that_comes_late_takes_nothing_back() -> None:
@@ -311,7 +313,9 @@ async def test_an_older_total_that_comes_late_takes_nothing_back() -> None:
 def test_the_report_has_everyone_first_and_each_persona_that_spent_or_has_a_limit() -> None:
     book = SpendBook()
     book.apply(total("ada", NOON, 960_000, unpriced=2))
-    lines = budget_lines(book, {"bob": Limits(day_micros=5), "*": Limits(hour_micros=1_000_000)}, POLICY, NOON)
+    lines = budget_lines(
+        book, {"bob": BudgetLimits(day_micros=5), "*": BudgetLimits(hour_micros=1_000_000)}, POLICY, NOON
+    )
     assert [(each.persona_id, each.day.spent_micros, each.level.kind) for each in lines] == [
         ("*", 960_000, "pause"),
         ("ada", 960_000, "free"),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from agents.costs.budget import EVERYONE, BudgetPolicy, Limits
+from agents.costs.budget import EVERYONE, BudgetLimits, BudgetPolicy
 from agents.demo.scoreboard import Scoreboard
 from agents.demo.screen import PERSONAS_SHOWN, drafts_table, kpi_table
 from agents.personas.commands import personas_table
@@ -150,7 +150,7 @@ def test_the_tables_of_the_demo_fit(columns: int, personas: Sequence[str]) -> No
 @pytest.mark.parametrize("columns", TERMINALS)
 @pytest.mark.parametrize("personas", [IDS[:-2], IDS])
 def test_the_table_of_budgets_fits(columns: int, personas: Sequence[str]) -> None:
-    limits = dict.fromkeys((EVERYONE, *personas), Limits(hour_micros=10**12, day_micros=123_456_789))
+    limits = dict.fromkeys((EVERYONE, *personas), BudgetLimits(hour_micros=10**12, day_micros=123_456_789))
     table = budgets_table(budget_lines(SpendBook(), limits, BudgetPolicy(), utc_now()))
     assert_whole(list(table_lines(table, columns)), personas, columns)
 

@@ -1,4 +1,4 @@
-"""From a booked call to the gate, on the real broker: what was spent is known, told, and holds back who spent it."""
+"""From a booked call to its budget, on the real broker: what was spent is known, told, and holds back who spent it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
-from agents.costs.budget import BudgetPolicy, Limits, periods_at
+from agents.costs.budget import BudgetLimits, BudgetPolicy, periods_at
 from agents.personas.budget import PersonaBudget
 from agents.personas.persona_topic import apply_personas
+from agents.spend.budgets import Budgets
 from agents.spend.commands import budgets
 from agents.spend.directory import spend_directory
-from agents.spend.gate import BudgetGate
 from schemas.records import CostEvent
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
@@ -81,8 +81,8 @@ async def test_a_persona_that_spent_its_day_is_paused_told_of_and_shown(
     budget = PersonaBudget(daily_dollars=Decimal("2.50"))
     persona = samples()[0].model_copy(update={"persona_id": f"spender-{uuid4().hex[:12]}", "budget": budget})
     await apply_personas(stack.settings, [persona], utc_now())
-    gate = BudgetGate(
-        spend_directory(stack.settings, open_registry(None)), BudgetPolicy.of(Settings()), Limits.of(Settings())
+    budgets = Budgets(
+        spend_directory(stack.settings, open_registry(None)), BudgetPolicy.of(Settings()), BudgetLimits.of(Settings())
     )
     producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
     booked = [call(persona.persona_id, 1_200_000), call(persona.persona_id, None), call(persona.persona_id, 1_200_000)]
@@ -91,11 +91,11 @@ async def test_a_persona_that_spent_its_day_is_paused_told_of_and_shown(
         await producer.stop()
 
         async def paused() -> bool:
-            await gate.refresh()
-            return gate.level(persona, utc_now()).kind == "pause"
+            await budgets.refresh()
+            return budgets.level(persona, utc_now()).kind == "pause"
 
         await until(paused)
-        level = gate.level(persona, utc_now())
+        level = budgets.level(persona, utc_now())
         assert level.until == periods_at(utc_now())[1].end
         assert "spent $2.40 of $2.50 (96 %)" in level.reason
 
@@ -109,7 +109,7 @@ async def test_a_persona_that_spent_its_day_is_paused_told_of_and_shown(
 
         await until(told)
         await workers.stop()
-    await gate.close()
+    await budgets.close()
     found = await asyncio.to_thread(shown, stack, monkeypatch)
     [own] = [each for each in found["personas"] if each["persona_id"] == persona.persona_id]
     assert (own["day"]["spent_micros"], own["day"]["limit_micros"]) == (2_400_000, 2_500_000)

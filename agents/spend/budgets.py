@@ -1,4 +1,4 @@
-"""The budget gate: what the money spent so far allows a persona to do now."""
+"""Budgets: what the money spent so far allows a persona to do now."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from agents.costs.budget import (
     EVERYONE,
     BudgetLevel,
+    BudgetLimits,
     BudgetPolicy,
     BudgetUse,
-    Limits,
     periods_at,
     worst_level,
 )
@@ -19,14 +19,14 @@ from agents.spend.directory import SpendDirectory
 from agents.spend.spend_book import SpendBook
 
 
-class BudgetGate:
+class Budgets:
     """Tell the level of a persona: the worst of its own budgets and those of all personas, of the hour and the day.
 
     It knows what spend.totals said at the last `refresh`. Calls under way are not in it yet, so a budget can be passed
     by what is in flight between two looks; the pause at less than the whole limit leaves room for that.
     """
 
-    def __init__(self, directory: SpendDirectory, policy: BudgetPolicy, limits: Limits) -> None:
+    def __init__(self, directory: SpendDirectory, policy: BudgetPolicy, limits: BudgetLimits) -> None:
         """Hold personas to their own limits, and all of them together to `limits`."""
         self._directory = directory
         self._policy = policy
@@ -51,12 +51,12 @@ class BudgetGate:
         await self._directory.close()
 
 
-def budget_uses(book: SpendBook, persona_id: str, limits: Limits, now: datetime) -> Iterator[BudgetUse]:
+def budget_uses(book: SpendBook, persona_id: str, limits: BudgetLimits, now: datetime) -> Iterator[BudgetUse]:
     """Yield what a persona, or EVERYONE, has spent of its limits in the hour and in the day of now."""
     for period in periods_at(now):
         yield BudgetUse(persona_id, period, book.spent_micros(persona_id, period), limits.of_period(period.kind))
 
 
-def limits_of_persona(persona: Persona) -> Limits:
+def limits_of_persona(persona: Persona) -> BudgetLimits:
     """Return the limits that a persona sets itself."""
-    return Limits(persona.budget.hourly_micros, persona.budget.daily_micros)
+    return BudgetLimits(persona.budget.hourly_micros, persona.budget.daily_micros)

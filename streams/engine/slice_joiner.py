@@ -1,4 +1,4 @@
-"""The inbox of a loop: slices that wait for their turn, those that follow each other put together."""
+"""The joiner: slices that wait for their turn, those that follow each other put together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.engine.batch import TopicPartition
 from streams.engine.slices import Slice
 
 
-class Inbox:
+class SliceJoiner:
     """Hand over together what arrived since the last time, so that many small slices cost no more than one.
 
     Slices of a partition stay in order; `max_records` bounds what becomes of joining them. How much waits is bounded
@@ -23,9 +23,9 @@ class Inbox:
         self._waiting: deque[tuple[Slice, int]] = deque()
         self._arrived = asyncio.Event()
 
-    def put(self, part: Slice, generation: int) -> None:
+    def put(self, piece: Slice, generation: int) -> None:
         """Add a slice that was fetched in a generation of the group."""
-        self._waiting.append((part, generation))
+        self._waiting.append((piece, generation))
         self._arrived.set()
 
     async def take(self) -> tuple[Sequence[Slice], int]:
@@ -33,31 +33,31 @@ class Inbox:
         await self._arrived.wait()
         generation, found = self._waiting[0][1], dict[TopicPartition, list[Slice]]()
         while self._waiting and self._waiting[0][1] == generation:
-            part, _ = self._waiting.popleft()
-            found.setdefault(part.source, []).append(part)
+            piece, _ = self._waiting.popleft()
+            found.setdefault(piece.source, []).append(piece)
         if not self._waiting:
             self._arrived.clear()
-        return [part for parts in found.values() for part in joined(parts, self._max_records)], generation
+        return [piece for pieces in found.values() for piece in joined(pieces, self._max_records)], generation
 
 
-def joined(parts: Sequence[Slice], max_records: int) -> list[Slice]:
+def joined(pieces: Sequence[Slice], max_records: int) -> list[Slice]:
     """Return slices of one partition, put together where one follows the other, up to `max_records` each."""
     groups: list[list[Slice]] = []
-    for part in parts:
-        if groups and _fits(groups[-1], part, max_records):
-            groups[-1].append(part)
+    for piece in pieces:
+        if groups and _fits(groups[-1], piece, max_records):
+            groups[-1].append(piece)
         else:
-            groups.append([part])
+            groups.append([piece])
     return [_one(group) for group in groups]
 
 
-def _fits(group: Sequence[Slice], part: Slice, max_records: int) -> bool:
-    records = sum(len(each.records) for each in group) + len(part.records)
-    return part.after == group[-1].last_offset and records <= max_records
+def _fits(group: Sequence[Slice], piece: Slice, max_records: int) -> bool:
+    records = sum(len(each.records) for each in group) + len(piece.records)
+    return piece.after == group[-1].last_offset and records <= max_records
 
 
 def _one(group: Sequence[Slice]) -> Slice:
     if len(group) == 1:
         return group[0]
-    records = list(chain.from_iterable(part.records for part in group))
-    return Slice(group[0].source, records, group[0].after, sum(part.size_bytes for part in group))
+    records = list(chain.from_iterable(piece.records for piece in group))
+    return Slice(group[0].source, records, group[0].after, sum(piece.size_bytes for piece in group))
