@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.embedding.embedding import Embedded, Embedder, Vectors
-from agents.embedding.embedding_costs import embedding_cost, token_shares
 from agents.llm.answers.reply import Usage
 from agents.llm.faults.faults import NoAnswer
 from schemas.records import CostEvent, DraftScored
 from streams.errors import RecordFault
+from streams.identity import derived_id
 
 MOST_UNREAD = 8  # answers for a text that can't be read; the waits between them add up to half a minute
 TEXTS_A_CALL = 128  # of 500 characters each: a tenth of what OpenAI takes, and little is lost with a call that fails
@@ -119,3 +120,40 @@ class DraftVectors:
     def _booked(self, key: str, scored: DraftScored, billed_as: str, usage: Usage, latency_ms: int) -> CostEvent:
         now, prices = self._clock(), self._prices
         return embedding_cost(scored, key, billed_as, usage, latency_ms=latency_ms, occurred_at=now, prices=prices)
+
+
+def token_shares(tokens: int, lengths: Sequence[int]) -> list[int]:
+    """Return the tokens of each text of a call by the lengths of the texts; they add up to `tokens` exactly."""
+    total, done, shares = sum(lengths), 0, list[int]()
+    for index, length in enumerate(lengths):
+        given = sum(shares)
+        done += length
+        shares.append((tokens * done // total if total else tokens * (index + 1) // len(lengths)) - given)
+    return shares
+
+
+def embedding_cost(
+    scored: DraftScored,
+    wording_key: str,
+    billed_as: str,
+    usage: Usage,
+    *,
+    latency_ms: int,
+    occurred_at: datetime,
+    prices: PriceList,
+) -> CostEvent:
+    """Return the booking of a draft's share; its id follows from wording and model: a repetition counts once."""
+    draft = scored.draft
+    return CostEvent(
+        event_id=derived_id(wording_key, billed_as, "embedding"),
+        occurred_at=occurred_at,
+        persona_id=draft.persona_id,
+        causation_id=scored.event_id,
+        request_id=draft.request_id,
+        step="embedding",
+        model=billed_as,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=0,
+        cost_micros=cost_micros(usage, billed_as, prices, on=occurred_at.date()),
+        latency_ms=latency_ms,
+    )

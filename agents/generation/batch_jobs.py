@@ -10,7 +10,7 @@ from datetime import datetime
 
 from agents.generation.admission import Admission
 from agents.generation.asking.batch_lines import line_of
-from agents.generation.asking.model_tiers import ModelTiers
+from agents.generation.asking.writer import ModelTiers
 from agents.generation.kept.entries import BatchJob, ParkedRequest, job_of
 from agents.generation.partition_work import PartitionWork
 from agents.llm.answers.reply import Reply

@@ -13,7 +13,7 @@ from agents.generation.asking.batch_lines import calls_in, unused_cost
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id
 from agents.generation.assignment import Assignment, Burst, bursts_of
-from agents.generation.drafting.outcome import DraftOutcome
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.kept.batch_book import BatchBook
 from agents.generation.kept.entries import FinishedRequest, ParkedRequest
 from agents.generation.kept.request_book import RequestBook, RequestWork

@@ -10,9 +10,8 @@ from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
-from agents.generation.past.accepted_posts import AcceptedPosts
 from agents.generation.past.best_posts import BestPosts
-from agents.generation.past.past_posts import RecordedPast
+from agents.generation.past.past_posts import AcceptedPosts, RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agents.generation.asking.call_gate import CallGate, CallsHeld
 from agents.generation.assignment import Burst
-from agents.generation.drafting.outcome import DraftOutcome
+from agents.generation.drafting.draft_work import DraftOutcome
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import Backoff
 from streams.errors import Unavailable

@@ -13,14 +13,13 @@ from agents.costs.prices import PriceList
 from agents.generation.admission import Admission
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.batch_jobs import BatchJobs, BatchTerms
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
-from agents.generation.drafting.outcome import DraftOutcome
-from agents.generation.model_report import report_models
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past.past_posts import PastPosts
 from agents.generation.scheduler import Job, Scheduler
 from agents.generation.stage_readings import generation_readings
-from agents.generation.writing import open_writing
+from agents.generation.writing import open_writing, report_models
 from agents.personas.directory import PersonaDirectory
 from agents.spend.budgets import Budgets
 from streams.engine.batch import TopicPartition

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.llm.answers.answer import answer_in, reply_of
-from agents.llm.answers.json_body import json_body, mapping_in
 from agents.llm.answers.loose_answer import ErrorAnswered
 from agents.llm.answers.reply import Reply
-from agents.llm.answers.said_text import clean_name
+from agents.llm.answers.said_text import clean_name, json_body, mapping_in
 from agents.llm.answers.token_counts import token_count
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.llm.faults.dialects import Dialects

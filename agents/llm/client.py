@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from agents.llm.answers.answer import ProviderAnswer, answer_in, reply_of, streamed_answer
-from agents.llm.answers.json_body import json_body, mapping_in
 from agents.llm.answers.reply import Reply
+from agents.llm.answers.said_text import json_body, mapping_in
 from agents.llm.connection import awaited, connection_to
 from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.faults.dialects import Dialects

@@ -18,8 +18,7 @@ from pydantic import SecretStr
 from agents.costs.cost import cost_micros
 from agents.costs.prices import read_prices
 from agents.llm.answers.reply import Usage
-from agents.personas.budget import PersonaBudget
-from agents.personas.persona import Persona
+from agents.personas.persona import Persona, PersonaBudget
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec

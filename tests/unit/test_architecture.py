@@ -33,6 +33,39 @@ PURE = [
     "agents/spend/day_spend.py",
     "agents/spend/spend_book.py",
 ]
+LAYERS = {
+    "agents": (
+        "demo",
+        "generation",
+        "deduplication",
+        "caching",
+        "spend",
+        "importing",
+        "kpis",
+        "embedding",
+        "scoring",
+        "guard",
+        "costs",
+        "personas",
+        "llm",
+    ),
+    "agents/generation": (
+        "role",
+        "stage",
+        "stage_readings",
+        "batch_jobs",
+        "partition_work",
+        "scheduler",
+        "writing",
+        "admission",
+        "kept",
+        "drafting",
+        "past",
+        "asking",
+        "assignment",
+    ),
+}
+"""The rooms of a house, each above those that it may import."""
 CLIENTS = {
     "faust",
     "mode",
@@ -65,6 +98,46 @@ def test_dependencies_point_one_way(package: str) -> None:
         if name in ours and name not in MAY_IMPORT[package]
     }
     assert not wrong
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    """Yield what a file imports by its whole name: `from a.b import c` is a.b.c, whether c is a module or a name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_in(house: str) -> dict[str, list[Path]]:
+    """Return the files of each room: of a folder, or of a module that stands alone."""
+    found: dict[str, list[Path]] = {}
+    for path in (REPOSITORY / house).rglob("*.py"):
+        room = path.relative_to(REPOSITORY / house).parts[0].removesuffix(".py")
+        if room != "__init__":
+            found.setdefault(room, []).append(path)
+    return found
+
+
+@pytest.mark.parametrize("house", sorted(LAYERS))
+def test_a_room_imports_only_the_rooms_below_it(house: str) -> None:
+    layers, rooms, package = LAYERS[house], rooms_in(house), house.replace("/", ".") + "."
+    assert set(rooms) == set(layers), "every room has its place among the layers, and no place is empty"
+    wrong = {
+        f"{path.relative_to(REPOSITORY)} imports {name}"
+        for room, paths in rooms.items()
+        for path in paths
+        for name in modules_imported(path)
+        if name.startswith(package) and (other := name.removeprefix(package).split(".")[0]) != room
+        if other not in layers[layers.index(room) :]
+    }
+    assert not wrong
+
+
+def test_an_import_that_runs_up_would_be_seen() -> None:
+    imports = set(modules_imported(REPOSITORY / "agents/generation/stage.py"))
+    assert "agents.generation.admission.Admission" in imports
+    assert all(len(paths) > 0 for paths in rooms_in("agents").values())
 
 
 @pytest.mark.parametrize("path", PURE)

@@ -10,8 +10,8 @@ from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.generation.asking.answers import answered, answers_in
 from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
-from agents.generation.asking.model_tiers import Step
 from agents.generation.asking.prompts import draft_prompt, instructions
+from agents.generation.asking.writer import Step
 from agents.generation.assignment import Assignment
 from agents.llm.answers.reply import Reply, usage_shares
 from agents.llm.batch_lines import BatchLine

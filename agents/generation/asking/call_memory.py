@@ -8,7 +8,7 @@ from datetime import datetime
 from agents.costs.prices import PriceList
 from agents.generation.asking.answers import Answers
 from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
-from agents.generation.asking.model_tiers import Step
+from agents.generation.asking.writer import Step
 from agents.generation.assignment import Assignment
 from streams.errors import RecordFault
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
 from agents.generation.asking.answers import Answers
-from agents.generation.asking.model_tiers import Step
+from agents.generation.asking.writer import Step
 from agents.generation.assignment import Assignment
 from agents.llm.answers.reply import Reply, Usage, shares, usage_shares
 from schemas.records import SavingMeasure

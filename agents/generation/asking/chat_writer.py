@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from agents.caching.response_cache import Question, ResponseCache, worth_keeping
 from agents.generation.asking.answers import Answer, Answers, Thrift, answer_text, answers_in, answers_schema
 from agents.generation.asking.call_gate import CallGate
-from agents.generation.asking.model_tiers import ModelTiers, Step
 from agents.generation.asking.prompts import Instructions, body_prompt, hook_prompt, instructions
-from agents.generation.asking.writer import BodyTask, HookTask, reply_to
+from agents.generation.asking.writer import BodyTask, HookTask, ModelTiers, Step, reply_to
 from agents.generation.assignment import Assignment
 from agents.llm.answers.reply import UNKNOWN_USAGE, Reply, usage_shares
 from agents.llm.caller import ModelCaller

@@ -18,10 +18,9 @@ from agents.generation.drafting.body_round import (
     wants_body,
     with_text,
 )
-from agents.generation.drafting.draft_work import DraftWork
+from agents.generation.drafting.draft_work import DraftOutcome, DraftWork, outcome_of
 from agents.generation.drafting.guard import DraftGuard, fixed_part_problems
 from agents.generation.drafting.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
-from agents.generation.drafting.outcome import DraftOutcome, outcome_of
 from agents.generation.past.past_posts import PastPosts
 from agents.guard.threads_length import MAX_LENGTH
 

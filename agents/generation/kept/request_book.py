@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.generation.asking.call_memory import CallMemory
-from agents.generation.drafting.outcome import DraftOutcome
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.kept.entries import FINISHED, PARKED, UNDER_WAY, FinishedRequest, ParkedRequest, UnderWay
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent

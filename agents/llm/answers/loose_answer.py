@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.llm.answers.json_body import json_body, mapping_in, text_of
+from agents.llm.answers.said_text import json_body, mapping_in, text_of
 
 MAX_DEPTH = 8  # of parts within parts
 _CHOICES = ("choices", "candidates", "output")

@@ -1,8 +1,10 @@
-"""What a provider said, as text that can be kept: in UTF-8, in PostgreSQL, in a line of a log."""
+"""What a provider said: bodies that are read whatever their form, and text that can be kept (UTF-8, PostgreSQL)."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 MAX_NAME = 200  # of a model, an id, a reason: what is longer is no name
 
@@ -28,3 +30,28 @@ def clean_name(said: object) -> str:
         return " ".join(clean_text(str(said)[: 4 * MAX_NAME]).split())[:MAX_NAME]
     except ValueError:  # an integer of more digits than Python writes out
         return ""
+
+
+def json_body(body: bytes) -> object:
+    """Return what a body of JSON says; bytes that are no UTF-8 are replaced, a byte order mark is passed over.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply to be read.
+    """
+    try:
+        found: object = json.loads(text_of(body))
+    except RecursionError as error:
+        raise ValueError("expected JSON of some levels, got thousands") from error
+    return found
+
+
+def text_of(body: bytes) -> str:
+    """Return a body as text."""
+    return body.decode("utf-8-sig", "replace")
+
+
+def mapping_in(said: object) -> Mapping[object, object]:
+    """Return an object of JSON, also where it is wrapped in a list; an empty one for anything else."""
+    if isinstance(said, list):
+        return next((each for each in said if isinstance(each, Mapping)), {})
+    return said if isinstance(said, Mapping) else {}

@@ -16,8 +16,7 @@ from functools import partial
 
 import pytest
 
-from agents.personas.budget import PersonaBudget
-from agents.personas.persona import Persona
+from agents.personas.persona import Persona, PersonaBudget
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.costs.budget import BudgetLimits, BudgetPolicy, periods_at
-from agents.personas.budget import PersonaBudget
+from agents.personas.persona import PersonaBudget
 from agents.personas.persona_topic import apply_personas
 from agents.spend.budgets import Budgets
 from agents.spend.commands import budgets

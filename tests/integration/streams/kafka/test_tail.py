@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from agents.generation.past.accepted_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
+from agents.generation.past.past_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
 from schemas.catalogue import topic_named
 from schemas.records import KpiUpdate, Record
 from schemas.registries.registry import open_registry

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros, sum_of_costs
 from agents.costs.prices import read_prices
-from agents.generation.model_report import model_problems
+from agents.generation.writing import model_problems
 from agents.llm.answers.reply import Usage
 from agents.llm.provider import EMBEDDED_MODEL
 from streams.errors import SettingsError

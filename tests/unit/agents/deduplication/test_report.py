@@ -6,8 +6,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from agents.deduplication.commands import deduplication
+from agents.deduplication.draft_vectors import token_shares
 from agents.deduplication.verdict import FITTED
-from agents.embedding.embedding_costs import token_shares
 
 
 def test_the_report_prints_the_figures_of_every_offline_embedder_as_json() -> None:

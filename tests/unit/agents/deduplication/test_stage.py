@@ -9,7 +9,7 @@ from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import FITTED, Verdict
 from agents.deduplication.wording import Wording
-from agents.embedding.blended_embedder import BlendedEmbedder
+from agents.embedding.embedders import BlendedEmbedder
 from agents.embedding.embedding import Embedder, Vectors
 from agents.embedding.ngram_embedder import NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature

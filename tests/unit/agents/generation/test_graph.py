@@ -16,9 +16,9 @@ from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id, seed_of
 from agents.generation.asking.writer import BodyTask, HookTask, Past
 from agents.generation.assignment import Assignment
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.drafting.guard import DraftGuard
-from agents.generation.drafting.outcome import DraftOutcome
 from agents.guard.moderation import Moderator, WordListModerator
 from agents.llm.answers.reply import Reply, Usage
 from agents.personas.directory import AppliedPersona

@@ -9,7 +9,7 @@ from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import answered
 from agents.generation.asking.call_memory import CallMemory
 from agents.generation.asking.calls import call_id, calls_of
-from agents.generation.drafting.outcome import DraftOutcome
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.kept.batch_book import BatchBook
 from agents.generation.kept.entries import FINISHED, FinishedRequest, ParkedRequest
 from agents.generation.kept.request_book import FinishedRequests, RequestBook, RequestWork

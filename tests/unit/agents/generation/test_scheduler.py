@@ -10,7 +10,7 @@ import pytest
 from agents.generation.admission import assignments_of
 from agents.generation.asking.call_gate import CallGate, CallsHeld
 from agents.generation.assignment import Assignment, Burst, bursts_of
-from agents.generation.drafting.outcome import DraftOutcome
+from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.scheduler import Job, Scheduler
 from agents.personas.directory import AppliedPersona
 from streams.engine.batch import TopicPartition

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agents.personas.budget import PersonaBudget
-from agents.personas.persona import Persona
+from agents.personas.persona import Persona, PersonaBudget
 from tests.support.drafting import samples
 
 

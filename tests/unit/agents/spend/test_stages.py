@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.costs.budget import BudgetLimits, BudgetPolicy, periods_at
-from agents.personas.budget import PersonaBudget
 from agents.personas.directory import PersonaDirectory
+from agents.personas.persona import PersonaBudget
 from agents.spend.alerts_stage import BudgetsStage
 from agents.spend.budget_report import budget_lines, budgets_object
 from agents.spend.budgets import Budgets
