@@ -17,7 +17,7 @@ from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
 from agents.scoring.stage import ScoreStage
 from agents.spend.budgets import Budgets
-from agents.spend.directory import spend_directory
+from agents.spend.spend_topics import spend_directory
 from schemas.registries.registry import open_registry
 from streams.embedded.offline_models import offline_model_of
 from streams.endpoints import resolve

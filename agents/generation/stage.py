@@ -12,11 +12,11 @@ from typing import ClassVar
 from agents.costs.prices import PriceList
 from agents.generation.admission import Admission
 from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.writer import PastPosts
 from agents.generation.batch_jobs import BatchJobs, BatchTerms
 from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.partition_work import PartitionWork, WorkContext
-from agents.generation.past.past_posts import PastPosts
 from agents.generation.scheduler import Job, Scheduler
 from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing, report_models

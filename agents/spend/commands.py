@@ -39,11 +39,10 @@ def budgets(*, wide: bool, as_json: bool) -> None:
 async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
     from agents.costs.budget import EVERYONE, BudgetLimits, BudgetPolicy
     from agents.personas.persona_topic import read_directory
-    from agents.spend.alert_log import alerts_since
     from agents.spend.budget_report import budget_lines
     from agents.spend.budgets import limits_of_persona
-    from agents.spend.directory import spend_directory
     from agents.spend.spend_book import day_of
+    from agents.spend.spend_topics import alerts_since, spend_directory
     from schemas.registries.registry import open_registry
     from streams.endpoints import resolve
     from streams.settings import current_settings

@@ -10,13 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.spend.spend_book import SpendBook, first_day_needed
-from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
-from schemas.registries.registry import SchemaRegistry
 from streams.errors import RecordFault
-from streams.kafka.beginning import WHOLE
-from streams.kafka.topic_tail import TopicTail
-from streams.settings import Settings
 from streams.wall_clock import utc_now
 
 logger = logging.getLogger(__name__)
@@ -77,8 +72,3 @@ class SpendDirectory:
             self.book.apply(total)
         except RecordFault as fault:
             logger.warning("Passed over a total of spend.totals: %s", fault)
-
-
-def spend_directory(settings: Settings, registry: SchemaRegistry) -> SpendDirectory:
-    """Return a directory of the real topic; nothing is connected yet."""
-    return SpendDirectory(TopicTail(settings, registry, {topic_named("spend.totals"): WHOLE}, SpendTotal))

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.spend.alert_log import alerts_since
 from agents.spend.day_spend import HOURS
+from agents.spend.spend_topics import alerts_since
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
 from schemas.registries.registry import open_registry

@@ -51,6 +51,22 @@ class Past:
     worked: tuple[str, ...] = ()
 
 
+class PastPosts(Protocol):
+    """Knows the past of personas."""
+
+    async def refresh(self) -> None:
+        """Catch up; `Unavailable` when that can't be done."""
+        ...
+
+    async def of(self, persona_id: str) -> Past:
+        """Return what is known of a persona's past; nothing of a new one's."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class HookTask:
     """Ask for hooks: candidates for the first line. `attempt` counts from 0."""

@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 from langgraph.graph import END, START, StateGraph
 
 from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.writer import Writer
+from agents.generation.asking.writer import PastPosts, Writer
 from agents.generation.assignment import Burst
 from agents.generation.drafting.body_round import (
     MAX_REVISIONS,
@@ -21,7 +21,6 @@ from agents.generation.drafting.body_round import (
 from agents.generation.drafting.draft_work import DraftOutcome, DraftWork, outcome_of
 from agents.generation.drafting.guard import DraftGuard, fixed_part_problems
 from agents.generation.drafting.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
-from agents.generation.past.past_posts import PastPosts
 from agents.guard.threads_length import MAX_LENGTH
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import Protocol
 
 from agents.generation.asking.writer import Past
 from agents.generation.past.best_posts import BestPosts
@@ -56,22 +55,6 @@ class AcceptedPosts:
         """Disconnect; what is known stays known."""
         async with self._lock:
             await self._tail.close()
-
-
-class PastPosts(Protocol):
-    """Knows the past of personas."""
-
-    async def refresh(self) -> None:
-        """Catch up; `Unavailable` when that can't be done."""
-        ...
-
-    async def of(self, persona_id: str) -> Past:
-        """Return what is known of a persona's past; nothing of a new one's."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect."""
-        ...
 
 
 class RecordedPast:

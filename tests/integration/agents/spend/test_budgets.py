@@ -19,7 +19,7 @@ from agents.personas.persona import PersonaBudget
 from agents.personas.persona_topic import apply_personas
 from agents.spend.budgets import Budgets
 from agents.spend.commands import budgets
-from agents.spend.directory import spend_directory
+from agents.spend.spend_topics import spend_directory
 from schemas.records import CostEvent
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output

@@ -1,25 +1,33 @@
-"""The alerts of a day, read from budget.alerts."""
+"""The topics of spending as a reader meets them: spend.totals kept up with, and the budget.alerts of a day."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime
 
+from agents.spend.directory import SpendDirectory
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault, RegistryUnavailable
-from schemas.records import BudgetAlert
+from schemas.records import BudgetAlert, SpendTotal
 from schemas.registries.registry import SchemaRegistry
 from streams.endpoints import require_kafka
 from streams.engine.batch import TopicPartition
 from streams.errors import Unavailable
+from streams.kafka.beginning import WHOLE
 from streams.kafka.log_reader import LogReader
+from streams.kafka.topic_tail import TopicTail
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-TOPIC = topic_named("budget.alerts")
+ALERTS = topic_named("budget.alerts")
+
+
+def spend_directory(settings: Settings, registry: SchemaRegistry) -> SpendDirectory:
+    """Return a directory of the real topic; nothing is connected yet."""
+    return SpendDirectory(TopicTail(settings, registry, {topic_named("spend.totals"): WHOLE}, SpendTotal))
 
 
 async def alerts_since(settings: Settings, registry: SchemaRegistry, since: datetime) -> list[BudgetAlert]:
@@ -30,8 +38,8 @@ async def alerts_since(settings: Settings, registry: SchemaRegistry, since: date
     """
     bootstrap = require_kafka(settings)
     codec = RowCodec(registry)
-    count = (await partition_counts(settings, bootstrap, [TOPIC.name]))[TOPIC.name]
-    sources = [TopicPartition(TOPIC.name, number) for number in range(count)]
+    count = (await partition_counts(settings, bootstrap, [ALERTS.name]))[ALERTS.name]
+    sources = [TopicPartition(ALERTS.name, number) for number in range(count)]
     found: dict[str, BudgetAlert] = {}
     async with LogReader(settings, bootstrap) as reader:
         ends = {source: end for source, (_, end) in (await reader.whole(sources)).items()}
@@ -40,7 +48,7 @@ async def alerts_since(settings: Settings, registry: SchemaRegistry, since: date
         async for source, block in reader.read(bounds):
             for record in block:
                 try:
-                    alert = codec.decode(TOPIC, record.value)
+                    alert = codec.decode(ALERTS, record.value)
                 except DecodeFault as fault:
                     logger.warning("Passed over offset %d of %s: %s", record.offset, source, fault)
                     continue
