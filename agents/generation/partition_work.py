@@ -15,19 +15,16 @@ from agents.generation.asking.calls import call_id
 from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.kept.batch_book import BatchBook
-from agents.generation.kept.entries import FinishedRequest, ParkedRequest
+from agents.generation.kept.entries import ParkedRequest
 from agents.generation.kept.request_book import RequestBook, RequestWork
 from agents.generation.scheduler import Job, Scheduler
 from agents.llm.answers.reply import Reply
 from schemas.records import PersonaRequest
 from streams.engine.batch import RowBatch, TopicPartition
-from streams.engine.dead_letters import dead_letter
 from streams.engine.stage import Change, Effects, LongPart, Output, Rejection
 from streams.errors import RecordFault
 
 logger = logging.getLogger(__name__)
-
-CONSUMER = "generation"  # as the role's dead letters name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +37,6 @@ class WorkContext:
     scheduler: Scheduler
     most_at_once: int
     clock: Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class _ParkedRecord:
-    """A parked request as the record it was, without its bytes."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None = None
-    value: bytes | None = None
-    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
@@ -95,7 +81,7 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         request_id = request.event_id
         finished = self._book.finished(request_id)
         if finished is not None:
-            self._effects.outputs += outputs_of(finished)
+            self._effects.outputs += finished.outputs()
             fault = finished.fault()
             if fault is not None:
                 raise fault
@@ -174,7 +160,7 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         """Send on what came of a request; where drafts are missing, reject its offsets, or dead-letter a parked one."""
         finished, parked = self._book.finished(request_id), self._book.parked_request(request_id)
         assert finished is not None
-        self._effects.outputs += outputs_of(finished)
+        self._effects.outputs += finished.outputs()
         fault = finished.fault()
         if fault is not None:
             if parked is not None:
@@ -182,11 +168,7 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
             self._effects.rejections += [Rejection(offset, fault) for offset in offsets]
 
     def _send_letter(self, parked: ParkedRequest, fault: RecordFault) -> None:
-        """Dead-letter a request that was parked: its offset is committed, so its bytes are in its topic alone."""
-        record = _ParkedRecord(parked.offset, int(parked.request.occurred_at.timestamp() * 1000))
-        now = self._context.clock()
-        letter = dead_letter(CONSUMER, self.source, record, fault, now=now, max_bytes=0)
-        self._effects.outputs.append(letter)
+        self._effects.outputs.append(parked.letter(self.source, fault, self._context.clock()))
         logger.warning("Request %s, which was parked, came to nothing: %s", parked.request.event_id, fault)
 
     def _keep(self, changes: Iterable[Change]) -> None:
@@ -226,12 +208,3 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         self._is_gone = True
         self._book.forget()
         self._on_leave(self.source)
-
-
-def outputs_of(finished: FinishedRequest) -> list[Output]:
-    """Return the records that tell what came of a request."""
-    return [
-        *(Output("drafts.generated", draft) for draft in finished.drafts),
-        *(Output("cost.events", cost) for cost in finished.costs),
-        *(Output("cost.savings", saving) for saving in finished.savings),
-    ]

@@ -18,7 +18,7 @@ MAX_REPLY_LENGTH = 280
 MAX_CHECKED_LENGTH = 10_000  # longer texts are refused for their length without a look at them
 _SEPARATOR = "\n\n"
 
-Part = Literal["hook", "body", "call_to_action", "disclosure", "reply", "post"]
+PostPart = Literal["hook", "body", "call_to_action", "disclosure", "reply", "post"]
 Rule = Literal[
     "length", "empty", "links", "hidden text", "unfilled slot", "banned phrase", "prompt echo", "personal data"
 ]
@@ -69,7 +69,7 @@ class GuardPolicy:
 class Finding:
     """One reason for which a part must not go out; as text it is a reason that a person understands."""
 
-    part: Part
+    part: PostPart
     rule: Rule
     detail: str
 
@@ -79,7 +79,7 @@ class Finding:
 
 def findings(parts: PostParts, policy: GuardPolicy) -> tuple[Finding, ...]:
     """Return everything that forbids the parts, in the order of parts and rules; empty when they may go out."""
-    named: tuple[tuple[Part, str | None], ...] = (
+    named: tuple[tuple[PostPart, str | None], ...] = (
         ("hook", parts.hook),
         ("body", parts.body),
         ("call_to_action", parts.call_to_action),
@@ -100,7 +100,7 @@ def text_findings(text: str, policy: GuardPolicy) -> tuple[Finding, ...]:
     return (*_of_part("post", text, policy), *_of_whole("post", text, policy.max_length, policy))
 
 
-def _of_part(part: Part, text: str, policy: GuardPolicy) -> Iterator[Finding]:
+def _of_part(part: PostPart, text: str, policy: GuardPolicy) -> Iterator[Finding]:
     """Yield what is wrong within one part; phrases are looked for as a reader sees them."""
     if len(text) > MAX_CHECKED_LENGTH:
         return
@@ -119,7 +119,7 @@ def _of_part(part: Part, text: str, policy: GuardPolicy) -> Iterator[Finding]:
         yield Finding(part, "personal data", kind)
 
 
-def _of_whole(part: Part, text: str, limit: int, policy: GuardPolicy) -> Iterator[Finding]:
+def _of_whole(part: PostPart, text: str, limit: int, policy: GuardPolicy) -> Iterator[Finding]:
     """Yield what is wrong with a whole text: it is too long, or it has too many links."""
     if len(text) > MAX_CHECKED_LENGTH:
         yield Finding(part, "length", f"over {MAX_CHECKED_LENGTH} characters of {limit}")

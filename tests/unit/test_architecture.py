@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.source_imports import REPOSITORY, modules_imported
+
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "streams": {"schemas", "streams"},
@@ -98,15 +99,6 @@ def test_dependencies_point_one_way(package: str) -> None:
         if name in ours and name not in MAY_IMPORT[package]
     }
     assert not wrong
-
-
-def modules_imported(path: Path) -> Iterator[str]:
-    """Yield what a file imports by its whole name: `from a.b import c` is a.b.c, whether c is a module or a name."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def rooms_in(house: str) -> dict[str, list[Path]]:

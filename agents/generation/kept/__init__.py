@@ -1,4 +1,4 @@
-"""What is kept of requests: calls that were answered, what is parked, what is finished, batches.
+"""What is kept of requests and batches: under way, parked, finished; the state brings another worker to the same place.
 
-Not here: when work begins (agents/generation/scheduler.py). Start with request_book.py.
+Not here: when work begins (agents/generation/scheduler.py). Start with entries.py.
 """

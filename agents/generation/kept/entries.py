@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -13,11 +13,14 @@ from agents.generation.asking.calls import Call
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
 from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
-from streams.engine.stage import Change
+from streams.engine.batch import TopicPartition
+from streams.engine.dead_letters import dead_letter
+from streams.engine.stage import Change, Output
 from streams.errors import RecordFault
 from streams.identity import derived_id
 
 E = TypeVar("E")
+CONSUMER = "generation"  # as the role's dead letters name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,14 @@ class FinishedRequest:
     costs: tuple[CostEvent, ...]
     faults: tuple[str, ...] = ()
     savings: tuple[CostSaving, ...] = ()
+
+    def outputs(self) -> list[Output]:
+        """Return the records that it is emitted as."""
+        return [
+            *(Output("drafts.generated", draft) for draft in self.drafts),
+            *(Output("cost.events", cost) for cost in self.costs),
+            *(Output("cost.savings", saving) for saving in self.savings),
+        ]
 
     def fault(self) -> RecordFault | None:
         """Return why it goes to dead.letters; None where every draft was written."""
@@ -59,6 +70,17 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True)
+class _ParkedRecord:
+    """A parked request as the record it was, without its bytes."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedRequest:
     """A request that may go on at `until`, and why it waits; `offset` is where it stood in its partition.
 
@@ -71,6 +93,11 @@ class ParkedRequest:
     until: datetime
     reason: str
     for_batch: bool = False
+
+    def letter(self, source: TopicPartition, fault: RecordFault, now: datetime) -> Output:
+        """Return its dead letter, without its bytes: its offset is committed, so these are in its topic alone."""
+        record = _ParkedRecord(self.offset, int(self.request.occurred_at.timestamp() * 1000))
+        return dead_letter(CONSUMER, source, record, fault, now=now, max_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
