@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_core.utils.json import parse_partial_json
@@ -88,10 +88,15 @@ def answers_schema(field: str, count: int, texts: int) -> dict[str, object]:
     """Return the JSON schema of `count` answers whose field is a text, or a list of `texts` where that is over 1."""
     text: dict[str, object] = {"type": "string"}
     many: dict[str, object] = {"type": "array", "items": text, "minItems": texts, "maxItems": texts}
+    return schema_of_answers({field: many if texts > 1 else text}, count)
+
+
+def schema_of_answers(properties: Mapping[str, object], count: int) -> dict[str, object]:
+    """Return the JSON schema of `count` answers with these properties, all of them required."""
     entry: dict[str, object] = {
         "type": "object",
-        "properties": {field: many if texts > 1 else text},
-        "required": [field],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
     return {

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agents.costs.cost import cost_micros
 from agents.costs.prices import PriceList
-from agents.generation.asking.answers import answered, answers_in
+from agents.generation.asking.answers import answered, answers_in, schema_of_answers
 from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
 from agents.generation.asking.prompts import draft_prompt, instructions
 from agents.generation.asking.writer import Step
@@ -20,7 +20,8 @@ from schemas.records import CostEvent, PersonaRequest
 from streams.identity import derived_id
 
 DRAFT_TOKENS = 340  # of one draft: hook and body
-_PARTS: tuple[tuple[Step, str], ...] = (("hook", "hook"), ("body", "body"))
+_FIELDS: tuple[tuple[Step, str], ...] = (("hook", "hook"), ("body", "body"))
+_TEXTS = {field: {"type": "string"} for _, field in _FIELDS}
 
 
 def line_of(assignments: Sequence[Assignment], model: str, instruction_tokens: int) -> BatchLine:
@@ -32,7 +33,7 @@ def line_of(assignments: Sequence[Assignment], model: str, instruction_tokens: i
         model=model,
         system=system.text,
         user=draft_prompt(assignments),
-        answer=JsonSchema("drafts", _schema(len(assignments))),
+        answer=JsonSchema("drafts", schema_of_answers(_TEXTS, len(assignments))),
         sampling=Sampling(
             DRAFT_TOKENS * len(assignments), first.persona.temperature, seed_of(call_id(first, "hook", 0))
         ),
@@ -44,7 +45,7 @@ def calls_in(
 ) -> list[tuple[Assignment, Call]]:
     """Return the calls that the answer stands for: the first hook and the first body of each draft, half of it each."""
     found = []
-    for (step, field), usage in zip(_PARTS, usage_shares(reply.usage, len(_PARTS)), strict=True):
+    for (step, field), usage in zip(_FIELDS, usage_shares(reply.usage, len(_FIELDS)), strict=True):
         texts = answers_in(reply.text, field, len(assignments))
         answers = answered(replace(reply, usage=usage), texts, batch=True)
         calls = calls_of(answers, step, 0, occurred_at, prices)
@@ -69,19 +70,3 @@ def unused_cost(reply: Reply, request: PersonaRequest, occurred_at: datetime, pr
         reasoning_tokens=usage.reasoning_tokens,
         cost_micros=cost_micros(usage, reply.model, prices, on=occurred_at.date(), batch=True),
     )
-
-
-def _schema(count: int) -> dict[str, object]:
-    text = {"type": "string"}
-    entry = {
-        "type": "object",
-        "properties": {field: text for _, field in _PARTS},
-        "required": [field for _, field in _PARTS],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": {"answers": {"type": "array", "items": entry, "minItems": count, "maxItems": count}},
-        "required": ["answers"],
-        "additionalProperties": False,
-    }
