@@ -42,7 +42,7 @@ class Sink(Stage[KeptPart]):
     `Unavailable` when the store is away; the batches are kept and come again.
     """
 
-    settled_by_add = True
+    done_by_add = True
 
     @abstractmethod
     async def screen(self, batch: Batch) -> Screened:

@@ -78,7 +78,7 @@ class FoldStage(Stage[FoldPart]):
     topics = SOURCE_TOPICS
     stateful = True
     once_per_event = True
-    settled_by_add = True
+    done_by_add = True
 
     def __init__(self, partial_partitions: int, clock_ms: ClockMs = now_ms) -> None:
         self._writer = PartialWriter(partial_partitions)

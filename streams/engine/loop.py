@@ -165,7 +165,7 @@ class CheckpointedLoop:
     def _passed(self, partition: Partition, piece: Slice) -> None:
         age_s = time.time() - piece.records[-1].timestamp / 1000
         self._clock.folded(piece, self._acknowledger.behind(piece), age_s)
-        if self.stage.settled_by_add:
+        if self.stage.done_by_add:
             self._acknowledger.discard(piece)
             piece = piece.bounds()
         partition.passed(piece)

@@ -110,7 +110,7 @@ class Stage(ABC, Generic[P]):
     topics: ClassVar[tuple[str, ...]]
     stateful: ClassVar[bool] = False  # stateful stages get a changelog per input topic, and `take` is fed from it
     once_per_event: ClassVar[bool] = False  # column batches come without events whose event_id repeats a recent one
-    settled_by_add: ClassVar[bool] = False  # `add` is the last to refuse or work on records: their bytes go after it
+    done_by_add: ClassVar[bool] = False  # `add` is the last to refuse or work on records: their bytes go after it
 
     async def open(self) -> None:
         """Connect to what the stage needs; called once, before any partition is assigned."""

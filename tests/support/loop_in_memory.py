@@ -216,7 +216,7 @@ class CountingStage(Stage[CountingPart]):
     topics = (TOPIC.name,)
     stateful = True
     once_per_event = True
-    settled_by_add = True
+    done_by_add = True
 
     def __init__(self) -> None:
         self.caught_up = 0
