@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-from agents.caching.memory_cache import MemoryCache
 from agents.caching.postgres_cache import PostgresCache
-from agents.caching.response_cache import NoCache, ResponseCache
+from agents.caching.response_cache import MemoryCache, NoCache, ResponseCache
 from agents.caching.semantic_reuse import SemanticReuse
-from agents.embedding.wordllama_embedder import WordLlamaEmbedder
+from agents.embedding.offline_embedders import WordLlamaEmbedder
 from streams.endpoints import require_postgres
 from streams.settings import Settings
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agents.llm.answers.reply import Reply
+
+ENTRY_BYTES = 600  # key, usage and bookkeeping of an answer beside its text, on 64-bit CPython
 
 
 def cache_key(
@@ -97,3 +100,52 @@ def worth_keeping(reply: Reply) -> bool:
 def _digest(value: object) -> str:
     canonical = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class _Entry(NamedTuple):
+    reply: Reply
+    size: int
+    expires_at: float
+
+
+class MemoryCache:
+    """Keeps answers of one process, for `ttl_s` seconds of its clock."""
+
+    def __init__(self, max_bytes: int, ttl_s: float, *, clock: Callable[[], float]) -> None:
+        self.bytes = 0
+        self._max_bytes = max_bytes
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    async def get(self, question: Question) -> Reply | None:
+        """Return the answer, which is the last to go then."""
+        entry = self._entries.get(question.key)
+        if entry is None:
+            return None
+        if self._clock() >= entry.expires_at:
+            self._drop(question.key)
+            return None
+        self._entries.move_to_end(question.key)
+        return entry.reply
+
+    async def put(self, question: Question, reply: Reply) -> None:
+        """Keep an answer; others go until all fit. One that is too big alone is not kept."""
+        size = ENTRY_BYTES + len(reply.text.encode("utf-8", "surrogatepass"))
+        if not worth_keeping(reply) or size > self._max_bytes:
+            return
+        self._drop(question.key)
+        self._entries[question.key] = _Entry(reply, size, self._clock() + self._ttl_s)
+        self.bytes += size
+        while self.bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.bytes = 0
+
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.bytes -= entry.size

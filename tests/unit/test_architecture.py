@@ -25,7 +25,6 @@ PURE = [
     "agents/kpis/source_counts.py",
     "agents/kpis/persona_counters.py",
     "agents/llm/caller.py",
-    "agents/caching/memory_cache.py",
     "agents/llm/model_breaker.py",
     "agents/caching/response_cache.py",
     "agents/caching/semantic_reuse.py",

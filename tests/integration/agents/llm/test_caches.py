@@ -13,9 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from agents.caching.memory_cache import MemoryCache
 from agents.caching.postgres_cache import LEFT_ALONE_S, PostgresCache
-from agents.caching.response_cache import ResponseCache
+from agents.caching.response_cache import MemoryCache, ResponseCache
 from streams.embedded.ports import free_port
 from tests.support.llm_questions import question, reply
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.caching.cache_choice import response_cache
-from agents.caching.memory_cache import ENTRY_BYTES, MemoryCache
-from agents.caching.response_cache import NoCache, Question
+from agents.caching.response_cache import ENTRY_BYTES, MemoryCache, NoCache, Question
 from agents.caching.semantic_reuse import SemanticReuse
 from agents.embedding.embedding import Embedded
 from streams.errors import SettingsError
