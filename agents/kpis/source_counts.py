@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
+from agents.kpis.counters import COUNTERS, NUMBER, Contributions
 from agents.kpis.tables.keys import post_key_column
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_kept_pane, oldest_pane
+from schemas.engagement import POST_COUNTERS
 
 FIRST_REVENUE = len(COUNTERS)
 """Counter number of the time of the first one-off revenue (ms, at least 1): merged as the least, not as a sum."""

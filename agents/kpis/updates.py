@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from agents.kpis.counters import COUNTERS, ENGAGEMENTS
+from agents.kpis.counters import COUNTERS
 from agents.kpis.formulas import cost_per_follow_dollars, engagement_rate, revenue_projection_micros
 from agents.kpis.persona_counters import WindowCounts
 from schemas.codec.column_encoder import Column, Constant
+from schemas.engagement import ENGAGING_COUNTERS
 from streams.engine.stage import OutputColumns
 from streams.identity import derived_id
 
@@ -25,7 +26,7 @@ def projections(counted: WindowCounts, now_ms: int) -> list[int | None]:
 def kpi_updates(counted: WindowCounts, projected: list[int | None], now_ms: int) -> OutputColumns:
     """Return the updates of personas in one window as of `now_ms`."""
     counts = dict(zip(COUNTERS, counted.counts.T.tolist(), strict=True))
-    engagements = [sum(each) for each in zip(*(counts[name] for name in ENGAGEMENTS), strict=True)]
+    engagements = [sum(each) for each in zip(*(counts[name] for name in ENGAGING_COUNTERS), strict=True)]
     costs, window, now = counts["cost_micros"], counted.window.name, str(now_ms)
     columns: dict[str, Column] = {
         "event_id": [derived_id(persona, window, now) for persona in counted.personas],

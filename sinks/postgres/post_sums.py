@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
+from schemas.engagement import ENGAGING_KINDS, POST_COUNTER_OF, POST_COUNTERS
 from sinks.postgres.table import Changes
 
-COUNTERS: Mapping[str, str] = {
-    "view": "views",
-    "like": "likes",
-    "reply": "replies",
-    "repost": "reposts",
-    "quote": "quotes",
-    "share": "shares",
-    "click": "clicks",
-    "follow": "follows",
-}
-"""Counter of a post by kind of engagement; a change of the follower count belongs to no post."""
-
-ENGAGEMENTS = ("like", "reply", "repost", "quote", "share")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 _POST = ("persona_id", "post_id")
@@ -41,7 +27,7 @@ def day_sums(changes: Changes) -> pl.DataFrame:
 
 def of_posts(changes: Changes) -> Changes:
     """Return the changes that count for a post."""
-    return changes.filter(pl.col("post_id").is_not_null(), _KIND.is_in(list(COUNTERS)))
+    return changes.filter(pl.col("post_id").is_not_null(), _KIND.is_in(list(POST_COUNTER_OF)))
 
 
 def post_sums(changes: Changes) -> pl.DataFrame:
@@ -57,7 +43,7 @@ def post_sums(changes: Changes) -> pl.DataFrame:
         sign.sum().alias("events"),
         (sign * pl.col("simulated")).sum().alias("simulated_events"),
         (sign * _IS_TOTAL).sum().alias("total_events"),
-        *(_AMOUNT.filter(_KIND.eq(kind)).sum().alias(counter) for kind, counter in COUNTERS.items()),
+        *(_AMOUNT.filter(_KIND.eq(kind)).sum().alias(counter) for kind, counter in POST_COUNTER_OF.items()),
     )
     return sums.sort(_POST).with_row_index("number")
 
@@ -82,7 +68,7 @@ def with_first_day(posts: pl.DataFrame, changes: Changes) -> pl.DataFrame:
     since_start = _AT - _START
     timed = changes.filter(~_IS_TOTAL).join(posts.select(*_POST, "counted_from"), on=_POST)
     early = timed.filter(since_start >= 0, since_start < DAY_MS)
-    in_first_hour, is_view, engages = since_start < HOUR_MS, _KIND == "view", _KIND.is_in(ENGAGEMENTS)
+    in_first_hour, is_view, engages = since_start < HOUR_MS, _KIND == "view", _KIND.is_in(ENGAGING_KINDS)
     sums = early.group_by(_POST).agg(
         _AMOUNT.filter(is_view & in_first_hour).sum().alias("first_hour_views"),
         _AMOUNT.filter(engages & in_first_hour).sum().alias("first_hour_engagements"),
@@ -98,6 +84,6 @@ def with_first_day(posts: pl.DataFrame, changes: Changes) -> pl.DataFrame:
         "events",
         "simulated_events",
         "total_events",
-        *COUNTERS.values(),
+        *POST_COUNTERS,
         *(pl.col(name).fill_null(0) for name in names),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemas.engagement import COUNTER_OF
 from sinks.reports.ratios import dollars, dollars_each, percent, ratio
 from streams.cli.table import Cell, Column, Table, count
 
@@ -12,15 +13,7 @@ if TYPE_CHECKING:
     from sinks.reports.queries import Found
 
 SPAN_COUNTS = (
-    "views",
-    "likes",
-    "replies",
-    "reposts",
-    "quotes",
-    "shares",
-    "clicks",
-    "follows",
-    "account_growth",
+    *COUNTER_OF.values(),
     "posts",
     "engagements",
     "cost_micros",
