@@ -29,8 +29,8 @@ from tests.support.postgres_tables import own_database, query
 
 TIMEOUT_S = 20.0
 WAY_OUT = (
-    "add the column in a new file of sinks/postgres/migrations (nullable or with the default of the .avsc), or name the "
-    "field in left_out of the table's RecordColumns (row_tables.py, draft_rows.py)"
+    "add the column in a new file of sinks/postgres/migrations (nullable or with the default of the .avsc), or name "
+    "the field in left_out of the table's RecordColumns (row_tables.py, draft_rows.py)"
 )
 WRITTEN = {
     table.name: {*table.row_of(parse_record(topic_named(table.topics[0]).record, text)), *table.place}
