@@ -12,9 +12,8 @@ from psycopg import AsyncConnection
 from schemas.catalogue import topic_named
 from sinks.postgres.connection import exchange
 from sinks.postgres.frames import copy_in, copy_out
-from sinks.postgres.statements import filled
+from sinks.postgres.statements import PLACE, filled
 from sinks.postgres.table import Changes
-from sinks.postgres.upsert import PLACE
 from streams.engine.batch import Batch, ColumnBatch
 
 CHUNK_RECORDS = 50_000  # a COPY of these takes under a second; bounds memory and the time of one statement

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from psycopg.types.json import Jsonb
 
 from schemas.records import Record
-from sinks.postgres.upsert import Row
+from sinks.postgres.statements import Row
 
 R = TypeVar("R", bound=Record)
 

@@ -1,4 +1,7 @@
-"""Row tables: records of the row topics go to PostgreSQL as rows, through COPY and an upsert by id."""
+"""Row tables: records of the row topics go to PostgreSQL as rows, through COPY and an upsert by id.
+
+A column is a field of the record by its name; what a table has otherwise is said here.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,22 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from schemas.records import BudgetAlert, CostSaving, DeadLetter, KpiUpdate, PersonaApplied, PersonaRequest
+from schemas.records import (
+    BudgetAlert,
+    CostSaving,
+    DeadLetter,
+    DraftDecided,
+    DraftGenerated,
+    DraftScored,
+    KpiUpdate,
+    NearDuplicate,
+    PersonaApplied,
+    PersonaRequest,
+    Quality,
+)
 from sinks.postgres.connection import exchange
-from sinks.postgres.draft_rows import draft_row
 from sinks.postgres.record_columns import RecordColumns
-from sinks.postgres.upsert import PLACE, Row, Upsert, upsert_statements
+from sinks.postgres.statements import PLACE, Row, Upsert, upsert_statements
 from streams.engine.batch import Batch, RowBatch, TopicPartition
 
 CHUNK_RECORDS = 5_000
@@ -67,6 +81,43 @@ class RowTable:
                 for row in chunk:
                     await copy.write_row(tuple(row.values()))
             await cursor.execute(sql["merge"])
+
+
+DraftEvent = DraftGenerated | DraftScored | DraftDecided
+
+_EVENT = ("event_id", "causation_id")
+_PARTS = ("persona_id", "draft", "quality")  # their columns are those of the parts
+_DRAFT = RecordColumns(DraftGenerated, renamed={"occurred_at": "generated_at"}, left_out=_EVENT)
+_QUALITY = RecordColumns(Quality)
+_NEAR = RecordColumns(
+    NearDuplicate, renamed={"draft_id": "near_duplicate_id", "similarity": "near_duplicate_similarity"}
+)
+_SCORE = RecordColumns(DraftScored, renamed={"occurred_at": "event_at"}, left_out=(*_EVENT, *_PARTS))
+_DECISION = RecordColumns(
+    DraftDecided,
+    renamed={"occurred_at": "decided_at", "decision": "status"},
+    left_out=(*_EVENT, *_PARTS, "near_duplicate", "embedding"),
+)
+
+
+def draft_row(event: DraftEvent) -> Row:
+    """Return the row of `drafts`: what the event says of the draft, and nothing of what comes later in its life."""
+    draft = event if isinstance(event, DraftGenerated) else event.draft
+    near = event.near_duplicate if isinstance(event, DraftDecided) else None
+    return {
+        **_DRAFT.row(draft),
+        **(_QUALITY.nothing if isinstance(event, DraftGenerated) else _QUALITY.row(event.quality)),
+        **(_NEAR.row(near) if near else _NEAR.nothing),
+        **(_SCORE.row(event) if isinstance(event, DraftScored) else _SCORE.nothing | {"event_at": event.occurred_at}),
+        **_standing(event),
+    }
+
+
+def _standing(event: DraftEvent) -> Row:
+    if isinstance(event, DraftDecided):
+        return {**_DECISION.row(event), "precedence": 0}
+    status, precedence = ("generated", 2) if isinstance(event, DraftGenerated) else ("scored", 1)
+    return {**_DECISION.nothing, "reasons": [], "status": status, "precedence": precedence}
 
 
 _KPIS = RecordColumns(KpiUpdate, renamed={"window": "window_name", "window_end": "as_of"}, left_out=("causation_id",))

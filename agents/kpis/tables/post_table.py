@@ -8,9 +8,8 @@ import numpy as np
 
 from agents.kpis.counters import NUMBER
 from agents.kpis.formulas import are_viral
-from agents.kpis.growth import grown
 from agents.kpis.persona_numbers import PersonaNumbers
-from agents.kpis.tables.counter_table import Bools, CounterTable, Ints, Rows
+from agents.kpis.tables.counter_table import Bools, CounterTable, Ints, Rows, grown
 from agents.kpis.tables.keys import PostKey
 from schemas.engagement import ENGAGING_COUNTERS, POST_COUNTERS
 

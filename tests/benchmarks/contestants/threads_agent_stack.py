@@ -2,7 +2,7 @@
 
 The time goes from the first partition taken over, before its first fetch, to the moment when the broker has the
 committed offsets of all events and of all partials: state in its changelogs and local stores, duplicates dropped, KPI
-updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/telling_pace.py).
+updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/telling.py).
 
 Kept across a crash: everything. Counters carry the offsets applied, so what is read again does not count again, and
 recent ids are read from the log again.

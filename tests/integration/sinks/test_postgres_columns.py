@@ -22,7 +22,7 @@ from sinks.postgres.column_tables import COLUMN_TABLES
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrate
 from sinks.postgres.row_tables import ROW_TABLES
-from sinks.postgres.upsert import PLACE
+from sinks.postgres.statements import PLACE
 from streams.json_records import parse_record
 from tests.conftest import REPOSITORY, Stack
 from tests.support.postgres_tables import own_database, query
@@ -30,7 +30,7 @@ from tests.support.postgres_tables import own_database, query
 TIMEOUT_S = 20.0
 WAY_OUT = (
     "add the column in a new file of sinks/postgres/migrations (nullable or with the default of the .avsc), or name "
-    "the field in left_out of the table's RecordColumns (row_tables.py, draft_rows.py)"
+    "the field in left_out of the table's RecordColumns (row_tables.py)"
 )
 WRITTEN = {
     table.name: {*table.row_of(parse_record(topic_named(table.topics[0]).record, text)), *table.place}

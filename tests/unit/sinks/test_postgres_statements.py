@@ -7,10 +7,8 @@ import re
 import polars as pl
 
 from sinks.postgres.column_tables import ENGAGEMENT
-from sinks.postgres.post_sums import placed, post_sums, with_first_day
-from sinks.postgres.statements import filled
-from sinks.postgres.totals import totals_statements
-from sinks.postgres.upsert import Upsert, upsert_statements
+from sinks.postgres.statements import Upsert, filled, upsert_statements
+from sinks.postgres.totals import placed, post_sums, totals_statements, with_first_day
 
 CHANGE_TYPES: dict[str, type[pl.DataType]] = {
     "count": pl.Int64,
