@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from sinks.prometheus.counting import BUCKET, INFINITE, SUM_UNITS, CounterKey
+from sinks.prometheus.increments import BUCKET, INFINITE, SUM_UNITS, CounterKey
 from sinks.prometheus.kpi_readings import KpiReading
 from streams.metrics import (
     COST_PER_FOLLOW,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate
-from sinks.prometheus.counting import PartitionCounters, SeenDrafts, cost_increments, draft_increments
 from sinks.prometheus.exposition import SnapshotCollector, snapshot_of
+from sinks.prometheus.increments import PartitionCounters, SeenDrafts, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from streams.engine.batch import Batch, ColumnBatch, Row, TopicPartition
 from streams.engine.stage import Change, Effects, Part, Rejection, Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.prometheus.counting import CounterKey, PartitionCounters, SeenDrafts
+from sinks.prometheus.increments import CounterKey, PartitionCounters, SeenDrafts
 
 KEYS: tuple[CounterKey, ...] = (("a", "x"), ("a", "y"), ("b", 'quote " and \\ and 日本'))
 events = st.lists(st.dictionaries(st.sampled_from(KEYS), st.integers(0, 10**30), min_size=1), max_size=20)

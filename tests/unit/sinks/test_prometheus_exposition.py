@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, Quality
-from sinks.prometheus.counting import PartitionCounters, cost_increments, draft_increments
 from sinks.prometheus.exposition import Snapshot, SnapshotCollector, snapshot_of
+from sinks.prometheus.increments import PartitionCounters, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from streams.metrics import BUSINESS_METRICS, DRAFT_QUALITY, GENERATION_LATENCY
 

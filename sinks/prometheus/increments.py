@@ -1,4 +1,4 @@
-"""Counting: by how much a record moves which counter of its partition, and that each record and draft counts once."""
+"""Increments: by how much a record moves which counter of its partition; each record and each draft counts once."""
 
 from __future__ import annotations
 
