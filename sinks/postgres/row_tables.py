@@ -25,6 +25,7 @@ from schemas.records import (
     PersonaApplied,
     PersonaRequest,
     Quality,
+    Record,
 )
 from sinks.postgres.connection import exchange
 from sinks.postgres.record_columns import RecordColumns
@@ -38,8 +39,8 @@ CHUNK_RECORDS = 5_000
 class RowTable:
     """A table, and what a record of its topics says in it.
 
-    `row_of(record)` gives the values by column; `place` are the columns of where the record came from: its partition
-    and its offset, before them its topic where there are three.
+    `row_of(record)` gives a new row of values by column; `place` are the columns of where the record came from: its
+    partition and its offset, before them its topic where there are three.
     """
 
     upsert: Upsert
@@ -60,7 +61,7 @@ class RowTable:
 
     def _chunks(self, batches: Sequence[Batch]) -> Iterator[list[Row]]:
         rows = [
-            {**self.row_of(row.record), **self._place(batch.source, row.offset)}
+            self._row(row.record, batch.source, row.offset)
             for batch in batches
             if isinstance(batch, RowBatch)
             for row in batch.rows
@@ -68,9 +69,10 @@ class RowTable:
         for start in range(0, len(rows), CHUNK_RECORDS):
             yield rows[start : start + CHUNK_RECORDS]
 
-    def _place(self, source: TopicPartition, offset: int) -> Row:
-        values = (source.topic, source.partition, offset)
-        return dict(zip(self.place, values[-len(self.place) :], strict=True))
+    def _row(self, record: Record, source: TopicPartition, offset: int) -> Row:
+        row = self.row_of(record)
+        row.update(zip(self.place, (source.topic, source.partition, offset)[-len(self.place) :], strict=True))
+        return row
 
     async def _load(self, connection: AsyncConnection, chunk: Sequence[Row]) -> None:
         sql = upsert_statements(self.upsert, tuple(chunk[0]))
@@ -125,7 +127,9 @@ _MINUTE_PANES = frozenset({"1h", "24h"})
 
 
 def _kpi_row(update: KpiUpdate) -> Row:
-    return {**_KPIS.row(update), "pane": kpi_pane(update.window, update.window_end)}
+    row = _KPIS.row(update)
+    row["pane"] = kpi_pane(update.window, update.window_end)
+    return row
 
 
 def kpi_pane(window: str, as_of: datetime) -> datetime:
