@@ -26,6 +26,10 @@ lint:
     .venv/bin/ruff format --check
     .venv/bin/mypy
 
+# Write schemas/records.py again from schemas/avro, after a change there
+records:
+    .venv/bin/python -m schemas.generate
+
 # Lock the dependencies again, keeping what is locked already; `just lock --upgrade` takes newer ones
 lock *args:
     {{uv_compile}} {{args}} --output-file requirements.txt

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas.engagement import ENGAGING_COUNTERS
+
 SEED = 20261122
 POSTS = 600
 HOURS_BETWEEN_POSTS = 2.0
@@ -21,7 +23,7 @@ CLICK_RATE = 0.0152
 FOLLOW_RATE = 0.0004
 MEDIAN_VIEWS = 2_500.0
 VIEWS_SIGMA = 1.1
-INTERACTIONS = ("likes", "replies", "reposts", "quotes", "shares")
+INTERACTIONS = ENGAGING_COUNTERS
 INTERACTION_SHARES = (0.70, 0.12, 0.08, 0.03, 0.07)
 HEADER = ("post_id", "persona_id", "occurred_at", "text", "views", *INTERACTIONS, "clicks", "follows")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from agents.demo.history import Totals
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
+from schemas.engagement import COUNTER_OF
 from schemas.errors import SchemaError
 from schemas.records import (
     CostEvent,
@@ -32,16 +33,6 @@ TOPICS = (
     "dead.letters",
 )
 ON_THE_WAY = ("persona.requests", "drafts.generated", "drafts.scored")
-COUNT_NAMES: dict[EngagementKind, str] = {
-    "view": "views",
-    "like": "likes",
-    "reply": "replies",
-    "repost": "reposts",
-    "quote": "quotes",
-    "share": "shares",
-    "click": "clicks",
-    "follow": "follows",
-}
 
 
 @dataclass(slots=True)
@@ -103,7 +94,7 @@ class Scoreboard:
 
     def _lifetime(self, persona_id: str, kind: EngagementKind) -> int:
         update = self.kpis.get((persona_id, "lifetime"))
-        count = 0 if update is None else getattr(update, COUNT_NAMES[kind])
+        count = 0 if update is None else getattr(update, COUNTER_OF[kind])
         assert isinstance(count, int)
         return count
 

@@ -13,21 +13,15 @@ from typing import Literal
 from agents.importing.cells.numbers import NumberFormat
 from agents.importing.cells.visible_text import heading
 from agents.importing.import_fault import ImportFault
+from schemas.engagement import KINDS
 from schemas.records import EngagementKind
 
 __all__ = ["COUNT_FIELDS", "FIELDS", "Counts", "Falls", "FieldMapping", "ImportFault", "Layout", "bind", "column_of"]
 
 COUNT_FIELDS: Mapping[str, EngagementKind] = {
-    "views": "view",
-    "likes": "like",
-    "replies": "reply",
-    "reposts": "repost",
-    "quotes": "quote",
-    "shares": "share",
-    "clicks": "click",
-    "follows": "follow",
-    "follower_change": "follower_change",
+    (kind.counter if kind.of_post else kind.name): kind.name for kind in KINDS
 }
+"""Counts of a post are named as its counters; a change of the follower count is named after itself."""
 FIELDS = ("post_id", "persona_id", "occurred_at", "as_of", "text", *COUNT_FIELDS)
 SIGNED_FIELDS = frozenset({"follower_change"})
 DEFAULT_SOURCE = "import"

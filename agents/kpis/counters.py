@@ -6,26 +6,19 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from schemas.engagement import COUNTER_OF
+
 COUNTERS: tuple[str, ...] = (
-    "views", "likes", "replies", "reposts", "quotes", "shares", "clicks", "follows",
-    "account_growth", "posts", "cost_micros", "unpriced_calls",
+    *COUNTER_OF.values(),
+    "posts", "cost_micros", "unpriced_calls",
     "revenue_micros", "one_off_revenue_micros", "recurring_revenue_micros", "late_events",
 )  # fmt: skip
-"""Counters of a persona and pane, all additive; the names are those of KpiUpdate."""
+"""Counters of a persona and pane, all additive, first those of a post; the names are those of KpiUpdate.
 
-POST_COUNTERS: tuple[str, ...] = COUNTERS[:8]
-"""Counters of a post: the first of COUNTERS, in the same order."""
+State and partials hold their numbers: a new one goes to the end.
+"""
 
 NUMBER: Mapping[str, int] = {name: number for number, name in enumerate(COUNTERS)}
-
-ENGAGEMENT_COUNTER: Mapping[str, str] = {
-    "view": "views", "like": "likes", "reply": "replies", "repost": "reposts", "quote": "quotes", "share": "shares",
-    "click": "clicks", "follow": "follows", "follower_change": "account_growth",
-}  # fmt: skip
-"""Counter of each EngagementKind."""
-
-ENGAGEMENTS = ("likes", "replies", "reposts", "quotes", "shares")
-"""What engagement_rate counts: its numerator."""
 
 _ONE_OFF = ("affiliate", "lead", "sale")
 _NO_POST = pl.lit(None, dtype=pl.String).alias("post_id")
@@ -44,9 +37,8 @@ def contributions(topic: str, frame: pl.DataFrame) -> Contributions:
 
 
 def _engagement(frame: pl.DataFrame) -> Contributions:
-    kinds = list(ENGAGEMENT_COUNTER)
-    numbers = [NUMBER[counter] for counter in ENGAGEMENT_COUNTER.values()]
-    counter = pl.col("kind").replace_strict(kinds, numbers, return_dtype=pl.UInt8)
+    numbers = [NUMBER[counter] for counter in COUNTER_OF.values()]
+    counter = pl.col("kind").replace_strict(list(COUNTER_OF), numbers, return_dtype=pl.UInt8)
     return frame.select(
         "persona_id", "post_id", "occurred_at", "offset", counter.alias("counter"), pl.col("count").alias("amount")
     )

@@ -8,8 +8,7 @@ import polars as pl
 
 from agents.kpis.counters import SOURCE_TOPICS, Contributions, contributions
 from agents.kpis.partials import TOPIC, PartialWriter
-from agents.kpis.source_counts import count
-from agents.kpis.source_ranges import Boundaries, OffsetRange
+from agents.kpis.source_counts import Boundaries, OffsetRange, count
 from schemas.records import KpiPartial
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Part, Rejection, Stage
@@ -24,7 +23,7 @@ Told = tuple[OffsetRange, list[tuple[int, KpiPartial]]]
 class FoldPart(Part[ColumnBatch]):
     """Events of a partition, which wait as columns until the checkpoint sums them all at once.
 
-    The only state is where ranges ended (agents/kpis/source_ranges.py says why).
+    The only state is where ranges ended (agents/kpis/source_counts.py says why).
     """
 
     def __init__(

@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.kpis.windows import DAY_MS
+from schemas.engagement import VIRAL_LEAST_VIEWS, VIRAL_VIEWS_BY_ENGAGEMENT
 
 MICROS = 1_000_000
 MONTH_MS = 30 * DAY_MS
-VIRAL_VIEWS_BY_ENGAGEMENT = 10  # a rate of 10 %
-VIRAL_LEAST_VIEWS = 100
 
 
 def engagement_rate(engagements: int, views: int) -> float | None:
-    """Return engagements / views, None without views; engagements are likes, replies, reposts, quotes and shares."""
+    """Return engagements / views, None without views; engagements are the sum of ENGAGING_COUNTERS."""
     return engagements / views if views > 0 else None
 
 
@@ -24,7 +23,7 @@ def cost_per_follow_dollars(cost_micros: int, follows: int) -> float | None:
 
 
 def are_viral(engagements: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which posts are viral: an engagement rate over 10 % and at least 100 views. Shapes all (posts,)."""
+    """Tell which posts are viral, by the rule in schemas/engagement.py. Shapes all (posts,)."""
     rate_is_over = engagements > views // VIRAL_VIEWS_BY_ENGAGEMENT  # of integers: as if divided without rounding
     return np.asarray((views >= VIRAL_LEAST_VIEWS) & rate_is_over, dtype=np.bool_)
 

@@ -11,9 +11,7 @@ from agents.kpis.counters import COUNTERS
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.partials import read_panes, read_posts
 from agents.kpis.persona_counters import PersonaCounters
-from agents.kpis.telling_pace import TellingPace
-from agents.kpis.told_windows import ToldWindow
-from agents.kpis.updates import kpi_updates, projections
+from agents.kpis.telling import TellingPace, ToldWindow, kpi_updates, projections
 from agents.kpis.windows import MINUTE_MS, WINDOWS
 from schemas.records import KpiPartial
 from streams.engine.batch import Row, RowBatch, TopicPartition
@@ -80,7 +78,7 @@ class MergeStage(Stage[MergePart]):
 
     Reads kpi.partials, writes kpi.updates; agents/kpis/persona_counters.py decides. A window is told when its counts
     have changed, be it by events or because the clock moved panes out of it, which is looked at once a minute; when
-    many personas change, a little later (agents/kpis/telling_pace.py). What was not told before a stop or a crash is
+    many personas change, a little later (agents/kpis/telling.py). What was not told before a stop or a crash is
     told after it, by whoever takes the partition over.
     """
 

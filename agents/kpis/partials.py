@@ -13,8 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agents.kpis.source_counts import PaneCounts, PostCounts, SourceCounts
-from agents.kpis.source_ranges import OffsetRange
+from agents.kpis.source_counts import OffsetRange, PaneCounts, PostCounts, SourceCounts
 from schemas.records import KpiPartial
 from streams.engine.batch import TopicPartition
 from streams.identity import derived_id

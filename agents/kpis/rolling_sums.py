@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.kpis.counters import COUNTERS
-from agents.kpis.growth import grown
-from agents.kpis.tables.counter_table import Ints
+from agents.kpis.tables.counter_table import Ints, grown
 from agents.kpis.tables.pane_table import PaneTable
 from agents.kpis.windows import Window
 

@@ -1,15 +1,57 @@
-"""The counts of one range of a source partition, by pane and by post. Pure; the clock is the caller's."""
+"""What a source partition adds: ranges of offsets that count once, and their counts by pane and by post. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
-from agents.kpis.counters import COUNTERS, NUMBER, POST_COUNTERS, Contributions
+from agents.kpis.counters import COUNTERS, NUMBER, Contributions
 from agents.kpis.tables.keys import post_key_column
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, MINUTE_MS, Granularity, oldest_kept_pane, oldest_pane
+from schemas.engagement import POST_COUNTERS
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetRange:
+    """Offsets from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+class Boundaries:
+    """Where earlier ranges ended that may have reached some merge partitions and not others.
+
+    A partial covers a range and counts in a merge partition if its end lies behind all that partition has. After a
+    crash, ranges are cut anew, wherever slices and checkpoints fall; as long as none reaches across an earlier end,
+    every merge partition has either all of a new range already or none of it. So ends are written to the changelog
+    before partials go out, and kept until the range that starts behind them is counted.
+    """
+
+    def __init__(self, ends: Iterable[int] = ()) -> None:
+        self._ends = sorted(set(ends))
+
+    def cut(self, start: int, end: int) -> list[OffsetRange]:
+        """Cut offsets from `start` up to `end` so that no range reaches across an earlier end."""
+        cuts = [start, *(earlier for earlier in self._ends if start < earlier < end), end]
+        return [OffsetRange(*pair) for pair in pairwise(cuts)]
+
+    def extended(self, ranges: Sequence[OffsetRange]) -> Boundaries:
+        """Return the ends to remember while these ranges go out: theirs, and earlier ones behind the first start."""
+        kept = (end for end in self._ends if end > ranges[0].start)
+        return Boundaries([*kept, *(each.end for each in ranges)])
+
+    def encoded(self) -> bytes:
+        return struct.pack(f"<{len(self._ends)}q", *self._ends)
+
+    @classmethod
+    def decoded(cls, value: bytes) -> Boundaries:
+        return cls(struct.unpack(f"<{len(value) // 8}q", value))
+
 
 FIRST_REVENUE = len(COUNTERS)
 """Counter number of the time of the first one-off revenue (ms, at least 1): merged as the least, not as a sum."""

@@ -1,11 +1,41 @@
-"""What a primitive value is read as: Avro's promotions, and every way to write a moment as milliseconds since 1970."""
+"""What a written record is read as: which field is which, Avro's promotions, and moments in milliseconds since 1970."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.codec.avro_types import Primitive
+from schemas.codec.avro_types import Field, NoDefault, Primitive, Record
+from schemas.errors import Unresolvable
+
+
+def sources_of(writer: Record, reader: Record) -> dict[str, int]:
+    """Return, for each field of the reader that was written, the number of the writer's field.
+
+    Raises:
+        Unresolvable: a field could be one of several, or has neither been written nor a default; says which.
+    """
+    sources: dict[str, int] = {}
+    for number, written in enumerate(writer.fields):
+        wanted = [each.name for each in reader.fields if _is_same(written, each)]
+        if len(wanted) > 1:
+            raise Unresolvable(
+                f"field {written.name} is, by its aliases, each of {', '.join(wanted)}; keep one of the aliases"
+            )
+        for name in wanted:
+            if name in sources:
+                others = f"{writer.fields[sources[name]].name} and {written.name}"
+                raise Unresolvable(f"field {name} is, by name or alias, both {others}; keep one of the names")
+            sources[name] = number
+    missing = [each.name for each in reader.fields if each.name not in sources and each.default is NoDefault]
+    if missing:
+        raise Unresolvable(f"No default value for field {', '.join(missing)}, and the writer has none of that name")
+    return sources
+
+
+def _is_same(written: Field, wanted: Field) -> bool:
+    return not {written.name, *written.aliases}.isdisjoint((wanted.name, *wanted.aliases))
+
 
 MOMENT = "timestamp-millis"
 _DAY_MS = 24 * 3600 * 1000

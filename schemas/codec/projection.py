@@ -10,8 +10,7 @@ import polars as pl
 from schemas.codec.avro_container import column_name
 from schemas.codec.avro_layout import UnsupportedLayout
 from schemas.codec.avro_types import Enum, Field, NoDefault, Primitive, Record
-from schemas.codec.conversions import conversion
-from schemas.codec.field_matching import sources_of
+from schemas.codec.conversions import conversion, sources_of
 from schemas.codec.flat_schema import flat_kind
 
 _ENUM_DTYPE = pl.String()

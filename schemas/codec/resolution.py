@@ -11,10 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from schemas.codec.avro_types import Array, AvroType, Enum, Field, Map, Primitive, Record, Union, plain_name
-from schemas.codec.body import PRIMITIVE_READS, Body
-from schemas.codec.body_skip import Skipper
-from schemas.codec.conversions import MOMENT, Conversion, conversion
-from schemas.codec.field_matching import sources_of
+from schemas.codec.body import PRIMITIVE_READS, Body, Skipper
+from schemas.codec.conversions import MOMENT, Conversion, conversion, sources_of
 from schemas.errors import Unresolvable
 
 Read = Callable[[Body], Any]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import polars as pl
 import psycopg
 from psycopg import AsyncConnection
 
+from schemas.catalogue import topic_named
 from sinks.postgres.connection import exchange
 from sinks.postgres.frames import copy_in, copy_out
-from sinks.postgres.statements import filled
+from sinks.postgres.statements import PLACE, filled
 from sinks.postgres.table import Changes
-from sinks.postgres.upsert import PLACE
 from streams.engine.batch import Batch, ColumnBatch
 
 CHUNK_RECORDS = 50_000  # a COPY of these takes under a second; bounds memory and the time of one statement
@@ -31,21 +31,30 @@ _TOLD_AS = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """A table of events whose columns are fields of the topic's record, besides where they came from.
+    """A table of events whose columns are the fields of the topic's record, besides where they came from.
 
     `told` are the columns that totals are made of: `write` returns them of every row that it adds, replaces or is
     replaced.
     """
 
     name: str
-    topics: tuple[str, ...]
-    columns: tuple[str, ...]
+    topic: str
     told: tuple[str, ...] = ()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the one topic."""
+        return (self.topic,)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields of the topic's record, which are columns by the same names."""
+        return tuple(field.name for field in fields(topic_named(self.topic).record))
 
     @property
     def statements(self) -> Mapping[str, bytes]:
         """Return the statements of this table; see sql/facts.sql."""
-        columns = (*self.columns, "occurred_at", *PLACE)
+        columns = (*self.columns, *PLACE)
         told = ("event_id", *self.told)
         return filled(
             "facts.sql",
@@ -76,7 +85,6 @@ class ColumnTable:
     def _rows(self, batch: ColumnBatch) -> pl.DataFrame:
         return batch.frame.select(
             *self.columns,
-            "occurred_at",
             pl.lit(batch.source.partition, dtype=pl.Int32).alias("source_partition"),
             pl.col("offset").alias("source_offset"),
         )
@@ -128,40 +136,13 @@ def _with_times(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.from_epoch("occurred_at", time_unit="ms"))
 
 
-_MARKS = ("source", "simulated", "causation_id")
-
 ENGAGEMENT = ColumnTable(
     "engagement",
-    ("engagement.events",),
-    ("event_id", "persona_id", "post_id", "kind", "count", "basis", *_MARKS),
+    "engagement.events",
     told=("persona_id", "post_id", "kind", "count", "basis", "simulated", "occurred_at"),
 )
-POSTS = ColumnTable(
-    "posts",
-    ("posts.published",),
-    ("event_id", "persona_id", "post_id", "draft_id", "text", *_MARKS),
-    told=("persona_id", "post_id"),
-)
-COSTS = ColumnTable(
-    "costs",
-    ("cost.events",),
-    (
-        "event_id",
-        "persona_id",
-        "request_id",
-        "step",
-        "model",
-        "prompt_tokens",
-        "cached_tokens",
-        "completion_tokens",
-        "reasoning_tokens",
-        "cost_micros",
-        "latency_ms",
-        "causation_id",
-    ),
-)
-REVENUE = ColumnTable(
-    "revenue", ("revenue.events",), ("event_id", "persona_id", "kind", "amount_micros", "subscription_id", *_MARKS)
-)
+POSTS = ColumnTable("posts", "posts.published", told=("persona_id", "post_id"))
+COSTS = ColumnTable("costs", "cost.events")
+REVENUE = ColumnTable("revenue", "revenue.events")
 
 COLUMN_TABLES = (ENGAGEMENT, POSTS, COSTS, REVENUE)

@@ -1,29 +1,52 @@
-"""Row tables: records of the row topics go to PostgreSQL as rows, through COPY and an upsert by id."""
+"""Row tables: records of the row topics go to PostgreSQL as rows, through COPY and an upsert by id.
+
+A column is a field of the record by its name; what a table has otherwise is said here.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
+from schemas.records import (
+    BudgetAlert,
+    CostSaving,
+    DeadLetter,
+    DraftDecided,
+    DraftGenerated,
+    DraftScored,
+    KpiUpdate,
+    NearDuplicate,
+    PersonaApplied,
+    PersonaRequest,
+    Quality,
+    Record,
+)
 from sinks.postgres.connection import exchange
-from sinks.postgres.draft_rows import draft_row
-from sinks.postgres.fact_rows import dead_letter_row, kpi_row, persona_row, request_row
-from sinks.postgres.spend_rows import budget_alert_row, saving_row
-from sinks.postgres.upsert import PLACE, Row, Upsert, upsert_statements
-from streams.engine.batch import Batch, RowBatch
+from sinks.postgres.record_columns import RecordColumns
+from sinks.postgres.statements import PLACE, Row, Upsert, upsert_statements
+from streams.engine.batch import Batch, RowBatch, TopicPartition
 
 CHUNK_RECORDS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
-    """A table and how a record of its topics becomes a row: `row_of(record, source partition, offset)`."""
+    """A table, and what a record of its topics says in it.
+
+    `row_of(record)` gives a new row of values by column; `place` are the columns of where the record came from: its
+    partition and its offset, before them its topic where there are three.
+    """
 
     upsert: Upsert
     topics: tuple[str, ...]
     row_of: Callable[..., Row]
+    place: tuple[str, ...] = PLACE
 
     @property
     def name(self) -> str:
@@ -38,13 +61,18 @@ class RowTable:
 
     def _chunks(self, batches: Sequence[Batch]) -> Iterator[list[Row]]:
         rows = [
-            self.row_of(row.record, batch.source, row.offset)
+            self._row(row.record, batch.source, row.offset)
             for batch in batches
             if isinstance(batch, RowBatch)
             for row in batch.rows
         ]
         for start in range(0, len(rows), CHUNK_RECORDS):
             yield rows[start : start + CHUNK_RECORDS]
+
+    def _row(self, record: Record, source: TopicPartition, offset: int) -> Row:
+        row = self.row_of(record)
+        row.update(zip(self.place, (source.topic, source.partition, offset)[-len(self.place) :], strict=True))
+        return row
 
     async def _load(self, connection: AsyncConnection, chunk: Sequence[Row]) -> None:
         sql = upsert_statements(self.upsert, tuple(chunk[0]))
@@ -57,21 +85,108 @@ class RowTable:
             await cursor.execute(sql["merge"])
 
 
-# Each event of a draft holds all that earlier stages said of it: the furthest makes the row, of equals the earliest.
-_DRAFTS = Upsert("drafts", ("draft_id",), rank=("precedence", "event_at", "source_topic", *PLACE))
-# Of a pane the latest update stays, of two taken at one instant the one written later.
-_KPI_UPDATES = Upsert(
-    "kpi_updates", ("persona_id", "window_name", "pane"), keeps="last", rank=("as_of", "occurred_at", *PLACE)
+DraftEvent = DraftGenerated | DraftScored | DraftDecided
+
+_EVENT = ("event_id", "causation_id")
+_PARTS = ("persona_id", "draft", "quality")  # their columns are those of the parts
+_DRAFT = RecordColumns(DraftGenerated, renamed={"occurred_at": "generated_at"}, left_out=_EVENT)
+_QUALITY = RecordColumns(Quality)
+_NEAR = RecordColumns(
+    NearDuplicate, renamed={"draft_id": "near_duplicate_id", "similarity": "near_duplicate_similarity"}
 )
-# Their source is that of the record they are about.
-_DEAD_LETTERS = Upsert("dead_letters", ("event_id",), rank=("letter_partition", "letter_offset"))
+_SCORE = RecordColumns(DraftScored, renamed={"occurred_at": "event_at"}, left_out=(*_EVENT, *_PARTS))
+_DECISION = RecordColumns(
+    DraftDecided,
+    renamed={"occurred_at": "decided_at", "decision": "status"},
+    left_out=(*_EVENT, *_PARTS, "near_duplicate", "embedding"),
+)
+
+
+def draft_row(event: DraftEvent) -> Row:
+    """Return the row of `drafts`: what the event says of the draft, and nothing of what comes later in its life."""
+    draft = event if isinstance(event, DraftGenerated) else event.draft
+    near = event.near_duplicate if isinstance(event, DraftDecided) else None
+    return {
+        **_DRAFT.row(draft),
+        **(_QUALITY.nothing if isinstance(event, DraftGenerated) else _QUALITY.row(event.quality)),
+        **(_NEAR.row(near) if near else _NEAR.nothing),
+        **(_SCORE.row(event) if isinstance(event, DraftScored) else _SCORE.nothing | {"event_at": event.occurred_at}),
+        **_standing(event),
+    }
+
+
+def _standing(event: DraftEvent) -> Row:
+    if isinstance(event, DraftDecided):
+        return {**_DECISION.row(event), "precedence": 0}
+    status, precedence = ("generated", 2) if isinstance(event, DraftGenerated) else ("scored", 1)
+    return {**_DECISION.nothing, "reasons": [], "status": status, "precedence": precedence}
+
+
+_KPIS = RecordColumns(KpiUpdate, renamed={"window": "window_name", "window_end": "as_of"}, left_out=("causation_id",))
+_MINUTE_PANES = frozenset({"1h", "24h"})
+
+
+def _kpi_row(update: KpiUpdate) -> Row:
+    row = _KPIS.row(update)
+    row["pane"] = kpi_pane(update.window, update.window_end)
+    return row
+
+
+def kpi_pane(window: str, as_of: datetime) -> datetime:
+    """Return the start of the pane whose latest update is kept: a minute for 1h and 24h, an hour for longer windows."""
+    minute = as_of.replace(second=0, microsecond=0)
+    return minute if window in _MINUTE_PANES else minute.replace(minute=0)
+
+
+_LETTERS = RecordColumns(DeadLetter, renamed={"key": "record_key", "value": "record_value"}, left_out=("headers",))
+
+
+def _dead_letter_row(letter: DeadLetter) -> Row:
+    """Return the row; NUL characters are replaced: a refused letter would make another."""
+    headers = [
+        {"name": _holdable(each.name), "value": None if each.value is None else base64.b64encode(each.value).decode()}
+        for each in letter.headers
+    ]
+    return {name: _holdable(value) for name, value in _LETTERS.row(letter).items()} | {"headers": Jsonb(headers)}
+
+
+def _holdable(value: object) -> object:
+    return value.replace("\x00", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+
+
+_DRAFT_TOPICS = ("drafts.generated", "drafts.scored", "drafts.accepted", "drafts.rejected")
+_DRAFT_PLACE = ("source_topic", *PLACE)
+_LETTER_PLACE = ("letter_partition", "letter_offset")  # their source is that of the record they are about
 
 ROW_TABLES = (
-    RowTable(Upsert("personas", ("persona_id",), keeps="last"), ("personas",), persona_row),
-    RowTable(Upsert("requests", ("event_id",)), ("persona.requests",), request_row),
-    RowTable(_DRAFTS, ("drafts.generated", "drafts.scored", "drafts.accepted", "drafts.rejected"), draft_row),
-    RowTable(_KPI_UPDATES, ("kpi.updates",), kpi_row),
-    RowTable(Upsert("savings", ("event_id",)), ("cost.savings",), saving_row),
-    RowTable(Upsert("budget_alerts", ("event_id",)), ("budget.alerts",), budget_alert_row),
-    RowTable(_DEAD_LETTERS, ("dead.letters",), dead_letter_row),
+    RowTable(
+        Upsert("personas", ("persona_id",), keeps="last"),
+        ("personas",),
+        RecordColumns(PersonaApplied, renamed={"occurred_at": "applied_at"}, left_out=("event_id", "causation_id")).row,
+    ),
+    RowTable(Upsert("requests", ("event_id",)), ("persona.requests",), RecordColumns(PersonaRequest).row),
+    # A draft's event holds all that earlier stages said of it: the furthest makes the row, of equals the earliest.
+    RowTable(
+        Upsert("drafts", ("draft_id",), rank=("precedence", "event_at", *_DRAFT_PLACE)),
+        _DRAFT_TOPICS,
+        draft_row,
+        _DRAFT_PLACE,
+    ),
+    # Of a pane the latest update stays, of two taken at one instant the one written later.
+    RowTable(
+        Upsert(
+            "kpi_updates", ("persona_id", "window_name", "pane"), keeps="last", rank=("as_of", "occurred_at", *PLACE)
+        ),
+        ("kpi.updates",),
+        _kpi_row,
+    ),
+    RowTable(Upsert("savings", ("event_id",)), ("cost.savings",), RecordColumns(CostSaving).row),
+    RowTable(
+        Upsert("budget_alerts", ("event_id",)),
+        ("budget.alerts",),
+        RecordColumns(BudgetAlert, left_out=("causation_id",)).row,
+    ),
+    RowTable(
+        Upsert("dead_letters", ("event_id",), rank=_LETTER_PLACE), ("dead.letters",), _dead_letter_row, _LETTER_PLACE
+    ),
 )

@@ -65,7 +65,7 @@ def _screen_rows(batch: RowBatch[Any]) -> Screened:
 
 
 def _faults(record: Record) -> Iterator[str]:
-    if isinstance(record, DeadLetter):  # refusing a dead letter for its text would only make another; see fact_rows.py
+    if isinstance(record, DeadLetter):  # refusing a dead letter for its text would only make another; see row_tables.py
         for name in ("event_id", "source_topic"):
             if len(getattr(record, name).encode()) > MAX_ID_BYTES:
                 yield f"{name} is longer than {MAX_ID_BYTES} bytes"

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from sinks.prometheus.increments import BUCKET, INFINITE, SUM_UNITS, CounterKey
-from sinks.prometheus.kpi_readings import ENGAGEMENT_KINDS, KpiReading
+from sinks.prometheus.kpi_readings import KpiReading
 from streams.metrics import (
     COST_PER_FOLLOW,
     DRAFT_QUALITY,
@@ -88,8 +88,7 @@ def families(snapshot: Snapshot, window: str) -> Iterator[Family]:
     ]
     yield _counter(LLM_COST, costs)
     yield _counter(
-        ENGAGEMENTS,
-        [((each.persona_id, kind), getattr(each, kind)) for each in lifetime for kind in ENGAGEMENT_KINDS],
+        ENGAGEMENTS, [((each.persona_id, name), value) for each in lifetime for name, value in each.counts.items()]
     )
     yield _histogram(GENERATION_LATENCY, snapshot.counters)
     yield _histogram(DRAFT_QUALITY, snapshot.counters)

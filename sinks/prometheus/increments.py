@@ -1,9 +1,10 @@
-"""Increments: by how much one record moves which counter."""
+"""Increments: by how much a record moves which counter of its partition; each record and each draft counts once."""
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -86,3 +87,87 @@ def _bucket(metric: Metric, labels: tuple[str, ...], observed: float) -> Counter
     place = bisect_left(metric.buckets, observed)
     bound = str(metric.buckets[place]) if place < len(metric.buckets) else INFINITE
     return (metric.name, *labels, BUCKET, bound)
+
+
+class PartitionCounters:
+    """Counters of one source partition that a replayed record does not move.
+
+    Every counter carries the offset of the last record in it. A checkpoint broken off by a crash may have made some
+    counters durable and others not: the records that come again are skipped by the first and counted by the others.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[CounterKey, tuple[int, int]] = {}  # value, offset
+        self._changed: set[CounterKey] = set()
+
+    @property
+    def values(self) -> Mapping[CounterKey, int]:
+        """Return a copy of the counters' values."""
+        return {key: value for key, (value, _) in self._values.items()}
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Take over a counter as `changes` encoded it."""
+        count, offset = value.split(b" ")
+        self._values[tuple(json.loads(key))] = (int(count), int(offset))
+
+    def apply(self, offset: int, increments: Iterable[Increment]) -> None:
+        """Add the increments of the record at `offset`, each key at most once, to the counters that are not past it."""
+        for key, by in increments:
+            value, last = self._values.get(key, (0, -1))
+            if offset > last:
+                self._values[key] = (value + by, offset)
+                self._changed.add(key)
+
+    def changes(self) -> list[tuple[bytes, bytes]]:
+        """Return the counters changed since the last call, with their encoded values (of any size)."""
+        changed = [(_encoded(key), b"%d %d" % self._values[key]) for key in sorted(self._changed)]
+        self._changed.clear()
+        return changed
+
+
+def _encoded(key: CounterKey) -> bytes:
+    return json.dumps(key, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+HORIZON_OFFSETS = 100_000  # of a partition, about 10 MB; drafts are written at the speed of language models
+
+
+class SeenDrafts:
+    """The draft ids of the last `horizon` offsets of one partition, each with the offset where it was counted.
+
+    The id's own offset is kept, so a record that comes again after a crash is still the one that counts.
+    """
+
+    def __init__(self, horizon: int = HORIZON_OFFSETS) -> None:
+        self._horizon = horizon
+        self._offsets: dict[str, int] = {}
+        self._changed: dict[str, int | None] = {}
+
+    def restore(self, items: list[tuple[str, int]]) -> None:
+        """Take over ids with their offsets, in any order."""
+        self._offsets = dict(sorted(items, key=lambda item: item[1]))
+
+    def counts(self, draft_id: str, offset: int) -> bool:
+        """Tell whether the record at `offset` is the one that counts, and remember it."""
+        counted_at = self._offsets.get(draft_id)
+        if counted_at is not None and counted_at < offset <= counted_at + self._horizon:
+            return False
+        if counted_at is None or counted_at < offset:
+            self._offsets.pop(draft_id, None)  # to the end: the dict is in the order of offsets
+            self._offsets[draft_id] = self._changed[draft_id] = offset
+            self._forget_before(offset - self._horizon)
+        return True
+
+    def changes(self) -> list[tuple[str, int | None]]:
+        """Return the ids that came (with their offsets) or went (None) since the last call."""
+        changed = list(self._changed.items())
+        self._changed.clear()
+        return changed
+
+    def _forget_before(self, first_offset: int) -> None:
+        while self._offsets:
+            draft_id, offset = next(iter(self._offsets.items()))
+            if offset >= first_offset:
+                return
+            del self._offsets[draft_id]
+            self._changed[draft_id] = None

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from schemas.engagement import POST_COUNTERS
 from schemas.records import KpiUpdate
-
-ENGAGEMENT_KINDS = ("views", "likes", "replies", "reposts", "quotes", "shares", "clicks", "follows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KpiReading:
-    """One `KpiUpdate` and the offset it was read at; times are milliseconds since the epoch, UTC."""
+    """One `KpiUpdate` and the offset it was read at; times are milliseconds since the epoch, UTC.
+
+    `counts` has the POST_COUNTERS by name.
+    """
 
     persona_id: str
     window: str
     as_of_ms: int
     occurred_at_ms: int
     offset: int
-    views: int = 0
-    likes: int = 0
-    replies: int = 0
-    reposts: int = 0
-    quotes: int = 0
-    shares: int = 0
-    clicks: int = 0
-    follows: int = 0
+    counts: Mapping[str, int]
     engagement_rate: float | None = None
     cost_per_follow_dollars: float | None = None
     revenue_projection_monthly_micros: int | None = None
@@ -47,27 +43,25 @@ class KpiReading:
             as_of_ms=_ms(update.window_end.timestamp()),
             occurred_at_ms=_ms(update.occurred_at.timestamp()),
             offset=offset,
+            counts={name: getattr(update, name) for name in POST_COUNTERS},
             **{name: getattr(update, name) for name in _MEASURES},
         )
 
     def encoded(self) -> bytes:
-        """Return the reading as JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        """Return the reading as JSON, counts beside the other fields."""
+        flat = asdict(self)
+        flat |= flat.pop("counts")
+        return json.dumps(flat, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def decoded(cls, value: bytes) -> KpiReading:
         """Return the reading of its JSON; fields of another version are left out or take their defaults."""
         found: dict[str, Any] = json.loads(value)
-        return cls(**{field.name: found[field.name] for field in fields(cls) if field.name in found})
+        counts = {name: found.get(name, 0) for name in POST_COUNTERS}
+        return cls(counts=counts, **{field.name: found[field.name] for field in fields(cls) if field.name in found})
 
 
-_MEASURES = (
-    *ENGAGEMENT_KINDS,
-    "engagement_rate",
-    "cost_per_follow_dollars",
-    "revenue_projection_monthly_micros",
-    "viral_posts",
-)
+_MEASURES = ("engagement_rate", "cost_per_follow_dollars", "revenue_projection_monthly_micros", "viral_posts")
 
 
 def _ms(seconds: float) -> int:

@@ -7,10 +7,8 @@ from typing import Any, ClassVar
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate
 from sinks.prometheus.exposition import SnapshotCollector, snapshot_of
-from sinks.prometheus.increments import cost_increments, draft_increments
+from sinks.prometheus.increments import PartitionCounters, SeenDrafts, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
-from sinks.prometheus.partition_counters import PartitionCounters
-from sinks.prometheus.seen_drafts import SeenDrafts
 from streams.engine.batch import Batch, ColumnBatch, Row, TopicPartition
 from streams.engine.stage import Change, Effects, Part, Rejection, Stage
 from streams.errors import RecordFault

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.server_store import ServerStore
-from sinks.qdrant.sink import QdrantSink
-from sinks.qdrant.store import VectorStore
+from sinks.qdrant.sink import QdrantSink, VectorStore
 from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings

@@ -7,10 +7,9 @@ import json
 import click
 
 from sinks.reports.asked import asked
-from sinks.reports.costs import cost_object, cost_table
+from sinks.reports.costs import cost_object, cost_table, savings_object, savings_table
 from sinks.reports.draft_commands import drafts
 from sinks.reports.kpi_commands import kpis
-from sinks.reports.savings import savings_object, savings_table
 from streams.cli.table import print_table, wide_option
 
 __all__ = ["costs", "drafts", "kpis"]

@@ -8,8 +8,7 @@ from datetime import date, datetime
 import click
 
 from sinks.reports.asked import asked
-from sinks.reports.days import day_object, day_table
-from sinks.reports.kpis import kpi_object, kpi_table
+from sinks.reports.kpis import day_object, day_table, kpi_object, kpi_table
 from sinks.reports.posts import SORTS, post_object, post_table
 from streams.cli.table import print_table, wide_option
 

@@ -1,26 +1,20 @@
-"""The KPI report: the current KPIs of each persona and window, every ratio with its numerator and denominator."""
+"""The KPI reports: personas' KPIs by window and by day, every ratio with its numerator and denominator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemas.engagement import COUNTER_OF
 from sinks.reports.ratios import dollars, dollars_each, percent, ratio
 from streams.cli.table import Cell, Column, Table, count
 
 if TYPE_CHECKING:
     from sinks.reports.queries import Found
 
+
 SPAN_COUNTS = (
-    "views",
-    "likes",
-    "replies",
-    "reposts",
-    "quotes",
-    "shares",
-    "clicks",
-    "follows",
-    "account_growth",
+    *COUNTER_OF.values(),
     "posts",
     "engagements",
     "cost_micros",
@@ -31,7 +25,8 @@ SPAN_COUNTS = (
 )
 """Counts of any span of time, a window or a day."""
 
-COUNTS = (*SPAN_COUNTS, "late_events", "viral_posts")
+WINDOW_COUNTS = (*SPAN_COUNTS, "late_events", "viral_posts")
+DAY_COUNTS = (*SPAN_COUNTS, "simulated_events")
 
 
 def kpi_object(row: Found) -> dict[str, Any]:
@@ -43,7 +38,7 @@ def kpi_object(row: Found) -> dict[str, Any]:
         "window": row["window_name"],
         "window_start": None if row["window_start"] is None else row["window_start"].isoformat(timespec="milliseconds"),
         "as_of": row["as_of"].isoformat(timespec="milliseconds"),
-        **{name: row[name] for name in COUNTS},
+        **{name: row[name] for name in WINDOW_COUNTS},
         "engagement_rate": ratio(row["engagement_rate"], row["engagements"], row["views"]),
         "cost_per_follow": ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
         "cost_per_account_growth": ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
@@ -85,4 +80,49 @@ def _kpi_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
         "-" if found["viral_posts"] is None else count(found["viral_posts"]),
         count(found["posts"]),
         count(found["late_events"]),
+    )
+
+
+def day_object(row: Found) -> dict[str, Any]:
+    """Return the object that `kpis daily --json` prints for a row of daily_kpis; money in ratios is dollars."""
+    cost_dollars = float(row["cost_dollars"])
+    return {
+        "persona_id": row["persona_id"],
+        "day": row["day"].isoformat(),
+        **{name: row[name] for name in DAY_COUNTS},
+        "engagement_rate": ratio(row["engagement_rate"], row["engagements"], row["views"]),
+        "cost_per_follow": ratio(row["cost_per_follow_dollars"], cost_dollars, row["follows"]),
+        "cost_per_account_growth": ratio(row["cost_per_account_growth_dollars"], cost_dollars, row["account_growth"]),
+    }
+
+
+_DAY_COLUMNS = (
+    Column("day (UTC)"),
+    Column("persona", "id"),
+    Column("views", "number"),
+    Column("engagement rate", "number"),
+    Column("cost / follow", "number"),
+    Column("cost / growth", "number", minor=2),
+    Column("clicks", "number", minor=1),
+    Column("posts", "number", minor=1),
+    Column("revenue", "number"),
+)
+
+
+def day_table(rows: Sequence[Found]) -> Table:
+    """Return the table that `kpis daily` prints."""
+    return Table(_DAY_COLUMNS, [_day_cells(row, day_object(row)) for row in rows], title="Daily history")
+
+
+def _day_cells(row: Found, found: dict[str, Any]) -> Sequence[Cell]:
+    return (
+        found["day"],
+        found["persona_id"],
+        count(found["views"]),
+        percent(found["engagement_rate"]),
+        dollars_each(found["cost_per_follow"]),
+        dollars_each(found["cost_per_account_growth"]),
+        count(found["clicks"]),
+        count(found["posts"]),
+        dollars(row["revenue_dollars"]),
     )

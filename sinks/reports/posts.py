@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemas.engagement import POST_COUNTERS
 from sinks.reports.ratios import percent, ratio
 from streams.cli.table import Cell, Column, Table, count
 
@@ -23,7 +24,7 @@ SORTS = (
     "published",
 )
 _SPANS = ("first_hour", "first_day")
-_COUNTS = ("views", "likes", "replies", "reposts", "quotes", "shares", "clicks", "follows", "engagements")
+_COUNTS = (*POST_COUNTERS, "engagements")
 
 
 def post_object(row: Found) -> dict[str, Any]:

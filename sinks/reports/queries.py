@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from schemas.engagement import POST_COUNTERS
 from sinks.postgres.connection import CONNECT_TIMEOUT_S, postgres_dsn, reason_of
 from streams.errors import ThreadsError, Unavailable
 from streams.postgres_session import begin, startup
@@ -40,7 +41,7 @@ def report(
             **startup(),
         ) as connection:
             connection.execute(begin(settings.io_timeout_s, read_only=True))
-            rows = connection.execute(read_statements("sinks.reports", "sql", file)[name], parameters).fetchall()
+            rows = connection.execute(_statement(file, name), parameters).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise NoTables(
             "the database has no tables yet, or those of an older version: start the stack with `threads-agent up`, "
@@ -51,6 +52,11 @@ def report(
             f"PostgreSQL does not answer: {reason_of(error)}; see `threads-agent status` and THREADS_POSTGRES_DSN"
         ) from error
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _statement(file: str, name: str) -> bytes:
+    counters = ", ".join(POST_COUNTERS).encode()
+    return read_statements("sinks.reports", "sql", file)[name].replace(b"{post_counters}", counters)
 
 
 def _plain(value: object) -> object:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from agents.kpis.counters import ENGAGEMENT_COUNTER, ENGAGEMENTS
 from agents.kpis.formulas import are_viral
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
+from schemas.engagement import COUNTER_OF, ENGAGING_COUNTERS
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
 from streams.kafka.reader import read_range
@@ -22,7 +22,7 @@ from tests.benchmarks.workload import WorkloadSize, personas_of_posts
 
 UPDATES = "kpi.updates"
 LIFETIME = "lifetime"
-COUNTED = (*dict.fromkeys(ENGAGEMENT_COUNTER.values()), "late_events", "viral_posts")
+COUNTED = (*dict.fromkeys(COUNTER_OF.values()), "late_events", "viral_posts")
 SHOWN = 3
 
 Told = dict[tuple[str, str], dict[str, int]]
@@ -50,15 +50,15 @@ def expected_lifetimes(answer: Answer, size: WorkloadSize) -> Told:
     expected: dict[str, Counter[str]] = defaultdict(Counter)
     kinds = answer.panes.group_by("persona_id", "kind").agg(pl.col("count").sum())
     for persona_id, kind, count in kinds.iter_rows():
-        expected[persona_id][ENGAGEMENT_COUNTER[kind]] += count
+        expected[persona_id][COUNTER_OF[kind]] += count
     for persona_id, count in _viral_posts(answer, size):
         expected[persona_id]["viral_posts"] += count
     return {(persona_id, LIFETIME): dict(counters) for persona_id, counters in expected.items()}
 
 
 def _viral_posts(answer: Answer, size: WorkloadSize) -> list[tuple[str, int]]:
-    counters = answer.posts.with_columns(pl.col("kind").replace_strict(ENGAGEMENT_COUNTER, return_dtype=pl.String))
-    engagements = pl.col("count").filter(pl.col("kind").is_in(ENGAGEMENTS)).sum()
+    counters = answer.posts.with_columns(pl.col("kind").replace_strict(COUNTER_OF, return_dtype=pl.String))
+    engagements = pl.col("count").filter(pl.col("kind").is_in(ENGAGING_COUNTERS)).sum()
     views = pl.col("count").filter(pl.col("kind") == "views").sum()
     posts = counters.group_by("post_id").agg(engagements.alias("engagements"), views.alias("views"))
     viral = posts.filter(pl.Series(are_viral(posts["engagements"].to_numpy(), posts["views"].to_numpy())))

@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 
 from agents.kpis.tables.encoded_rows import Entries, decode_rows, encode_rows, entries_of
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def grown(values: NDArray[Scalar], length: int) -> NDArray[Scalar]:
+    """Return an array of at least `length` along the first axis, zero where it is new; doubled, so that it is rare."""
+    if length <= len(values):
+        return values
+    more = np.zeros((max(length, 2 * len(values)) - len(values), *values.shape[1:]), dtype=values.dtype)
+    return np.concatenate((values, more))
+
+
 Ints = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]

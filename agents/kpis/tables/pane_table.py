@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from agents.kpis.counters import COUNTERS
-from agents.kpis.growth import grown
 from agents.kpis.persona_numbers import PersonaNumbers
-from agents.kpis.tables.counter_table import NO_ROW, Bools, CounterTable, Ints, Rows
+from agents.kpis.tables.counter_table import NO_ROW, Bools, CounterTable, Ints, Rows, grown
 from agents.kpis.tables.encoded_rows import Entries, decode_rows, encode_rows, entries_of
 from agents.kpis.tables.keys import PaneKey
 from agents.kpis.windows import PANES_PER_BLOCK, Granularity

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from agents.kpis.counters import ENGAGEMENTS, NUMBER, POST_COUNTERS
+from agents.kpis.counters import NUMBER
 from agents.kpis.formulas import are_viral
-from agents.kpis.growth import grown
 from agents.kpis.persona_numbers import PersonaNumbers
-from agents.kpis.tables.counter_table import Bools, CounterTable, Ints, Rows
+from agents.kpis.tables.counter_table import Bools, CounterTable, Ints, Rows, grown
 from agents.kpis.tables.keys import PostKey
+from schemas.engagement import ENGAGING_COUNTERS, POST_COUNTERS
 
-_ENGAGEMENT_COLUMNS = [NUMBER[name] for name in ENGAGEMENTS]
+_ENGAGEMENT_COLUMNS = [NUMBER[name] for name in ENGAGING_COUNTERS]
 _VIEWS = NUMBER["views"]
 
 

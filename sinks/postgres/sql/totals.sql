@@ -62,7 +62,7 @@ COPY (
 -- name: copy_posts
 COPY staged_post_totals (
     persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
-    views, likes, replies, reposts, quotes, shares, clicks, follows,
+    {counters},
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 ) FROM STDIN (FORMAT csv);
 
@@ -71,12 +71,12 @@ COPY staged_post_totals (
 -- staged is in the order of the key: workers lock rows in one order.
 INSERT INTO post_totals AS kept (
     persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
-    views, likes, replies, reposts, quotes, shares, clicks, follows,
+    {counters},
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 )
 SELECT
     persona_id, post_id, counted_from, is_published, stale, events, simulated_events, total_events,
-    views, likes, replies, reposts, quotes, shares, clicks, follows,
+    {counters},
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements
 FROM staged_post_totals
 ON CONFLICT (persona_id, post_id) DO UPDATE SET
@@ -89,14 +89,7 @@ ON CONFLICT (persona_id, post_id) DO UPDATE SET
     events = kept.events + EXCLUDED.events,
     simulated_events = kept.simulated_events + EXCLUDED.simulated_events,
     total_events = kept.total_events + EXCLUDED.total_events,
-    views = kept.views + EXCLUDED.views,
-    likes = kept.likes + EXCLUDED.likes,
-    replies = kept.replies + EXCLUDED.replies,
-    reposts = kept.reposts + EXCLUDED.reposts,
-    quotes = kept.quotes + EXCLUDED.quotes,
-    shares = kept.shares + EXCLUDED.shares,
-    clicks = kept.clicks + EXCLUDED.clicks,
-    follows = kept.follows + EXCLUDED.follows,
+    {counter_sums},
     first_hour_views = kept.first_hour_views + EXCLUDED.first_hour_views,
     first_hour_engagements = kept.first_hour_engagements + EXCLUDED.first_hour_engagements,
     first_day_views = kept.first_day_views + EXCLUDED.first_day_views,
@@ -115,7 +108,7 @@ UPDATE post_totals AS lost SET (is_published, counted_from) = (
         (
             SELECT min(occurred_at) AS first_at
             FROM engagement
-            WHERE post_id = lost.post_id AND persona_id = lost.persona_id AND kind <> 'follower_change'
+            WHERE post_id = lost.post_id AND persona_id = lost.persona_id AND kind IN ({post_kinds})
         ) AS engaged
 )
 WHERE stale AND counted_from IS NULL;
@@ -131,15 +124,15 @@ UPDATE post_totals AS moved SET
     (first_hour_views, first_hour_engagements, first_day_views, first_day_engagements) = (
         SELECT
             coalesce(sum(count) FILTER (WHERE kind = 'view' AND age < interval '1 hour'), 0),
-            coalesce(sum(count) FILTER (WHERE kind <> 'view' AND age < interval '1 hour'), 0),
+            coalesce(sum(count) FILTER (WHERE kind IN ({engaging_kinds}) AND age < interval '1 hour'), 0),
             coalesce(sum(count) FILTER (WHERE kind = 'view'), 0),
-            coalesce(sum(count) FILTER (WHERE kind <> 'view'), 0)
+            coalesce(sum(count) FILTER (WHERE kind IN ({engaging_kinds})), 0)
         FROM (
             SELECT kind, count, occurred_at - moved.counted_from AS age
             FROM engagement
             WHERE
                 post_id = moved.post_id AND persona_id = moved.persona_id
-                AND kind IN ('view', 'like', 'reply', 'repost', 'quote', 'share')
+                AND kind IN ('view', {engaging_kinds})
                 AND basis <> 'total'
         ) AS engaged
         WHERE age >= interval '0' AND age < interval '24 hours'

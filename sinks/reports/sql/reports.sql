@@ -1,7 +1,7 @@
 -- name: kpis
 SELECT
     persona_id, window_name, window_start, as_of,
-    views, likes, replies, reposts, quotes, shares, clicks, follows, account_growth, posts, engagements,
+    {post_counters}, account_growth, posts, engagements,
     cost_micros, cost_dollars, unpriced_calls,
     revenue_micros, revenue_dollars, one_off_revenue_micros, recurring_revenue_micros,
     late_events, viral_posts,
@@ -16,7 +16,7 @@ ORDER BY persona_id, array_position(ARRAY['1h', '24h', '7d', '30d', 'lifetime'],
 -- The text is that of the post's first record, where it has one.
 SELECT
     persona_id, post_id, published_at, published_at_from,
-    views, likes, replies, reposts, quotes, shares, clicks, follows, engagements, engagement_rate, viral,
+    {post_counters}, engagements, engagement_rate, viral,
     first_hour_views, first_hour_engagements, first_day_views, first_day_engagements, first_day_growth,
     events, simulated_events,
     (
@@ -51,7 +51,7 @@ ORDER BY sorted_by DESC NULLS LAST, persona_id, post_id;
 
 -- name: days
 SELECT
-    persona_id, day, views, likes, replies, reposts, quotes, shares, clicks, follows, account_growth, posts,
+    persona_id, day, {post_counters}, account_growth, posts,
     engagements, cost_micros, cost_dollars, unpriced_calls,
     revenue_micros, revenue_dollars, one_off_revenue_micros, recurring_revenue_micros, simulated_events,
     engagement_rate, cost_per_follow_dollars, cost_per_account_growth_dollars

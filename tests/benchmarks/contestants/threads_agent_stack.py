@@ -2,7 +2,7 @@
 
 The time goes from the first partition taken over, before its first fetch, to the moment when the broker has the
 committed offsets of all events and of all partials: state in its changelogs and local stores, duplicates dropped, KPI
-updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/telling_pace.py).
+updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/telling.py).
 
 Kept across a crash: everything. Counters carry the offsets applied, so what is read again does not count again, and
 recent ids are read from the log again.
@@ -16,11 +16,12 @@ from functools import partial
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from agents.kpis.counters import ENGAGEMENT_COUNTER, NUMBER, POST_COUNTERS
+from agents.kpis.counters import NUMBER
 from agents.kpis.fold import FoldPart, FoldStage
 from agents.kpis.merge import MergePart, MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from agents.kpis.persona_counters import PersonaCounters
+from schemas.engagement import POST_COUNTER_OF, POST_COUNTERS
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import AnyStage, Effects, Rejection
 from streams.engine.worker import Worker
@@ -29,12 +30,11 @@ from streams.role import Role
 from streams.settings import Settings
 from tests.benchmarks.contestants.report import Assignment, Counters, Stopwatch, read_assignment, write_report
 from tests.benchmarks.group_progress import GroupProgress
-from tests.benchmarks.job import KINDS
 
 POLL_S = 0.05
 NEAR_THE_END = 0.9  # of the events; before that the broker is not asked how far the group is
 TOLD = (PARTIALS, "kpi.updates")
-KIND_OF = {counter: kind for kind, counter in ENGAGEMENT_COUNTER.items()}
+KIND_OF = {counter: kind for kind, counter in POST_COUNTER_OF.items()}
 
 
 class TimedFold(FoldStage):
@@ -135,7 +135,7 @@ def merged_counters(merged: Sequence[PersonaCounters]) -> Counters:
 def _panes(counters: PersonaCounters) -> Iterator[tuple[tuple[str, str, int], int]]:
     for persona_id, pane, row in counters.hours.items():
         counts = row.tolist()
-        of_kind = ((kind, counts[NUMBER[ENGAGEMENT_COUNTER[kind]]]) for kind in KINDS)
+        of_kind = ((kind, counts[NUMBER[counter]]) for kind, counter in POST_COUNTER_OF.items())
         yield from (((persona_id, kind, pane), count) for kind, count in of_kind if count)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from schemas.engagement import ENGAGING_KINDS, POST_COUNTER_OF
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrate, migrations
-from sinks.postgres.post_sums import COUNTERS, ENGAGEMENTS
 from sinks.postgres.sink import PostgresSink
 from streams.engine.batch import Batch, TopicPartition
 from streams.errors import Unavailable
@@ -22,7 +22,7 @@ from tests.support.postgres_tables import query
 from tests.support.stage_driver import DrivenStage
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-KINDS = (*COUNTERS, "follower_change")
+KINDS = (*POST_COUNTER_OF, "follower_change")
 DEADLINE_S = 30.0
 
 
@@ -34,7 +34,7 @@ def expected_posts(log: Log) -> dict[tuple[str, str], Row]:
         published[key] = min(published.get(key, row["occurred_at"]), row["occurred_at"])
     events: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in log.facts("engagement.events"):
-        if row["post_id"] is not None and row["kind"] in COUNTERS:
+        if row["post_id"] is not None and row["kind"] in POST_COUNTER_OF:
             events[row["persona_id"], row["post_id"]].append(row)
     return {key: expected_post(published.get(key), events.get(key, [])) for key in published.keys() | events.keys()}
 
@@ -49,9 +49,9 @@ def expected_post(published: int | None, events: Sequence[Row]) -> Row:
 
     early = {
         "first_hour_views": total(["view"], HOUR_MS),
-        "first_hour_engagements": total(ENGAGEMENTS, HOUR_MS),
+        "first_hour_engagements": total(ENGAGING_KINDS, HOUR_MS),
         "first_day_views": total(["view"], DAY_MS),
-        "first_day_engagements": total(ENGAGEMENTS, DAY_MS),
+        "first_day_engagements": total(ENGAGING_KINDS, DAY_MS),
     }
     only_totals = any(row["basis"] == "total" for row in events) and not any(
         early[f"first_day_{what}"] for what in ("views", "engagements")
@@ -60,7 +60,7 @@ def expected_post(published: int | None, events: Sequence[Row]) -> Row:
     return {
         "start": start,
         "from": "first engagement" if published is None else "publication",
-        **{counter: total([kind]) for kind, counter in COUNTERS.items()},
+        **{counter: total([kind]) for kind, counter in POST_COUNTER_OF.items()},
         **(dict.fromkeys(early) if only_totals else early),
         "events": len(events),
         "simulated_events": sum(row["simulated"] for row in events),
@@ -68,7 +68,7 @@ def expected_post(published: int | None, events: Sequence[Row]) -> Row:
 
 
 def found_posts(dsn: str) -> dict[tuple[str, str], Row]:
-    names = ["start", "from", *COUNTERS.values()]
+    names = ["start", "from", *POST_COUNTER_OF.values()]
     early = [f"first_{span}_{what}" for span in ("hour", "day") for what in ("views", "engagements")]
     names += [*early, "events", "simulated_events"]
     columns = ", ".join(["(extract(epoch FROM published_at) * 1000)::bigint", "published_at_from", *names[2:]])

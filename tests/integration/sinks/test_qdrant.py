@@ -20,8 +20,7 @@ from sinks.qdrant import embedded_store
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import DraftPoint, collection_of
 from sinks.qdrant.server_store import ServerStore
-from sinks.qdrant.sink import QdrantSink
-from sinks.qdrant.store import VectorStore
+from sinks.qdrant.sink import QdrantSink, VectorStore
 from sinks.sink import KeptPart
 from streams.embedded.ports import free_port
 from streams.engine.batch import Row, RowBatch, TopicPartition

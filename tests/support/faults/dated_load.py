@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
-from agents.kpis.counters import ENGAGEMENT_COUNTER
+from schemas.engagement import COUNTER_OF
 from schemas.records import EngagementEvent, EngagementKind
 from tests.support.faults.told_counts import CountsByWindow
 
@@ -66,7 +66,7 @@ def counted(
             of_persona = of_personas.setdefault(event.persona_id, Counter())
             is_known = occurred_ms(event) >= forgotten_ms.get(window, 0)
             if window == "lifetime" or (is_known and is_inside(event, window, at_ms)):
-                of_persona[ENGAGEMENT_COUNTER[event.kind]] += event.count
+                of_persona[COUNTER_OF[event.kind]] += event.count
         if at_ms - occurred_ms(event) > 31 * DAY_MS:
             counts["lifetime"][event.persona_id]["late_events"] += 1
     return counts

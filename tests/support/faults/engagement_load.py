@@ -13,7 +13,7 @@ from functools import partial
 from typing import get_args
 from uuid import UUID
 
-from agents.kpis.counters import ENGAGEMENT_COUNTER
+from schemas.engagement import COUNTER_OF
 from schemas.records import EngagementEvent, EngagementKind
 from schemas.registries.registry import open_registry
 from streams.engine.retry import CircuitBreaker
@@ -66,11 +66,11 @@ def load(seed: int, count: int) -> Load:
             kind=kind,
             count=random_.randrange(1, 9),
         )
-        truth[persona][ENGAGEMENT_COUNTER[kind]] += event.count
+        truth[persona][COUNTER_OF[kind]] += event.count
         if age.days > 300:
             truth[persona]["late_events"] += 1
         else:
-            rolling[persona][ENGAGEMENT_COUNTER[kind]] += event.count
+            rolling[persona][COUNTER_OF[kind]] += event.count
         events.append(event)
         if random_.random() < 0.01:
             events.append(event)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from agents.kpis.counters import ENGAGEMENT_COUNTER
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
+from schemas.engagement import COUNTER_OF
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
@@ -26,7 +26,7 @@ Counts = dict[str, Counter[str]]
 CountsByWindow = dict[str, Counts]
 """By name of the window."""
 
-COUNTERS = (*ENGAGEMENT_COUNTER.values(), "late_events")
+COUNTERS = (*COUNTER_OF.values(), "late_events")
 SETTLE_DEADLINE_S = 240.0
 POLL_S = 0.5
 

@@ -17,7 +17,7 @@ from schemas.catalogue import Topic, topic_named
 from schemas.codec.avro_primitives import encoded_long
 from schemas.codec.avro_types import Record, parse_type
 from schemas.codec.columns import ColumnCodec
-from schemas.codec.field_matching import sources_of
+from schemas.codec.conversions import sources_of
 from schemas.codec.rows import EPOCH, MILLISECOND, RowCodec
 from schemas.codec.wire_format import header
 from schemas.definitions import AvroSchema, definition

@@ -1,4 +1,4 @@
-"""The record classes and the Avro files are one contract."""
+"""The record classes and the Avro files are one contract; schemas/generate.py writes the former from the latter."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def _assert_same_type(hint: Any, avro: Any, path: str) -> None:
         assert get_origin(hint) is tuple, path
         _assert_same_type(get_args(hint)[0], avro["items"], f"{path}[]")
     elif kind == "record":
-        _assert_same_record(hint, avro, path)
+        assert_same_record(hint, avro, path)
     elif isinstance(avro, dict):
         assert (hint, kind, avro["logicalType"]) == (datetime, "long", "timestamp-millis"), path
     else:
         assert kind in _PRIMITIVES[hint], path
 
 
-def _assert_same_record(kind: type[Record], schema: AvroSchema, path: str) -> None:
+def assert_same_record(kind: type[Record], schema: AvroSchema, path: str) -> None:
     hints = get_type_hints(kind)
     fields = dataclasses.fields(kind)
     assert (kind.schema_name, [field.name for field in fields]) == (
@@ -63,7 +63,7 @@ def _assert_same_record(kind: type[Record], schema: AvroSchema, path: str) -> No
 
 @pytest.mark.parametrize("topic", CATALOGUE, ids=lambda topic: topic.name)
 def test_a_record_class_equals_its_avro_record_field_by_field(topic: Topic) -> None:
-    _assert_same_record(topic.record, definition(topic.record.schema_name), topic.record.schema_name)
+    assert_same_record(topic.record, definition(topic.record.schema_name), topic.record.schema_name)
 
 
 def test_every_avro_file_is_the_record_of_a_topic() -> None:

@@ -7,9 +7,8 @@ import re
 import polars as pl
 
 from sinks.postgres.column_tables import ENGAGEMENT
-from sinks.postgres.post_sums import placed, post_sums, with_first_day
-from sinks.postgres.statements import filled, statements
-from sinks.postgres.upsert import Upsert, upsert_statements
+from sinks.postgres.statements import Upsert, filled, upsert_statements
+from sinks.postgres.totals import placed, post_sums, totals_statements, with_first_day
 
 CHANGE_TYPES: dict[str, type[pl.DataType]] = {
     "count": pl.Int64,
@@ -55,7 +54,7 @@ def test_sums_by_post_fill_the_columns_that_their_copy_names() -> None:
     types = {name: CHANGE_TYPES.get(name, pl.String) for name in (*ENGAGEMENT.told, "sign")}
     changes = pl.DataFrame(schema=types)
     sums = with_first_day(placed(post_sums(changes), pl.DataFrame(schema=STARTS)), changes)
-    assert tuple(sums.columns) == columns_copied(statements("totals.sql")["copy_posts"])
+    assert tuple(sums.columns) == columns_copied(totals_statements()["copy_posts"])
 
 
 def columns_copied(sql: bytes) -> tuple[str, ...]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.prometheus.increments import CounterKey
-from sinks.prometheus.partition_counters import PartitionCounters
-from sinks.prometheus.seen_drafts import SeenDrafts
+from sinks.prometheus.increments import CounterKey, PartitionCounters, SeenDrafts
 
 KEYS: tuple[CounterKey, ...] = (("a", "x"), ("a", "y"), ("b", 'quote " and \\ and 日本'))
 events = st.lists(st.dictionaries(st.sampled_from(KEYS), st.integers(0, 10**30), min_size=1), max_size=20)

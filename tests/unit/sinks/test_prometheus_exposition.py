@@ -11,9 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, Quality
 from sinks.prometheus.exposition import Snapshot, SnapshotCollector, snapshot_of
-from sinks.prometheus.increments import cost_increments, draft_increments
+from sinks.prometheus.increments import PartitionCounters, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
-from sinks.prometheus.partition_counters import PartitionCounters
 from streams.metrics import BUSINESS_METRICS, DRAFT_QUALITY, GENERATION_LATENCY
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -249,4 +248,4 @@ def test_the_latest_reading_counts_in_whatever_order_they_come() -> None:
 def test_a_reading_survives_its_encoding_and_fields_of_another_version() -> None:
     known = reading("24h", views=10)
     assert KpiReading.decoded(known.encoded()) == known
-    assert KpiReading.decoded(known.encoded().replace(b'"views":10', b'"new_field":1')).views == 0
+    assert KpiReading.decoded(known.encoded().replace(b'"views":10', b'"new_field":1')).counts["views"] == 0

@@ -15,12 +15,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from agents.kpis.counters import POST_COUNTERS
 from agents.kpis.fold import FoldStage
 from agents.kpis.formulas import are_viral
 from agents.kpis.merge import MergePart, MergeStage
 from agents.kpis.partials import TOPIC as PARTIALS
 from schemas.codec.columns import ColumnCodec
+from schemas.engagement import POST_COUNTERS
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
 from sinks.postgres.sink import PostgresSink

@@ -1,11 +1,15 @@
-"""KPI updates: the records that tell personas' KPIs in one window, as columns."""
+"""Telling: how often personas are told of, which of their windows have news, and the updates that tell them."""
 
 from __future__ import annotations
 
-from agents.kpis.counters import COUNTERS, ENGAGEMENTS
+import numpy as np
+
+from agents.kpis.counters import COUNTERS
 from agents.kpis.formulas import cost_per_follow_dollars, engagement_rate, revenue_projection_micros
 from agents.kpis.persona_counters import WindowCounts
+from agents.kpis.tables.counter_table import Bools, Ints, grown
 from schemas.codec.column_encoder import Column, Constant
+from schemas.engagement import ENGAGING_COUNTERS
 from streams.engine.stage import OutputColumns
 from streams.identity import derived_id
 
@@ -25,7 +29,7 @@ def projections(counted: WindowCounts, now_ms: int) -> list[int | None]:
 def kpi_updates(counted: WindowCounts, projected: list[int | None], now_ms: int) -> OutputColumns:
     """Return the updates of personas in one window as of `now_ms`."""
     counts = dict(zip(COUNTERS, counted.counts.T.tolist(), strict=True))
-    engagements = [sum(each) for each in zip(*(counts[name] for name in ENGAGEMENTS), strict=True)]
+    engagements = [sum(each) for each in zip(*(counts[name] for name in ENGAGING_COUNTERS), strict=True)]
     costs, window, now = counts["cost_micros"], counted.window.name, str(now_ms)
     columns: dict[str, Column] = {
         "event_id": [derived_id(persona, window, now) for persona in counted.personas],
@@ -43,3 +47,45 @@ def kpi_updates(counted: WindowCounts, projected: list[int | None], now_ms: int)
         **counts,
     }
     return OutputColumns(TOPIC, columns)
+
+
+AT_ONCE = 100  # personas in one flush that cost no wait: low latency at low load
+PERSONAS_PER_S = 2_000  # beyond those: each costs five updates to form, to encode and to append
+LONGEST_WAIT_MS = 5_000
+
+
+class TellingPace:
+    """Bound how many personas are told in a second; times are epoch milliseconds of a clock that may step back.
+
+    What is not told yet is told with what comes until then: the last counts are always told, at most
+    `LONGEST_WAIT_MS` late.
+    """
+
+    def __init__(self) -> None:
+        self._told_ms = 0
+        self._wait_ms = 0
+
+    def due(self, now_ms: int) -> bool:
+        """Tell whether personas that have changed may be told now."""
+        return not 0 <= now_ms - self._told_ms < self._wait_ms
+
+    def told(self, personas: int, now_ms: int) -> None:
+        """Note that so many personas were told."""
+        self._told_ms = now_ms
+        self._wait_ms = min(max(personas - AT_ONCE, 0) * 1_000 // PERSONAS_PER_S, LONGEST_WAIT_MS)
+
+
+class ToldWindow:
+    """The facts last told of each persona in one window."""
+
+    def __init__(self, width: int) -> None:
+        self._facts: Ints = np.zeros((0, width), dtype=np.int64)  # by persona number
+        self._told: Bools = np.zeros(0, dtype=np.bool_)
+
+    def news(self, personas: Ints, facts: Ints) -> Bools:
+        """Return which personas' facts are not those last told, and take them as told; facts (personas, width)."""
+        most = int(personas.max(initial=-1)) + 1
+        self._facts, self._told = grown(self._facts, most), grown(self._told, most)
+        new: Bools = ~self._told[personas] | (self._facts[personas] != facts).any(axis=1)
+        self._facts[personas], self._told[personas] = facts, True
+        return new
