@@ -7,6 +7,7 @@ from functools import partial
 
 from agents.costs.budget import BudgetPolicy, Limits
 from agents.costs.price_file import read_prices
+from agents.costs.settings import CostSettings
 from agents.deduplication.limits import limits_of
 from agents.deduplication.stage import DeduplicateStage
 from agents.embedding.embedders import embedder_of
@@ -16,6 +17,7 @@ from agents.generation.past.past_posts import RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
+from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
 from agents.spend.directory import spend_directory
 from agents.spend.gate import BudgetGate
@@ -29,7 +31,7 @@ from streams.settings import Settings
 
 def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the three stages; generate and score share one directory of personas."""
-    endpoints, prices = resolve(settings), read_prices(settings.price_file)
+    endpoints, prices = resolve(settings), read_prices(settings.of(CostSettings).price_file)
     offline = offline_model_of(settings.offline_model)
     registry = open_registry(endpoints.schemas)
     directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
@@ -37,7 +39,7 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     gate = BudgetGate(spend_directory(settings, registry), BudgetPolicy.of(settings), Limits.of(settings))
     return (
         GenerateStage(settings, directory, prices.with_free(offline.served_as), past, gate),
-        ScoreStage(directory, threshold=settings.quality_threshold),
+        ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),
         DeduplicateStage(
             limits=limits_of(settings),
             load_embedder=partial(embedder_of, settings),

@@ -19,6 +19,7 @@ from agents.generation.model_report import report_models
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.past.past_posts import PastPosts
 from agents.generation.scheduler import Job, Scheduler
+from agents.generation.settings import GenerationSettings
 from agents.generation.stage_readings import generation_readings
 from agents.personas.directory import PersonaDirectory
 from agents.spend.gate import BudgetGate
@@ -59,7 +60,7 @@ class GenerateStage(LongStage[PartitionWork]):
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = settings
+        self._settings, self._wanted = settings, settings.of(GenerationSettings)
         self._directory = directory
         self._prices = prices
         self._past = past
@@ -85,7 +86,7 @@ class GenerateStage(LongStage[PartitionWork]):
             scheduler=self._scheduler,
             languages=self._writing.languages,
             most_at_once=writer.most_at_once,
-            batch_wait_s=self._settings.batch_wait_s if self._writing.desk else None,
+            batch_wait_s=self._wanted.batch_wait_s if self._writing.desk else None,
             clock=self._clock,
         )
         await self._report_models()
@@ -140,7 +141,7 @@ class GenerateStage(LongStage[PartitionWork]):
         """Take the batch jobs of every partition further, on and on."""
         try:
             while True:
-                await asyncio.sleep(self._settings.batch_poll_s)
+                await asyncio.sleep(self._wanted.batch_poll_s)
                 parts = [part for part in self._parts.values() if part.book.has_batches]
                 if parts and not self._writing.gate.is_shut and await self._caught_up():
                     for part in parts:
