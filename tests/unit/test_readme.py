@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from schemas.catalogue import CATALOGUE
 from streams.cli.main import main
-from streams.metrics import METRICS, Metric
+from streams.metrics import Metric, catalogue
 from streams.role import role_names
 from streams.settings import PREFIX, setting_kinds
 
@@ -85,7 +85,7 @@ def test_every_command_is_shown_with_an_example() -> None:
     assert [path for path in paths if not re.search(rf"{path}(?=[\s`])", EVERYTHING)] == []
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=[metric.name for metric in METRICS])
+@pytest.mark.parametrize("metric", catalogue(), ids=lambda metric: metric.name)
 def test_every_series_stands_in_the_table_with_its_labels(metric: Metric) -> None:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     row = f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
