@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -159,9 +159,12 @@ class Settings(SettingsGroup):
 
 @cache
 def group_kinds() -> tuple[type[SettingsGroup], ...]:
-    """Return the groups of all agents and sinks that are installed, by the names of their entry points."""
-    found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
-    return tuple(_loaded(entry.load()) for entry in found)
+    """Return the groups of all agents and sinks that are installed, by the names of their entry points.
+
+    Raises:
+        SettingsError: one can't be loaded.
+    """
+    return tuple(_loaded(entry) for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name))
 
 
 def setting_kinds() -> tuple[type[SettingsGroup], ...]:
@@ -169,8 +172,16 @@ def setting_kinds() -> tuple[type[SettingsGroup], ...]:
     return (Settings, *group_kinds())
 
 
-def _loaded(kind: type[SettingsGroup]) -> type[SettingsGroup]:
-    assert issubclass(kind, SettingsGroup)
+def _loaded(entry: EntryPoint) -> type[SettingsGroup]:
+    try:
+        kind: object = entry.load()
+    except Exception as error:
+        raise SettingsError(
+            f"The settings {entry.name!r} ({entry.value}) can't be loaded, {type(error).__name__}: {error}; "
+            "install the package that brings them again, or remove it"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, SettingsGroup)):
+        raise SettingsError(f"The settings {entry.name!r} must be a SettingsGroup, {entry.value} is {kind!r}")
     return kind
 
 
