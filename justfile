@@ -32,7 +32,8 @@ records:
 
 # Lock the dependencies again, keeping what is locked already; `just lock --upgrade` takes newer ones
 lock *args:
-    {{uv_compile}} {{args}} --output-file requirements.txt
-    {{uv_compile}} {{args}} --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+    {{uv_compile}} {{args}} --extra embedded --output-file requirements.txt
+    {{uv_compile}} {{args}} --constraint requirements.txt --output-file requirements-worker.txt
+    {{uv_compile}} {{args}} --extra embedded --extra dev --constraint requirements.txt --output-file requirements-dev.txt
     # a virtual environment of its own: the peers hold back some dependencies
-    {{uv_compile}} {{args}} --extra dev --extra bench --output-file requirements-bench.txt
+    {{uv_compile}} {{args}} --extra embedded --extra dev --extra bench --output-file requirements-bench.txt

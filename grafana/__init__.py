@@ -1,4 +1,5 @@
 """Dashboards as code: what Grafana shows, written with grafana-foundation-sdk into dashboards/*.json.
 
-Not here: the series (streams/metrics.py) and the tables (sinks/postgres/migrations). Start with business_kpis.py.
+Not here: the series (streams/metrics.py and its like in agents and sinks) and the tables (sinks/postgres/migrations).
+Start with business_kpis.py.
 """

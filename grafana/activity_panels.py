@@ -9,7 +9,7 @@ from grafana.kpi_panels import described
 from grafana.panels import Look, lines
 from grafana.promql import per_minute, quantile, selector
 from grafana.sources import promql
-from streams.metrics import DRAFT_QUALITY, ENGAGEMENTS, GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
+from sinks.prometheus.metrics import DRAFT_QUALITY, ENGAGEMENTS, GENERATION_LATENCY, LLM_TOKENS, POSTS_GENERATED
 
 PER_MINUTE = "cpm"
 PERCENTILES = (50, 95, 99)

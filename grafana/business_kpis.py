@@ -17,7 +17,7 @@ from grafana.promql import PERSONA_LABEL, PERSONA_VARIABLE
 from grafana.sources import PROMETHEUS
 from grafana.spend_panels import spend_panels
 from grafana.table_panels import table_panels
-from streams.metrics import ENGAGEMENTS, POSTS_GENERATED
+from sinks.prometheus.metrics import ENGAGEMENTS, POSTS_GENERATED
 
 UID, TITLE = "business-kpis", "Business KPIs"
 DASHBOARD_FILE = Path(__file__).parent / "dashboards" / f"{UID}.json"

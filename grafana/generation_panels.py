@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from grafana.kpi_panels import described
-from grafana.panels import Look, lines
-from grafana.promql import greatest, total
-from grafana.sources import promql
-from streams.metrics import (
+from agents.generation.metrics import (
     GENERATION_BOUND,
     GENERATION_OLDEST,
     GENERATION_PARKED,
     GENERATION_UNDER_WAY,
     GENERATION_WAITING,
-    LLM_BREAKER_STATE,
-    LLM_WAITS,
-    WORKER_BREAKER_STATE,
-    WORKER_CHECKPOINT_AGE,
-    WORKER_ROLE_FAILING,
-    Metric,
 )
+from agents.llm.metrics import LLM_BREAKER_STATE, LLM_WAITS
+from grafana.kpi_panels import described
+from grafana.panels import Look, lines
+from grafana.promql import greatest, total
+from grafana.sources import promql
+from streams.metrics import WORKER_BREAKER_STATE, WORKER_CHECKPOINT_AGE, WORKER_ROLE_FAILING, Metric
 
 NOT_CLOSED = {"A": "open", "B": "half-open"}
 

@@ -9,14 +9,14 @@ from grafana.panels import Look, lines, number
 from grafana.promql import selector, total
 from grafana.sources import promql
 from grafana.targets import COST_PER_FOLLOW_DOLLARS, ENGAGEMENT_RATE, REVENUE_DOLLARS, Target
-from streams.metrics import (
+from sinks.prometheus.metrics import (
     COST_PER_FOLLOW,
     ENGAGEMENTS,
     POSTS_ENGAGEMENT_RATE,
     REVENUE_PROJECTION,
     VIRAL_POSTS,
-    Metric,
 )
+from streams.metrics import Metric
 
 BY_PERSONA = "{{persona_id}}"
 LIFETIME_COUNT = "Lifetime sum of the counts of engagement events; the same count by window is in the KPI table below."

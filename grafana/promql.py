@@ -16,7 +16,7 @@ def selector(metric: Metric, suffix: str = "", **matchers: str) -> str:
     """
     unknown = sorted(set(matchers) - set(metric.labels))
     if unknown:
-        raise ValueError(f"{metric.name} has the labels {metric.labels}, not {unknown}; see streams/metrics.py")
+        raise ValueError(f"{metric.name} has the labels {metric.labels}, not {unknown}")
     conditions = [f'{label}="{value}"' for label, value in matchers.items()]
     if PERSONA_LABEL in metric.labels:
         conditions.append(f'{PERSONA_LABEL}=~"${PERSONA_VARIABLE}"')

@@ -9,7 +9,7 @@ from grafana.kpi_panels import described
 from grafana.panels import Look, lines, rows
 from grafana.promql import per_minute, total
 from grafana.sources import SqlQuery, promql
-from streams.metrics import LLM_COST, LLM_UNPRICED_CALLS
+from sinks.prometheus.metrics import LLM_COST, LLM_UNPRICED_CALLS
 
 
 def spend_panels() -> Iterator[Any]:

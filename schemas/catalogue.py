@@ -21,7 +21,8 @@ class Topic:
     `layout` is how consumers decode it: `rows` to record objects (fastavro), `columns` to Polars frames.
     `key` names the field whose UTF-8 text is the record key; None where records go to a partition by number.
     `retention_ms` is FOREVER or milliseconds; a compacted topic keeps the newest record of each key, for that long.
-    `partitions` None means the setting THREADS_PARTITIONS.
+    `partitions` None means the setting THREADS_PARTITIONS. `size_factor` is how many times THREADS_MAX_RECORD_BYTES its
+    records may have.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Topic:
     compacted: bool = False
     retention_ms: int = FOREVER
     internal: bool = False
+    size_factor: int = 1
 
     @property
     def subject(self) -> str:
@@ -53,9 +55,9 @@ CATALOGUE: tuple[Topic, ...] = (
     Topic("spend.totals", records.SpendTotal, "total_id", partitions=1, compacted=True, retention_ms=9 * DAY_MS),
     Topic("budget.alerts", records.BudgetAlert, "persona_id"),
     Topic("revenue.events", records.RevenueEvent, "persona_id", layout="columns"),
-    Topic("kpi.partials", records.KpiPartial, None, retention_ms=DAY_MS, internal=True),
+    Topic("kpi.partials", records.KpiPartial, None, retention_ms=DAY_MS, internal=True, size_factor=4),
     Topic("kpi.updates", records.KpiUpdate, "persona_id"),
-    Topic("dead.letters", records.DeadLetter, None, partitions=1),
+    Topic("dead.letters", records.DeadLetter, None, partitions=1, size_factor=2),  # one holds a record
     Topic("import.ledger", records.ImportProgress, "event_id", partitions=1, compacted=True),
 )
 

@@ -21,7 +21,7 @@ def derived_id(*parts: str) -> str:
         ValueError: no part was given, which would make every such id the same.
     """
     if not parts:
-        raise ValueError("derived_id needs at least one part, e.g. derived_id(request.event_id, 'draft', '0')")
+        raise ValueError("derived_id needs at least one part, e.g. derived_id(record.event_id, 'part', '0')")
     name = _SEPARATOR.join(parts)
     if "\\" in name or name.count(_SEPARATOR) >= len(parts):
         name = _SEPARATOR.join(part.replace("\\", "\\\\").replace(_SEPARATOR, "\\u") for part in parts)

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from schemas.records import Record
+from schemas.rules import EPOCH, shown
 from streams.errors import RecordFault
-from streams.rules import EPOCH, shown
 
 DEFAULTS: dict[str, Callable[[], object]] = {
     "event_id": lambda: str(uuid.uuid4()),

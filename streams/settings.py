@@ -1,28 +1,64 @@
-"""Settings: read once from the environment (prefix THREADS_), checked whole, with every problem listed at once."""
+"""Settings: read once from the environment (prefix THREADS_), checked whole, with every problem listed at once.
+
+Those of Kafka and the engine stand here. Agents and sinks bring groups of their own as entry points
+(`threads.settings`), which are read and checked together with these.
+"""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
 
 PREFIX = "THREADS_"
-Omitted = Literal["temperature", "seed", "response_format", "max_tokens"]
+ENTRY_POINTS = "threads.settings"
+OF_TESTS = PREFIX + "TEST_SEED"
 
 
-class Settings(BaseSettings):
-    """Every setting of the platform. Addresses left empty are those of the embedded stack in `home`."""
+class SettingsGroup(BaseSettings):
+    """Settings that belong together: a field `name` is the variable THREADS_NAME. Group modules import nothing heavy.
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    What is given no value when a group is made is read from the environment; a name that is no field is refused.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Return the environment variable of each field."""
+        return {name: str(each.validation_alias or PREFIX + name.upper()) for name, each in cls.model_fields.items()}
+
+
+Group = TypeVar("Group", bound=SettingsGroup)
+
+
+class Settings(SettingsGroup):
+    """The settings of Kafka, the engine and the embedded stack, and the groups of what else is installed.
+
+    Addresses left empty are those of the embedded stack in `home`.
+    """
+
+    _groups: dict[type[SettingsGroup], SettingsGroup] = PrivateAttr(default_factory=dict)
+
+    def of(self, kind: type[Group]) -> Group:
+        """Return a group; one that was not given is read from the environment."""
+        found = self._groups.get(kind)
+        return found if isinstance(found, kind) else kind()
+
+    def having(self, *groups: SettingsGroup) -> Self:
+        """Return the same settings with these groups in place of their like."""
+        changed = self.model_copy()
+        changed._groups = self._groups | {type(each): each for each in groups}  # noqa: SLF001 - a copy of itself
+        return changed
 
     home: Path = Field(Path(".threads-agent"), description="Folder of the embedded stack: data, logs, endpoints.json.")
     cache: Path = Field(
@@ -91,20 +127,11 @@ class Settings(BaseSettings):
         description="Offsets of a partition within which an event_id counts once; 12 bytes each.",
     )
 
-    metrics_host: str = Field(
-        "127.0.0.1", description="Address that the Prometheus sink's /metrics listens on; 0.0.0.0 in a container."
-    )
-    metrics_port: int = Field(
-        0, ge=0, le=65535, description="Port of the Prometheus sink's /metrics; 0 takes a free one."
-    )
     worker_metrics_host: str = Field(
         "127.0.0.1", description="Address that a worker's /metrics listens on; 0.0.0.0 in a container."
     )
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of a worker's /metrics; 0 takes a free one, as workers of `up` always do."
-    )
-    metrics_window: Literal["1h", "24h", "7d", "30d", "lifetime"] = Field(
-        "24h", description="Window of the business gauges."
     )
 
     openai_api_key: SecretStr | None = Field(
@@ -120,111 +147,6 @@ class Settings(BaseSettings):
         min_length=1,
         description="Model without a provider: smollm2, gemma3-270m (Gemma terms), or the path of a GGUF file.",
     )
-    hook_model: str = Field("gpt-6.1-terra", description="Model for hooks, where a provider is configured.")
-    body_model: str = Field("gpt-6-luna", description="Model for bodies, where a provider is configured.")
-    price_file: Path | None = Field(
-        None, description="Prices of models (YAML); empty: those that come with the program."
-    )
-    daily_budget_dollars: Decimal | None = Field(
-        None,
-        ge=0,
-        le=1_000_000,
-        decimal_places=6,
-        description="Model calls of all personas in a UTC day; empty: no limit.",
-    )
-    hourly_budget_dollars: Decimal | None = Field(
-        None,
-        ge=0,
-        le=1_000_000,
-        decimal_places=6,
-        description="Model calls of all personas in an hour; empty: no limit.",
-    )
-    budget_warn: Decimal = Field(
-        Decimal("0.80"), gt=0, le=1, decimal_places=6, description="Share of a budget from which its spending is told."
-    )
-    budget_downgrade: Decimal = Field(
-        Decimal("0.85"), gt=0, le=1, decimal_places=6, description="Share from which cheaper models are taken."
-    )
-    budget_pause: Decimal = Field(
-        Decimal("0.95"),
-        gt=0,
-        le=1,
-        decimal_places=6,
-        description="Share from which generation pauses till the period ends.",
-    )
-    spike_factor: int = Field(
-        3, ge=2, le=1_000, description="Multiple of the trailing hourly mean that is told as a spike."
-    )
-    spike_least_dollars: Decimal = Field(
-        Decimal("1.00"), ge=0, le=1_000_000, decimal_places=6, description="Least spend of an hour that can be a spike."
-    )
-    fallback_model: str | None = Field(
-        None, description="Model that takes over when those of hooks and bodies are away."
-    )
-    burst_size: int = Field(
-        4, ge=1, le=20, description="Greatest number of drafts of one persona that one structured call writes."
-    )
-    instruction_tokens: int = Field(
-        300, ge=100, description="Tokens of a persona's instructions (estimated), above which examples are left out."
-    )
-    batch_size: int = Field(
-        200, ge=1, le=50_000, description="Requests with deadline tomorrow that make a batch of the batch API."
-    )
-    batch_wait_s: float = Field(
-        600.0, gt=0, le=86_400, description="Time after which a batch is made of fewer requests."
-    )
-    batch_poll_s: float = Field(30.0, gt=0, le=3_600, description="Time between two looks at the batches under way.")
-    moderation: Literal["auto", "provider", "words"] = Field(
-        "auto",
-        description="Who moderates drafts: the provider, or word lists; auto: OpenAI where it writes.",
-    )
-    llm_timeout_s: float = Field(60.0, gt=0, le=600, description="Time-out of one model call.")
-    llm_omit: Annotated[tuple[Omitted, ...] | None, NoDecode] = Field(
-        None,
-        description="Parameters that models do not take, with commas between: temperature, seed, response_format, "
-        "max_tokens; what a provider refuses is left out by itself.",
-    )
-    llm_concurrency: int = Field(8, ge=1, le=1024, description="Model calls in flight.")
-    llm_cache: Literal["off", "memory", "postgres"] = Field(
-        "memory", description="Where answers of models are kept for the same question: in the worker, or shared."
-    )
-    llm_cache_bytes: int = Field(64 * 2**20, ge=2**10, description="Bytes of answers that the cache keeps.")
-    llm_cache_ttl_s: float = Field(
-        7 * 86_400.0, gt=0, le=366 * 86_400, description="Age up to which an answer is used."
-    )
-    llm_semantic_reuse: float | None = Field(
-        None,
-        ge=0.5,
-        le=1,
-        description="Cosine similarity from which an answer serves a similar question too; empty: never.",
-    )
-    quality_threshold: float = Field(0.78, ge=0, le=1, description="Least quality score that passes.")
-    embedder: Literal["blend", "wordllama", "ngram", "openai"] = Field(
-        "blend", description="What compares drafts: wordllama by meaning, ngram by form, blend both, openai a provider."
-    )
-    embedding_model: str = Field("text-embedding-3-small", description="Model of the embedder openai.")
-    embedding_dimensions: int = Field(
-        512, ge=8, le=4096, description="Numbers that are kept of an embedding of the embedder openai."
-    )
-    duplicate_similarity: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Similarity from which a draft repeats its own persona; empty: fitted to the embedder (blend .78).",
-    )
-    duplicate_similarity_across: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Similarity from which a draft repeats another persona; empty: fitted to the embedder (blend .92).",
-    )
-
-    @field_validator("llm_omit", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip()) or None
 
     @field_validator("min_insync_replicas")
     @classmethod
@@ -234,46 +156,64 @@ class Settings(BaseSettings):
             raise ValueError(f"must not be above THREADS_REPLICATION_FACTOR, which is {replicas}")
         return value
 
-    @field_validator("budget_downgrade", "budget_pause")
-    @classmethod
-    def _levels_rise(cls, value: Decimal, info: ValidationInfo) -> Decimal:
-        below = "budget_warn" if info.field_name == "budget_downgrade" else "budget_downgrade"
-        least = info.data.get(below)
-        if least is not None and value <= least:
-            raise ValueError(f"must be above {PREFIX}{below.upper()}, which is {least}")
-        return value
+
+@cache
+def group_kinds() -> tuple[type[SettingsGroup], ...]:
+    """Return the groups of all agents and sinks that are installed, by the names of their entry points.
+
+    Raises:
+        SettingsError: one can't be loaded.
+    """
+    return tuple(_loaded(entry) for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name))
 
 
-def _misspelt(environment: Mapping[str, str]) -> list[str]:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_SEED"}
-    problems = []
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            problems.append(f"{name} is not a setting{hint}")
-    return problems
+def setting_kinds() -> tuple[type[SettingsGroup], ...]:
+    """Return the settings of Kafka and the engine, and all groups."""
+    return (Settings, *group_kinds())
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def _loaded(entry: EntryPoint) -> type[SettingsGroup]:
+    try:
+        kind: object = entry.load()
+    except Exception as error:
+        raise SettingsError(
+            f"The settings {entry.name!r} ({entry.value}) can't be loaded, {type(error).__name__}: {error}; "
+            "install the package that brings them again, or remove it"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, SettingsGroup)):
+        raise SettingsError(f"The settings {entry.name!r} must be a SettingsGroup, {entry.value} is {kind!r}")
+    return kind
+
+
+def read_settings() -> Settings:
     """Read and check all settings.
 
     Raises:
         SettingsError: lists every unknown name and every bad value, so that one run shows them all.
     """
-    environment = os.environ if environment is None else environment
-    problems = _misspelt(environment)
-    settings = None
+    problems = list(_misspelt(setting_kinds()))
+    settings, groups = _read(Settings, problems), [_read(kind, problems) for kind in group_kinds()]
+    if problems or settings is None:
+        raise SettingsError("Settings are not usable; correct these environment variables:\n  " + "\n  ".join(problems))
+    return settings.having(*(each for each in groups if each is not None))
+
+
+def _misspelt(kinds: Sequence[type[SettingsGroup]]) -> Iterator[str]:
+    known = {variable for kind in kinds for variable in kind.variables().values()} | {OF_TESTS}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _read(kind: type[Group], problems: list[str]) -> Group | None:
     try:
-        settings = Settings()
+        return kind()
     except ValidationError as error:
         for item in error.errors():
             name = str(item["loc"][0])
-            shown = name if name.isupper() else PREFIX + name.upper()
-            problems.append(f"{shown}: {item['msg']}, got {item['input']!r}")
-    if problems or settings is None:
-        raise SettingsError("Settings are not usable; correct these environment variables:\n  " + "\n  ".join(problems))
-    return settings
+            problems.append(f"{kind.variables().get(name, name)}: {item['msg']}, got {item['input']!r}")
+    return None
 
 
 @lru_cache(maxsize=1)

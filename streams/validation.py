@@ -1,4 +1,4 @@
-"""What a well-formed record must also be: one table of rules a record class, for rows and for columns alike."""
+"""Records are held to the rules beside their schemas, one by one and as columns."""
 
 from __future__ import annotations
 
@@ -6,98 +6,11 @@ from functools import cache
 
 import polars as pl
 
-from schemas import records
 from schemas.catalogue import Topic
+from schemas.record_rules import RULES
 from schemas.records import Record
+from schemas.rules import Rule, shown
 from streams.errors import RecordFault
-from streams.rules import AtLeast, AtMost, NotBlank, PartOf, Rule, SinceEpoch, shown
-
-MAX_AMOUNT = 10**12  # of one event: a count, or micro-dollars; sums of 64 bits hold millions of such events
-MAX_DRAFTS = 100  # of one request: each costs several calls to a model
-
-_EVENT: tuple[Rule, ...] = (NotBlank("event_id"), SinceEpoch("occurred_at"))
-_OF_PERSONA: tuple[Rule, ...] = (*_EVENT, NotBlank("persona_id"))
-
-RULES: dict[str, tuple[Rule, ...]] = {
-    records.PersonaApplied.schema_name: (*_OF_PERSONA, NotBlank("version"), NotBlank("definition")),
-    records.PersonaRequest.schema_name: (
-        *_OF_PERSONA,
-        NotBlank("brief"),
-        AtLeast("draft_count", 1),
-        AtMost("draft_count", MAX_DRAFTS),
-    ),
-    records.DraftGenerated.schema_name: (
-        *_OF_PERSONA,
-        NotBlank("draft_id"),
-        NotBlank("request_id"),
-        AtLeast("prompt_tokens", 0),
-        AtLeast("completion_tokens", 0),
-        AtLeast("cost_micros", 0),
-        AtLeast("latency_ms", 0),
-    ),
-    records.DraftScored.schema_name: _OF_PERSONA,
-    records.DraftDecided.schema_name: _OF_PERSONA,
-    records.PostPublished.schema_name: (*_OF_PERSONA, NotBlank("post_id")),
-    records.EngagementEvent.schema_name: (
-        *_OF_PERSONA,
-        AtLeast("count", 0, unless=(("kind", "follower_change"), ("basis", "total"), ("basis", "correction"))),
-        AtLeast("count", -MAX_AMOUNT),
-        AtMost("count", MAX_AMOUNT),
-    ),
-    records.CostEvent.schema_name: (
-        *_OF_PERSONA,
-        NotBlank("model"),
-        AtLeast("prompt_tokens", 0),
-        AtLeast("cached_tokens", 0),
-        PartOf("cached_tokens", "prompt_tokens"),
-        AtLeast("completion_tokens", 0),
-        AtLeast("reasoning_tokens", 0),
-        PartOf("reasoning_tokens", "completion_tokens"),
-        AtLeast("cost_micros", 0),
-        AtMost("cost_micros", MAX_AMOUNT),
-        AtLeast("latency_ms", 0),
-    ),
-    records.CostSaving.schema_name: (
-        *_OF_PERSONA,
-        AtLeast("prompt_tokens", 0),
-        AtLeast("completion_tokens", 0),
-        AtMost("saved_micros", MAX_AMOUNT),  # a measure that cost more than it spared has a negative saving
-    ),
-    records.SpendTotal.schema_name: (
-        *_EVENT,
-        NotBlank("total_id"),
-        NotBlank("persona_id"),
-        SinceEpoch("day"),
-        AtLeast("source_partition", 0),
-        AtLeast("unpriced_calls", 0),
-    ),
-    records.BudgetAlert.schema_name: (
-        *_OF_PERSONA,
-        SinceEpoch("period_start"),
-        AtLeast("spent_micros", 0),
-        AtLeast("limit_micros", 0),
-    ),
-    records.RevenueEvent.schema_name: (
-        *_OF_PERSONA,
-        AtLeast("amount_micros", 0),
-        AtMost("amount_micros", MAX_AMOUNT),
-    ),
-    records.KpiPartial.schema_name: (
-        *_EVENT,
-        NotBlank("source_topic"),
-        AtLeast("source_partition", 0),
-        AtLeast("last_offset", 0),
-    ),
-    records.KpiUpdate.schema_name: (*_OF_PERSONA, NotBlank("window")),
-    records.DeadLetter.schema_name: (
-        *_EVENT,
-        NotBlank("consumer"),
-        NotBlank("source_topic"),
-        AtLeast("source_partition", 0),
-        AtLeast("source_offset", 0),
-    ),
-    records.ImportProgress.schema_name: (*_EVENT, NotBlank("source"), AtLeast("rows", 0)),
-}
 
 
 def validate(record: Record) -> None:

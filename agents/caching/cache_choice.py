@@ -7,6 +7,7 @@ import time
 from agents.caching.postgres_cache import PostgresCache
 from agents.caching.response_cache import MemoryCache, NoCache, ResponseCache
 from agents.caching.semantic_reuse import SemanticReuse
+from agents.caching.settings import CachingSettings
 from agents.embedding.offline_embedders import WordLlamaEmbedder
 from streams.endpoints import require_postgres
 from streams.settings import Settings
@@ -18,14 +19,13 @@ def response_cache(settings: Settings) -> ResponseCache:
     Raises:
         SettingsError: the cache is to be in PostgreSQL, and none is configured nor embedded.
     """
-    if settings.llm_cache == "off":
+    wanted = settings.of(CachingSettings)
+    if wanted.llm_cache == "off":
         return NoCache()
-    if settings.llm_cache == "postgres":
-        cache: ResponseCache = PostgresCache(
-            require_postgres(settings), settings.llm_cache_bytes, settings.llm_cache_ttl_s
-        )
+    if wanted.llm_cache == "postgres":
+        cache: ResponseCache = PostgresCache(require_postgres(settings), wanted.llm_cache_bytes, wanted.llm_cache_ttl_s)
     else:
-        cache = MemoryCache(settings.llm_cache_bytes, settings.llm_cache_ttl_s, clock=time.monotonic)
-    if settings.llm_semantic_reuse is None:
+        cache = MemoryCache(wanted.llm_cache_bytes, wanted.llm_cache_ttl_s, clock=time.monotonic)
+    if wanted.llm_semantic_reuse is None:
         return cache
-    return SemanticReuse(cache, WordLlamaEmbedder(), settings.llm_semantic_reuse)
+    return SemanticReuse(cache, WordLlamaEmbedder(), wanted.llm_semantic_reuse)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from agents.costs.settings import CostSettings
 from schemas.records import BudgetPeriod
 from streams.settings import Settings
 
@@ -35,12 +36,13 @@ class BudgetPolicy:
 
     @classmethod
     def of(cls, settings: Settings) -> BudgetPolicy:
+        costs = settings.of(CostSettings)
         return cls(
-            int(settings.budget_warn * WHOLE),
-            int(settings.budget_downgrade * WHOLE),
-            int(settings.budget_pause * WHOLE),
-            settings.spike_factor,
-            int(settings.spike_least_dollars * MICROS_PER_DOLLAR),
+            int(costs.budget_warn * WHOLE),
+            int(costs.budget_downgrade * WHOLE),
+            int(costs.budget_pause * WHOLE),
+            costs.spike_factor,
+            int(costs.spike_least_dollars * MICROS_PER_DOLLAR),
         )
 
     def share(self, level: Level) -> int:
@@ -59,7 +61,8 @@ class BudgetLimits:
     @classmethod
     def of(cls, settings: Settings) -> BudgetLimits:
         """Return the limits of all personas together."""
-        return cls(_micros(settings.hourly_budget_dollars), _micros(settings.daily_budget_dollars))
+        costs = settings.of(CostSettings)
+        return cls(_micros(costs.hourly_budget_dollars), _micros(costs.daily_budget_dollars))
 
     def of_period(self, kind: BudgetPeriod) -> int | None:
         return self.hour_micros if kind == "hour" else self.day_micros

@@ -6,7 +6,7 @@ from datetime import date
 
 from agents.costs.prices import PriceList
 from agents.llm.answers.reply import Usage
-from streams.validation import MAX_AMOUNT
+from schemas.record_rules import MAX_AMOUNT
 
 TOKENS_PER_PRICE = 1_000_000
 

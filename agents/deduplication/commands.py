@@ -51,12 +51,13 @@ def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, a
 async def _measured(names: Sequence[str], pairs: Sequence[LabelledPair]) -> Figures:
     from agents.deduplication.tuning import figures_of, similarities_of
     from agents.embedding.embedders import embedder_of
+    from agents.embedding.settings import EmbeddingSettings
     from streams.settings import current_settings
 
     settings = current_settings()
     found: Figures = {}
     for name in names:
-        embedder = embedder_of(settings.model_copy(update={"embedder": name}))
+        embedder = embedder_of(settings.having(settings.of(EmbeddingSettings).model_copy(update={"embedder": name})))
         try:
             found[name] = figures_of(await similarities_of(embedder, pairs))
         finally:

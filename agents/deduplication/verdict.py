@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from agents.deduplication.accepted_drafts import Nearest
+from agents.deduplication.settings import DeduplicationSettings
 from agents.deduplication.wording import Resemblance
+from agents.embedding.settings import EmbeddingSettings
 from schemas.records import Decision, NearDuplicate
 from streams.errors import SettingsError
 from streams.settings import Settings
@@ -41,14 +43,15 @@ def limits_of(settings: Settings) -> SimilarityLimits:
     Raises:
         SettingsError: one is empty, and the embedder's best limit was never measured.
     """
-    own, across = settings.duplicate_similarity, settings.duplicate_similarity_across
-    fitted = FITTED.get(settings.embedder)
+    limits, embedder = settings.of(DeduplicationSettings), settings.of(EmbeddingSettings).embedder
+    own, across = limits.duplicate_similarity, limits.duplicate_similarity_across
+    fitted = FITTED.get(embedder)
     if fitted is not None:
         return SimilarityLimits(fitted.own if own is None else own, fitted.across if across is None else across)
     if own is None or across is None:
         raise SettingsError(
-            f"The embedder {settings.embedder!r} has no fitted limits: run `threads-agent deduplication report "
-            f"--embedder {settings.embedder}`, and set THREADS_DUPLICATE_SIMILARITY and "
+            f"The embedder {embedder!r} has no fitted limits: run `threads-agent deduplication report "
+            f"--embedder {embedder}`, and set THREADS_DUPLICATE_SIMILARITY and "
             "THREADS_DUPLICATE_SIMILARITY_ACROSS to the best limits that it prints"
         )
     return SimilarityLimits(own, across)

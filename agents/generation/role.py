@@ -7,6 +7,7 @@ from functools import partial
 
 from agents.costs.budget import BudgetLimits, BudgetPolicy
 from agents.costs.prices import read_prices
+from agents.costs.settings import CostSettings
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
@@ -15,6 +16,7 @@ from agents.generation.past.past_posts import AcceptedPosts, RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona_log import KafkaPersonaLog
+from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
 from agents.spend.budgets import Budgets
 from agents.spend.spend_topics import spend_directory
@@ -28,7 +30,7 @@ from streams.settings import Settings
 
 def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the three stages; generate and score share one directory of personas."""
-    endpoints, prices = resolve(settings), read_prices(settings.price_file)
+    endpoints, prices = resolve(settings), read_prices(settings.of(CostSettings).price_file)
     offline = offline_model_of(settings.offline_model)
     registry = open_registry(endpoints.schemas)
     directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
@@ -36,7 +38,7 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     budgets = Budgets(spend_directory(settings, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
     return (
         GenerateStage(settings, directory, prices.with_free(offline.served_as), past, budgets),
-        ScoreStage(directory, threshold=settings.quality_threshold),
+        ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),
         DeduplicateStage(
             limits=limits_of(settings),
             load_embedder=partial(embedder_of, settings),

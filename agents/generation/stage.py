@@ -18,6 +18,7 @@ from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.partition_work import PartitionWork, WorkContext
 from agents.generation.scheduler import Job, Scheduler
+from agents.generation.settings import GenerationSettings
 from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing, report_models
 from agents.personas.directory import PersonaDirectory
@@ -60,7 +61,7 @@ class GenerateStage(LongStage[PartitionWork]):
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = settings
+        self._settings, self._wanted = settings, settings.of(GenerationSettings)
         self._directory = directory
         self._prices = prices
         self._past = past
@@ -72,18 +73,18 @@ class GenerateStage(LongStage[PartitionWork]):
         self._rounds: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        settings, writing = self._settings, await open_writing(self._settings, self._monotonic)
+        wanted, writing = self._wanted, await open_writing(self._settings, self._monotonic)
         self._writing = writing
         self._memory = CallMemory(self._clock, self._prices)
         graph = DraftGraph(writing.writer, self._memory, self._past, writing.guard)
         self._scheduler = Scheduler(graph.write, self._written, writing.gate, bound=2 * writing.gate.at_once)
-        batch_wait_s = None if writing.batches is None else settings.batch_wait_s
+        batch_wait_s = None if writing.batches is None else wanted.batch_wait_s
         self._admission = Admission(self._directory, self._budgets, writing.languages, batch_wait_s)
         if writing.tiers is None:
             return
         await report_models(writing.client, writing.tiers, self._directory, self._prices, self._clock().date())
         if writing.batches is not None:
-            terms = BatchTerms(settings.batch_size, settings.instruction_tokens)
+            terms = BatchTerms(wanted.batch_size, wanted.instruction_tokens)
             self._batch_jobs = BatchJobs(writing.batches, writing.tiers, self._admission, terms, self._clock)
             self._rounds = asyncio.create_task(self._batch_rounds(self._batch_jobs))
 
@@ -130,7 +131,7 @@ class GenerateStage(LongStage[PartitionWork]):
         """Take the batch jobs of every partition further, on and on."""
         try:
             while True:
-                await asyncio.sleep(self._settings.batch_poll_s)
+                await asyncio.sleep(self._wanted.batch_poll_s)
                 parts = [part for part in self._parts.values() if part.batches.has_any]
                 if parts and not self._writing.gate.is_shut and await self._caught_up():
                     for part in parts:

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import get_args
 
+from agents.generation.metrics import (
+    GENERATION_BOUND,
+    GENERATION_OLDEST,
+    GENERATION_PARKED,
+    GENERATION_UNDER_WAY,
+    GENERATION_WAITING,
+)
 from agents.generation.partition_work import PartitionWork
 from agents.generation.scheduler import Load
 from agents.llm.faults.faults import WaitReason
+from agents.llm.metrics import LLM_BREAKER_STATE, LLM_WAITS
 from agents.llm.model_breaker import BreakerReading
-from streams import metrics
 from streams.engine.readings import Reading, breaker_readings
 
 
@@ -25,13 +32,13 @@ def generation_readings(
         if oldest is not None:
             begun.append(oldest)
     age_s = max((now - min(begun)).total_seconds(), 0.0) if begun else 0.0
-    yield Reading(metrics.GENERATION_BOUND, (), load.bound)
-    yield Reading(metrics.GENERATION_UNDER_WAY, (), load.under_way)
-    yield Reading(metrics.GENERATION_WAITING, (), load.waiting)
-    yield Reading(metrics.GENERATION_OLDEST, (), age_s)
-    yield Reading(metrics.GENERATION_PARKED, (), parked)
+    yield Reading(GENERATION_BOUND, (), load.bound)
+    yield Reading(GENERATION_UNDER_WAY, (), load.under_way)
+    yield Reading(GENERATION_WAITING, (), load.waiting)
+    yield Reading(GENERATION_OLDEST, (), age_s)
+    yield Reading(GENERATION_PARKED, (), parked)
     for breaker in breakers:
-        yield from breaker_readings(metrics.LLM_BREAKER_STATE, (breaker.model,), breaker.state)
+        yield from breaker_readings(LLM_BREAKER_STATE, (breaker.model,), breaker.state)
         for reason in get_args(WaitReason):
             waits = breaker.state != "closed" and breaker.reason == reason
-            yield Reading(metrics.LLM_WAITS, (breaker.model, reason), float(waits))
+            yield Reading(LLM_WAITS, (breaker.model, reason), float(waits))

@@ -15,6 +15,7 @@ from agents.generation.asking.chat_writer import ChatWriter
 from agents.generation.asking.few_shot_writer import FewShotWriter
 from agents.generation.asking.writer import ModelTiers, Writer
 from agents.generation.drafting.guard import DraftGuard
+from agents.generation.settings import GenerationSettings
 from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
 from agents.llm.batches import BatchClient
 from agents.llm.caller import ModelCaller
@@ -22,6 +23,7 @@ from agents.llm.client import LanguageModelClient
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import is_not_there
 from agents.llm.provider import provider_of
+from agents.llm.settings import CallSettings
 from agents.personas.directory import PersonaDirectory
 from streams.embedded.offline_models import offline_model_of
 from streams.errors import RecordFault, SettingsError, Unavailable
@@ -61,25 +63,26 @@ async def open_writing(settings: Settings, monotonic: Callable[[], float] = time
     Raises:
         SettingsError: there is no provider.
     """
-    dialects = Dialects(settings.llm_omit or ())
-    client = LanguageModelClient(provider_of(settings), timeout_s=settings.llm_timeout_s, dialects=dialects)
+    calls, wanted = settings.of(CallSettings), settings.of(GenerationSettings)
+    dialects = Dialects(calls.llm_omit or ())
+    client = LanguageModelClient(provider_of(settings), timeout_s=calls.llm_timeout_s, dialects=dialects)
     provider, gate = client.provider, CallGate(client.provider.concurrency)
     caller, guard = ModelCaller(clock=monotonic, sleep=gate.pause), DraftGuard(moderator_of(settings, client))
     if provider.embedded:
         model = offline_model_of(settings.offline_model)
         few_shot = FewShotWriter(client, gate=gate, model=model.served_as)
         return Writing(few_shot, guard, caller, gate, client, model.languages, _closing=(client.close,))
-    tiers = ModelTiers(settings.hook_model, settings.body_model, settings.fallback_model)
+    tiers = ModelTiers(wanted.hook_model, wanted.body_model, wanted.fallback_model)
     cache = response_cache(settings)
-    batches = BatchClient(provider, timeout_s=settings.llm_timeout_s, dialects=dialects)
+    batches = BatchClient(provider, timeout_s=calls.llm_timeout_s, dialects=dialects)
     chat = ChatWriter(
         client,
         caller,
         cache,
         tiers,
         gate=gate,
-        most_at_once=settings.burst_size,
-        instruction_tokens=settings.instruction_tokens,
+        most_at_once=wanted.burst_size,
+        instruction_tokens=wanted.instruction_tokens,
     )
     closing = (cache.close, batches.close, client.close)
     return Writing(chat, guard, caller, gate, client, provider.languages, closing, batches, tiers)
@@ -87,7 +90,7 @@ async def open_writing(settings: Settings, monotonic: Callable[[], float] = time
 
 def moderator_of(settings: Settings, client: LanguageModelClient) -> Moderator:
     """Return who moderates: OpenAI where it writes or the settings say so; the embedded model has no such endpoint."""
-    provider, wanted = client.provider, settings.moderation
+    provider, wanted = client.provider, settings.of(GenerationSettings).moderation
     if not provider.embedded and (wanted == "provider" or (wanted == "auto" and provider.is_openai)):
         return OpenAIModerator(client)
     return WordListModerator()

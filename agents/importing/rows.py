@@ -18,8 +18,8 @@ from agents.importing.cells.visible_text import all_blank, is_blank, is_sum, vis
 from agents.importing.csv_source import CsvRow
 from agents.importing.fields import COUNT_FIELDS, SIGNED_FIELDS, ImportFault, Layout
 from agents.importing.times import TimeReader, time_reader
+from schemas.rules import LATEST_MS, shown
 from streams.errors import RecordFault
-from streams.rules import LATEST_MS, shown
 
 ESSENTIAL_COUNT = "views"  # where it is unusable the whole row is: the others are compared with it
 UNSAID = -(2**63)  # in the place of a count that a row does not tell

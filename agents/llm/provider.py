@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agents.llm.settings import CallSettings
 from streams.endpoints import resolve
 from streams.errors import SettingsError
 from streams.settings import Settings
@@ -46,12 +47,12 @@ def provider_of(settings: Settings) -> Provider:
     """
     if settings.openai_api_key or settings.openai_base_url:
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
-        return Provider(settings.openai_base_url or OPENAI_URL, key, settings.llm_concurrency)
+        return Provider(settings.openai_base_url or OPENAI_URL, key, settings.of(CallSettings).llm_concurrency)
     base_url = resolve(settings).llm
     if base_url is None:
         raise SettingsError(
             "No language model is configured: start the embedded one with `threads-agent up`, "
             "or set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server"
         )
-    concurrency = min(settings.llm_concurrency, EMBEDDED_CONCURRENCY)
+    concurrency = min(settings.of(CallSettings).llm_concurrency, EMBEDDED_CONCURRENCY)
     return Provider(base_url, "none", concurrency, embedded=True, languages=EMBEDDED_LANGUAGES)

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from sinks.prometheus.increments import BUCKET, INFINITE, SUM_UNITS, CounterKey
 from sinks.prometheus.kpi_readings import KpiReading
-from streams.metrics import (
+from sinks.prometheus.metrics import (
     COST_PER_FOLLOW,
     DRAFT_QUALITY,
     ENGAGEMENTS,
@@ -25,8 +25,8 @@ from streams.metrics import (
     POSTS_GENERATED,
     REVENUE_PROJECTION,
     VIRAL_POSTS,
-    Metric,
 )
+from streams.metrics import Metric
 
 MICROS_PER_DOLLAR = 1_000_000
 PROJECTION_WINDOW = "30d"

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 import polars as pl
 
 from schemas.records import DraftDecided, DraftGenerated
-from streams.metrics import (
+from sinks.prometheus.metrics import (
     DRAFT_QUALITY,
     GENERATION_LATENCY,
     LLM_COST,
     LLM_TOKENS,
     LLM_UNPRICED_CALLS,
     POSTS_GENERATED,
-    Metric,
 )
+from streams.metrics import Metric
 
 CounterKey = tuple[str, ...]
 """A metric's name and the values of its labels; of a histogram also `BUCKET` and its bound, or a sum in `SUM_UNITS`."""

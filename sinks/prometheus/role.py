@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sinks.prometheus.settings import ExpositionSettings
 from sinks.prometheus.stage import PrometheusStage
 from streams.endpoints import update_endpoints
 from streams.engine.stage import AnyStage
@@ -15,7 +16,8 @@ def _stages(settings: Settings) -> Sequence[AnyStage]:
     def announce(url: str) -> None:
         update_endpoints(settings.home, metrics=url)
 
-    return (PrometheusStage(settings.metrics_window, settings.metrics_host, settings.metrics_port, announce),)
+    shown = settings.of(ExpositionSettings)
+    return (PrometheusStage(shown.metrics_window, shown.metrics_host, shown.metrics_port, announce),)
 
 
 ROLE = Role("sink-prometheus", _stages)

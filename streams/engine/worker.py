@@ -36,7 +36,7 @@ from streams.kafka.record_size import letter_room
 from streams.metrics import WORKER_ROLE_FAILING
 from streams.metrics_server import MetricsServer
 from streams.quarantine.quarantines import Quarantines
-from streams.role import Role, load_role
+from streams.role import Role, load_role, role_names
 from streams.running_workers import announced
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState
@@ -269,7 +269,7 @@ def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None 
     make_home(settings)
     roles = [load_role(name) for name in names]
     if not roles:
-        raise ThreadsError("No role given; for example: threads-agent worker kpis")
+        raise ThreadsError(f"No role given; choose from: {', '.join(role_names())}")
     return asyncio.run(keep_running(roles, settings, instance_id))
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from schemas.catalogue import CATALOGUE
 from streams.errors import RecordFault
 from streams.settings import Settings
 
 DEAD_LETTERS = "dead.letters"
-LARGER = {
-    "dead.letters": 2,
-    "kpi.partials": 4,
-}  # times what the setting says: a letter holds a record, a partial thousands of counts
+LARGER = {topic.name: topic.size_factor for topic in CATALOGUE if topic.size_factor > 1}
 ENVELOPE_BYTES = 64 * 2**10  # room for framing, keys, headers and the provenance of a dead letter
 
 

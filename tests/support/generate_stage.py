@@ -13,7 +13,6 @@ from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.spend.budgets import Budgets
 from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
-from streams.settings import Settings
 from tests.support.drafting import (
     NOW,
     REQUESTS,
@@ -25,6 +24,7 @@ from tests.support.drafting import (
     sample_directory,
 )
 from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
+from tests.support.settings import settings_with
 from tests.support.stage_driver import DrivenStage, Emitted
 
 State = Sequence[tuple[bytes, bytes]]
@@ -48,7 +48,7 @@ async def generating(
         provider = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "sk-test"}
         stage = DrivenStage(
             GenerateStage(
-                Settings(**(SETTINGS | settings | provider)),
+                settings_with(**(SETTINGS | settings | provider)),
                 directory or sample_directory(),
                 read_prices(),
                 ListedPast(),

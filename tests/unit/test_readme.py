@@ -11,11 +11,12 @@ from pydantic.fields import FieldInfo
 
 from schemas.catalogue import CATALOGUE
 from streams.cli.main import main
-from streams.metrics import METRICS, Metric
+from streams.metrics import Metric, catalogue
 from streams.role import role_names
-from streams.settings import PREFIX, Settings
+from streams.settings import PREFIX, setting_kinds
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SETTINGS = {kind.variables()[name]: field for kind in setting_kinds() for name, field in kind.model_fields.items()}
 PACKAGES = ("schemas", "streams", "agents", "sinks")
 FOLDERS = (*PACKAGES, "grafana", "deploy", "tests")
 MOST_LINES = 150  # of the one that a stranger reads first
@@ -29,8 +30,7 @@ READMES = {folder: text_of(folder) for folder in (".", *FOLDERS)}
 EVERYTHING = "\n".join(READMES.values())
 
 
-def setting_row(name: str, field: FieldInfo) -> str:
-    variable = field.validation_alias or PREFIX + name.upper()
+def setting_row(variable: str, field: FieldInfo) -> str:
     default = "" if field.default is None else f"`{field.default}`"
     return f"| `{variable}` | {default} | {field.description} |"
 
@@ -68,15 +68,14 @@ def test_the_first_one_is_short_and_leads_to_all_others() -> None:
     assert [folder for folder in FOLDERS if f"({folder}/README.md)" not in READMES["."]] == []
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_stands_in_the_table_with_its_default_and_meaning(name: str) -> None:
-    row = setting_row(name, Settings.model_fields[name])
+@pytest.mark.parametrize("variable", SETTINGS)
+def test_every_setting_stands_in_the_table_with_its_default_and_meaning(variable: str) -> None:
+    row = setting_row(variable, SETTINGS[variable])
     assert row in READMES["deploy"].splitlines(), f"deploy/README.md, section Configuration, needs this row:\n{row}"
 
 
 def test_the_table_has_no_setting_that_is_none() -> None:
-    known = {str(field.validation_alias or PREFIX + name.upper()) for name, field in Settings.model_fields.items()}
-    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", EVERYTHING)) <= known
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", EVERYTHING)) <= set(SETTINGS)
 
 
 def test_every_command_is_shown_with_an_example() -> None:
@@ -86,7 +85,7 @@ def test_every_command_is_shown_with_an_example() -> None:
     assert [path for path in paths if not re.search(rf"{path}(?=[\s`])", EVERYTHING)] == []
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=[metric.name for metric in METRICS])
+@pytest.mark.parametrize("metric", catalogue(), ids=lambda metric: metric.name)
 def test_every_series_stands_in_the_table_with_its_labels(metric: Metric) -> None:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     row = f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"

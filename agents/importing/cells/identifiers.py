@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agents.importing.cells.visible_text import visible
 from agents.importing.import_fault import ImportFault
-from streams.rules import shown
+from schemas.rules import shown
 
 EXACT_DIGITS = 15  # a spreadsheet keeps so many digits of a number, and writes zeros for the others
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from agents.importing.cells.visible_text import is_blank, visible
 from agents.importing.import_fault import ImportFault
-from streams.rules import shown
+from schemas.rules import shown
 
 Decimal = Literal[".", ","]
 

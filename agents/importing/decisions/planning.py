@@ -12,9 +12,9 @@ from agents.importing.fields import FieldMapping
 from agents.importing.import_fault import ImportFault
 from agents.importing.rows import RowBlock
 from agents.importing.times import as_datetime
+from schemas.record_rules import MAX_AMOUNT
 from schemas.records import EngagementKind
 from streams.errors import RecordFault
-from streams.validation import MAX_AMOUNT
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.llm.answers.said_text import clean_name
-from streams.settings import Omitted
+from agents.llm.settings import Omitted
 
 logger = logging.getLogger(__name__)
 

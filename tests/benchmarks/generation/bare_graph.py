@@ -19,15 +19,15 @@ from agents.generation.asking.answers import answers_schema
 from agents.generation.asking.chat_writer import BODY_TOKENS, HOOK_CANDIDATES, HOOK_TOKENS
 from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions
 from agents.generation.asking.writer import BodyTask, HookTask, Past
+from agents.generation.settings import GenerationSettings
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.personas.persona import Persona
-from streams.settings import Settings
 from tests.benchmarks.generation.posts import Post, PostBook, sample_posts
 from tests.benchmarks.generation.script import Task, read_task, write_report
 from tests.benchmarks.process_usage import own_cpu_seconds, own_peak_rss_mb
 
 CALL_TIMEOUT_S = 60.0
-_DEFAULTS = Settings.model_fields
+_DEFAULTS = GenerationSettings.model_fields
 HOOK_MODEL, BODY_MODEL = str(_DEFAULTS["hook_model"].default), str(_DEFAULTS["body_model"].default)
 
 

@@ -20,16 +20,17 @@ from agents.generation.asking.answers import answers_schema
 from agents.generation.asking.chat_writer import BODY_TOKENS, HOOK_CANDIDATES, HOOK_TOKENS
 from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions
 from agents.generation.asking.writer import BodyTask, HookTask, Past
+from agents.generation.settings import GenerationSettings
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.scoring.quality import score_draft
+from agents.scoring.settings import ScoringSettings
 from schemas.records import DraftGenerated
-from streams.settings import Settings
 from streams.wall_clock import utc_now
 from tests.benchmarks.generation.posts import Post, PostBook, sample_posts
 
 CALL_TIMEOUT_S = 60.0
 TEXTS = "bench:texts"  # the Redis set of the hashes of all texts
-_DEFAULTS = Settings.model_fields
+_DEFAULTS = GenerationSettings.model_fields
 
 app = Celery("bench")
 app.conf.update(broker_connection_retry_on_startup=True, task_serializer="json", result_serializer="json")
@@ -41,7 +42,7 @@ def write_post(number: int) -> dict[str, Any]:
     hook = _asked(post, "hooks", hook_prompt([HookTask(post.assignment(), Past())], HOOK_CANDIDATES))[0]
     body = _asked(post, "body", body_prompt([BodyTask(post.assignment(), hook)]))
     draft = _draft(post, hook, body)
-    threshold = _DEFAULTS["quality_threshold"].default
+    threshold = ScoringSettings.model_fields["quality_threshold"].default
     quality = score_draft(draft, banned_phrases=post.persona.banned_phrases, threshold=threshold)
     is_new = bool(app.backend.client.sadd(TEXTS, text_hash(draft.text)))
     return {"text": draft.text, "score": quality.score, "accepted": quality.passed and is_new, "at": time.time()}

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from streams.cli.table import print_text
-from streams.embedded.offline_models import SCORED_LANGUAGES, SMOLLM2, offline_model_of
+from streams.embedded.offline_models import ASKED_LANGUAGES, SMOLLM2, offline_model_of
 from tests.benchmarks.choice import choose
 from tests.benchmarks.generation.contest import standings, surroundings
 from tests.benchmarks.generation.latency import SteadyLoad, at_steady_rate
@@ -55,7 +55,7 @@ FLOOR = "bare-graph"
 @click.option(
     "--model", "models", multiple=True, help="With --offline: name or GGUF file (repeatable); default: smollm2."
 )
-@click.option("--language", "languages", multiple=True, type=click.Choice(SCORED_LANGUAGES), help="With --offline.")
+@click.option("--language", "languages", multiple=True, type=click.Choice(ASKED_LANGUAGES), help="With --offline.")
 @click.option("--python", "python_path", type=click.Path(path_type=Path), help="Interpreter of the contestants.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def generation(

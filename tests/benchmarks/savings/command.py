@@ -11,6 +11,7 @@ import click
 from pydantic import SecretStr
 
 from agents.costs.prices import read_prices
+from agents.costs.settings import CostSettings
 from streams.settings import current_settings
 from tests.benchmarks.printing import print_json, print_results
 from tests.benchmarks.savings.measures import CLAIMED, MEASURES, Bill, Measure, bill_of
@@ -54,7 +55,8 @@ def _figures(row: dict[str, Any]) -> list[object]:
 
 async def _measured(count: int, repeated: float, seed: int) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
-    drafts, prices = assignments(requests(count, repeated, seed, now)), read_prices(current_settings().price_file)
+    drafts = assignments(requests(count, repeated, seed, now))
+    prices = read_prices(current_settings().of(CostSettings).price_file)
     together: tuple[Measure, ...] = ("tier", "cache", "template", "burst")
     runs: list[tuple[str, Sequence[Measure]]] = [("none", ()), *((each, (each,)) for each in MEASURES)]
     async with metered_model() as base_url:

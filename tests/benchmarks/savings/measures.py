@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from agents.caching.settings import CachingSettings
 from agents.costs.prices import PriceList
 from agents.generation.asking.batch_lines import calls_in, line_of
 from agents.generation.asking.call_memory import CallMemory
@@ -14,6 +15,7 @@ from agents.generation.asking.calls import call_id
 from agents.generation.asking.writer import Past
 from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.graph import DraftGraph
+from agents.generation.settings import GenerationSettings
 from agents.generation.writing import Writing, open_writing
 from schemas.records import CostEvent
 from streams.settings import Settings
@@ -54,15 +56,17 @@ class NothingPosted:
 
 def settings_with(settings: Settings, measures: Sequence[Measure]) -> Settings:
     """Return the settings with these measures as the settings have them, and the others switched off."""
+    writing, caching = settings.of(GenerationSettings), settings.of(CachingSettings)
     off: dict[Measure, dict[str, Any]] = {
-        "tier": {"body_model": settings.hook_model},
-        "cache": {"llm_cache": "off"},
+        "tier": {"body_model": writing.hook_model},
         "template": {"instruction_tokens": WITHOUT_LIMIT},
         "burst": {"burst_size": 1},
-        "batch": {},
     }
-    changed = {name: value for each in MEASURES if each not in measures for name, value in off[each].items()}
-    return settings.model_copy(update=changed)
+    changed = {name: value for each in off if each not in measures for name, value in off[each].items()}
+    return settings.having(
+        writing.model_copy(update=changed),
+        caching if "cache" in measures else caching.model_copy(update={"llm_cache": "off"}),
+    )
 
 
 async def bill_of(
@@ -80,10 +84,11 @@ async def bill_of(
         graph = DraftGraph(writing.writer, memory, NothingPosted(), writing.guard)
         costs: list[CostEvent] = []
         drafts = 0
+        tokens = used.of(GenerationSettings).instruction_tokens
         for start in range(0, len(assignments), SLICE):
             for burst in bursts_of(assignments[start : start + SLICE], writing.writer.most_at_once):
                 if "batch" in measures:
-                    await _answer_by_batch(burst, writing, used.instruction_tokens, memory, prices)
+                    await _answer_by_batch(burst, writing, tokens, memory, prices)
                 for outcome in await graph.write(burst):
                     drafts += outcome.draft is not None
                     costs += outcome.costs

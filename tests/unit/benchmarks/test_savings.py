@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from agents.caching.settings import CachingSettings
 from agents.generation.asking.answers import answers_in, answers_schema
 from agents.generation.asking.prompts import hook_prompt
 from agents.generation.asking.writer import HookTask, Past
-from streams.settings import Settings
+from agents.generation.settings import GenerationSettings
+from streams.settings import Settings, group_kinds
 from tests.benchmarks.savings.measures import MEASURES, settings_with
 from tests.benchmarks.savings.metered_model import completion
 from tests.benchmarks.savings.workload import assignments, requests
@@ -42,8 +44,10 @@ def test_the_metered_model_answers_every_brief_and_bills_a_longer_prompt_with_mo
 
 
 def test_a_measure_that_is_left_out_is_switched_off_and_the_others_stay_as_they_are_set() -> None:
-    settings = Settings(hook_model="strong", body_model="cheap", burst_size=5)
+    settings = Settings().having(GenerationSettings(hook_model="strong", body_model="cheap", burst_size=5))
     off = settings_with(settings, ())
-    assert (off.body_model, off.llm_cache, off.burst_size) == ("strong", "off", 1)
-    assert settings_with(settings, MEASURES) == settings
-    assert settings_with(settings, ("burst",)).burst_size == 5
+    writing = off.of(GenerationSettings)
+    assert (writing.body_model, off.of(CachingSettings).llm_cache, writing.burst_size) == ("strong", "off", 1)
+    kept = settings_with(settings, MEASURES)
+    assert [kept.of(kind) for kind in group_kinds()] == [settings.of(kind) for kind in group_kinds()]
+    assert settings_with(settings, ("burst",)).of(GenerationSettings).burst_size == 5

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from streams.embedded.kafka import Node, render_properties
 from streams.embedded.kafka_jars import COORDINATES
-from streams.settings import PREFIX, Settings
+from streams.settings import PREFIX, setting_kinds
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEPLOY = REPOSITORY / "deploy"
@@ -115,13 +115,15 @@ def test_every_role_is_a_service_and_every_worker_a_role() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_get_settings_that_exist_with_values_they_take(name: str) -> None:
     environment = OURS[name].environment
-    aliases = {field.validation_alias for field in Settings.model_fields.values() if field.validation_alias}
-    known = {PREFIX + field.upper() for field in Settings.model_fields} | aliases
-    assert set(environment) <= known
-    given = {key: value for key, value in environment.items() if value is not None}
-    Settings.model_validate(
-        {(key if key in aliases else key.removeprefix(PREFIX).lower()): given[key] for key in given}
-    )
+    kinds = setting_kinds()
+    assert set(environment) <= {variable for kind in kinds for variable in kind.variables().values()}
+    for kind in kinds:
+        given = {
+            field if variable.startswith(PREFIX) else variable: environment[variable]
+            for field, variable in kind.variables().items()
+            if environment.get(variable) is not None
+        }
+        kind.model_validate(given)
 
 
 def test_only_the_role_that_writes_gets_the_providers_key() -> None:

@@ -35,7 +35,7 @@ def test_the_base_image_is_pinned_to_a_patch_release_of_python_312() -> None:
 def test_everything_installed_is_locked_by_hash() -> None:
     installs = re.findall(r"pip install (.*)", TEXT)
     assert [("--require-hashes" in each, "--no-deps" in each) for each in installs] == [(True, False), (False, True)]
-    assert "-r requirements.txt" in installs[0]
+    assert "-r requirements-worker.txt" in installs[0]
 
 
 def test_the_image_ends_as_a_user_without_rights() -> None:

@@ -14,7 +14,8 @@ import yaml
 
 from grafana.business_kpis import DASHBOARD_FILE, WINDOWS, rendered
 from grafana.promql import selector
-from streams.metrics import LLM_TOKENS, METRICS, Metric
+from sinks.prometheus.metrics import LLM_TOKENS
+from streams.metrics import Metric, catalogue
 
 GRAFANA = Path(__file__).resolve().parents[3] / "grafana"
 BOARD: dict[str, Any] = json.loads(DASHBOARD_FILE.read_text(encoding="utf-8"))
@@ -39,7 +40,7 @@ def series_of(metric: Metric) -> Iterator[tuple[str, set[str]]]:
         yield metric.name, set(metric.labels)
 
 
-CATALOGUE = dict(series for metric in METRICS for series in series_of(metric))
+CATALOGUE = dict(series for metric in catalogue() for series in series_of(metric))
 
 
 def names_and_labels(expression: str) -> tuple[set[str], set[str]]:
@@ -64,7 +65,7 @@ def test_a_query_names_only_series_and_labels_of_the_catalogue(expression: str) 
 
 def test_every_metric_of_the_catalogue_that_tells_of_the_business_is_shown() -> None:
     shown = {name.removesuffix("_bucket") for expression in PROMQL for name in names_and_labels(expression)[0]}
-    assert shown == {metric.name for metric in METRICS}
+    assert shown == {metric.name for metric in catalogue()}
 
 
 def test_a_label_that_a_metric_does_not_have_can_not_be_queried() -> None:

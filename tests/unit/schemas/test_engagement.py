@@ -17,7 +17,7 @@ from schemas.engagement import (
     VIRAL_VIEWS_BY_ENGAGEMENT,
 )
 from schemas.records import EngagementKind, KpiUpdate
-from streams.metrics import ENGAGEMENTS, POSTS_ENGAGEMENT_RATE, VIRAL_POSTS
+from sinks.prometheus.metrics import ENGAGEMENTS, POSTS_ENGAGEMENT_RATE, VIRAL_POSTS
 
 VIRAL_RULE = f"over {100 // VIRAL_VIEWS_BY_ENGAGEMENT} % and at least {VIRAL_LEAST_VIEWS} views"
 

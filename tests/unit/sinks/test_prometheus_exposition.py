@@ -13,7 +13,7 @@ from schemas.records import DraftDecided, DraftGenerated, KpiUpdate, Quality
 from sinks.prometheus.exposition import Snapshot, SnapshotCollector, snapshot_of
 from sinks.prometheus.increments import PartitionCounters, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
-from streams.metrics import BUSINESS_METRICS, DRAFT_QUALITY, GENERATION_LATENCY
+from sinks.prometheus.metrics import DRAFT_QUALITY, GENERATION_LATENCY, METRICS
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -227,9 +227,9 @@ def test_exactly_the_metrics_of_the_catalogue_are_exposed_with_their_types_and_l
         for line in generate_latest(registry).decode().splitlines()
         if line.startswith("# TYPE")
     }
-    assert types == {metric.name: metric.type for metric in BUSINESS_METRICS}
+    assert types == {metric.name: metric.type for metric in METRICS}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
-        [metric] = [each for each in BUSINESS_METRICS if each.name in (family.name, f"{family.name}_total")]
+        [metric] = [each for each in METRICS if each.name in (family.name, f"{family.name}_total")]
         assert family.samples
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(metric.labels)

@@ -12,10 +12,11 @@ import pytest
 from schemas.catalogue import CATALOGUE, topic_named
 from schemas.codec.columns import ColumnCodec
 from schemas.codec.rows import RowCodec
+from schemas.record_rules import RULES
 from schemas.records import CostEvent, EngagementEvent, PersonaRequest, PostPublished, Record, RevenueEvent
 from schemas.registries.file_registry import FileRegistry
 from streams.errors import RecordFault
-from streams.validation import RULES, invalid_rows, validate
+from streams.validation import invalid_rows, validate
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 COST = CostEvent(

@@ -19,10 +19,10 @@ from agents.llm.faults.faults import NoAnswer
 from schemas.records import CostEvent, DraftDecided, DraftScored
 from streams.errors import SettingsError, Unavailable
 from streams.identity import derived_id
-from streams.settings import Settings
 from tests.support.drafting import NOW, SCORED, draft, outputs_to, passing_quality, rows
 from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 from tests.support.openai.vectors import DIMENSIONS
+from tests.support.settings import settings_with
 from tests.support.single_outputs import single
 from tests.support.stage_driver import DrivenStage, Emitted
 
@@ -34,7 +34,7 @@ async def deduplicating(
     server: LoopbackOpenAI, *, state: State = (), dimensions: int = DIMENSIONS
 ) -> AsyncIterator[DrivenStage[DeduplicateStage]]:
     async with loopback_openai(server) as running:
-        settings = Settings(
+        settings = settings_with(
             OPENAI_BASE_URL=running.base_url,
             OPENAI_API_KEY="sk-test",
             llm_timeout_s=10.0,
@@ -138,7 +138,7 @@ async def test_a_model_of_fewer_dimensions_and_a_missing_provider_are_told_with_
         with pytest.raises(SettingsError, match=f"set THREADS_EMBEDDING_DIMENSIONS={DIMENSIONS}"):
             await stage.add(rows(SCORED, DRAFTS))
     with pytest.raises(SettingsError, match="set OPENAI_API_KEY"):
-        embedder_of(Settings(embedder="openai"))
+        embedder_of(settings_with(embedder="openai"))
 
 
 UNREADABLE: list[Callable[[dict[str, Any]], object]] = [

@@ -6,8 +6,8 @@ from agents.costs.prices import read_prices
 from agents.generation.stage import GenerateStage
 from agents.llm.provider import EMBEDDED_MODEL
 from agents.scoring.quality import failures, score_draft
+from agents.scoring.settings import ScoringSettings
 from schemas.records import CostEvent, DraftGenerated
-from streams.settings import Settings
 from tests.conftest import Stack
 from tests.support.drafting import (
     NOW,
@@ -20,12 +20,13 @@ from tests.support.drafting import (
     rows,
     sample_directory,
 )
+from tests.support.settings import settings_with
 from tests.support.stage_driver import DrivenStage
 
 
 async def test_the_embedded_model_writes_posts_that_pass_and_cost_nothing(stack: Stack, llm: str) -> None:
     assert llm.endswith("/v1")
-    settings = Settings(home=stack.home, OPENAI_API_KEY=None, OPENAI_BASE_URL=None, llm_timeout_s=120)
+    settings = settings_with(home=stack.home, OPENAI_API_KEY=None, OPENAI_BASE_URL=None, llm_timeout_s=120)
     stage = DrivenStage(
         GenerateStage(settings, sample_directory(), read_prices(), ListedPast(), free_budgets(), clock=lambda: NOW)
     )
@@ -52,7 +53,10 @@ async def test_the_embedded_model_writes_posts_that_pass_and_cost_nothing(stack:
         assert draft.model == EMBEDDED_MODEL
         assert draft.text.startswith(draft.hook)
         assert draft.cost_micros == 0
-    qualities = [score_draft(draft, banned_phrases=(), threshold=settings.quality_threshold) for draft in drafts]
+    qualities = [
+        score_draft(draft, banned_phrases=(), threshold=settings.of(ScoringSettings).quality_threshold)
+        for draft in drafts
+    ]
     assert any(quality.passed for quality in qualities), [failures(quality) for quality in qualities]
     assert all(cost.cost_micros == 0 and cost.completion_tokens > 0 for cost in costs)
     assert len(costs) <= len(drafts) * 6

@@ -34,6 +34,7 @@ from agents.costs.budget import (
     periods_at,
     worst_level,
 )
+from agents.costs.settings import CostSettings
 from schemas.records import BudgetAlert
 from streams.settings import Settings
 
@@ -176,10 +177,11 @@ def test_a_spike_is_told_of_the_hour_only_with_the_mean_it_left() -> None:
 
 
 def test_limits_and_levels_are_settings_and_levels_must_rise() -> None:
-    settings = Settings(daily_budget_dollars=Decimal("12.5"), budget_warn=Decimal("0.5"))
+    costs = CostSettings(daily_budget_dollars=Decimal("12.5"), budget_warn=Decimal("0.5"))
+    settings = Settings().having(costs)
     assert BudgetLimits.of(settings) == BudgetLimits(None, 12_500_000)
     assert BudgetPolicy.of(settings).warn == 500_000
     with pytest.raises(ValidationError, match="must be above THREADS_BUDGET_DOWNGRADE"):
-        Settings(budget_pause=Decimal("0.85"))
+        CostSettings(budget_pause=Decimal("0.85"))
     with pytest.raises(ValidationError, match="less than or equal to 1"):
-        Settings(budget_pause=Decimal("1.01"))
+        CostSettings(budget_pause=Decimal("1.01"))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from agents.costs.cost import cost_micros, sum_of_costs
 from agents.costs.prices import read_prices
+from agents.generation.settings import GenerationSettings
 from agents.generation.writing import model_problems
 from agents.llm.answers.reply import Usage
 from agents.llm.provider import EMBEDDED_MODEL
 from streams.errors import SettingsError
-from streams.settings import Settings
 
 TODAY = date(2026, 11, 23)
 
@@ -58,8 +58,8 @@ def test_the_embedded_model_is_known_to_cost_nothing() -> None:
 
 def test_the_default_models_have_a_price() -> None:
     prices = read_prices()
-    assert prices.price_of(Settings.model_fields["hook_model"].default, TODAY) is not None
-    assert prices.price_of(Settings.model_fields["body_model"].default, TODAY) is not None
+    assert prices.price_of(GenerationSettings.model_fields["hook_model"].default, TODAY) is not None
+    assert prices.price_of(GenerationSettings.model_fields["body_model"].default, TODAY) is not None
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))

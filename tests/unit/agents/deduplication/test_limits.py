@@ -21,8 +21,10 @@ from agents.deduplication.tuning import (
 )
 from agents.deduplication.verdict import FITTED, SimilarityLimits, limits_of
 from agents.embedding.embedders import OFFLINE
+from agents.embedding.settings import EmbeddingSettings
 from streams.errors import SettingsError
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PAIRS = read_pairs()
 BOTH = tuple[GoalFigures, GoalFigures]
@@ -60,19 +62,18 @@ async def test_the_default_finds_all_near_copies_and_takes_no_other_post_on_the_
 
 async def test_the_default_is_the_offline_embedder_of_the_highest_f1_for_both_limits() -> None:
     f1 = {name: [each.held_out.f1 for each in await measured(name)] for name in OFFLINE}
-    default = str(Settings.model_fields["embedder"].default)
+    default = str(EmbeddingSettings.model_fields["embedder"].default)
     for place in (0, 1):
         assert f1[default][place] == max(figures[place] for figures in f1.values())
 
 
 def test_settings_without_limits_take_the_fitted_ones_and_openai_asks_for_its_own() -> None:
     assert limits_of(Settings()) == FITTED["blend"]
-    assert limits_of(Settings(embedder="ngram", duplicate_similarity=0.5)) == SimilarityLimits(
-        0.5, FITTED["ngram"].across
-    )
+    ngram = settings_with(embedder="ngram", duplicate_similarity=0.5)
+    assert limits_of(ngram) == SimilarityLimits(0.5, FITTED["ngram"].across)
     with pytest.raises(SettingsError, match="deduplication report --embedder openai"):
-        limits_of(Settings(embedder="openai", duplicate_similarity=0.7))
-    both = Settings(embedder="openai", duplicate_similarity=0.7, duplicate_similarity_across=0.9)
+        limits_of(settings_with(embedder="openai", duplicate_similarity=0.7))
+    both = settings_with(embedder="openai", duplicate_similarity=0.7, duplicate_similarity_across=0.9)
     assert limits_of(both) == SimilarityLimits(0.7, 0.9)
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.llm.faults.dialects import FORM, Dialects
 from agents.llm.faults.fault_table import SENT
-from streams.settings import Settings
+from agents.llm.settings import CallSettings
 
 SAMPLING = Sampling(max_tokens=40, temperature=0.5, seed=7)
 SCHEMA = JsonSchema("hooks", {"type": "object", "properties": {"hooks": {"type": "string"}}})
@@ -70,14 +70,14 @@ def test_what_the_settings_omit_is_sent_to_no_model() -> None:
 
 def test_the_settings_name_what_is_omitted_with_commas_between() -> None:
     named: Any = "temperature, seed"
-    assert Settings(llm_omit=named).llm_omit == ("temperature", "seed")
-    assert Settings(llm_omit=None).llm_omit is None
+    assert CallSettings(llm_omit=named).llm_omit == ("temperature", "seed")
+    assert CallSettings(llm_omit=None).llm_omit is None
 
 
 @pytest.mark.parametrize("named", ["model", "temperature seed", "messages,seed"])
 def test_what_no_call_can_do_without_can_not_be_omitted(named: Any) -> None:
     with pytest.raises(ValidationError, match="llm_omit"):
-        Settings(llm_omit=named)
+        CallSettings(llm_omit=named)
 
 
 @given(st.lists(st.sampled_from((*SENT, "messages", "")), max_size=30))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agents.caching.cache_choice import response_cache
 from agents.caching.response_cache import ENTRY_BYTES, MemoryCache, NoCache, Question
 from agents.caching.semantic_reuse import SemanticReuse
+from agents.caching.settings import CachingSettings
 from agents.embedding.embedding import Embedded
 from streams.errors import SettingsError
 from streams.settings import Settings
@@ -150,15 +151,17 @@ async def test_questions_beyond_the_bound_are_forgotten() -> None:
 
 
 def test_semantic_reuse_is_off_unless_it_is_asked_for() -> None:
-    assert Settings().llm_semantic_reuse is None
+    assert CachingSettings().llm_semantic_reuse is None
     assert isinstance(response_cache(Settings()), MemoryCache)
-    assert isinstance(response_cache(Settings(llm_semantic_reuse=0.95)), SemanticReuse)
-    assert isinstance(response_cache(Settings(llm_cache="off", llm_semantic_reuse=0.95)), NoCache)
+    assert isinstance(response_cache(Settings().having(CachingSettings(llm_semantic_reuse=0.95))), SemanticReuse)
+    assert isinstance(
+        response_cache(Settings().having(CachingSettings(llm_cache="off", llm_semantic_reuse=0.95))), NoCache
+    )
 
 
 def test_a_cache_in_postgres_needs_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="THREADS_POSTGRES_DSN"):
-        response_cache(Settings(llm_cache="postgres", home=tmp_path))
+        response_cache(Settings(home=tmp_path).having(CachingSettings(llm_cache="postgres")))
 
 
 def test_a_question_is_not_changed_by_asking_for_its_key() -> None:

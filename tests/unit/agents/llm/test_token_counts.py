@@ -13,8 +13,9 @@ from agents.costs.cost import cost_micros
 from agents.costs.prices import read_prices
 from agents.llm.answers.reply import Usage, usage_of, usage_shares
 from agents.llm.answers.token_counts import MAX_TOKENS, token_count
+from schemas.record_rules import MAX_AMOUNT
 from schemas.records import CostEvent
-from streams.validation import MAX_AMOUNT, validate
+from streams.validation import validate
 from tests.support.json_values import NUMBERS, TEXTS, json_values
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)

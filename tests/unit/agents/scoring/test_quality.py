@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.scoring.quality import GATES, WEIGHTS, failures, score_draft
+from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
 from agents.scoring.words import sentences_of, words_of
 from schemas.records import DraftScored, Quality
 from streams.engine.batch import TopicPartition
-from streams.settings import Settings
 from tests.support.drafting import NOW, draft, outputs_to, rows, sample_directory, samples
 from tests.support.stage_driver import DrivenStage
 
-THRESHOLD = float(Settings.model_fields["quality_threshold"].default)
+THRESHOLD = float(ScoringSettings.model_fields["quality_threshold"].default)
 EXAMPLES = [
     (example.hook, example.body, example.language or persona.languages[0])
     for persona in samples()

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from agents.scoring.novelty import grams_of, novelty
 from agents.scoring.quality import score_draft
+from agents.scoring.settings import ScoringSettings
 from agents.scoring.threshold import area_under_curve, best_threshold, confusion, leave_one_out
-from streams.settings import Settings
 from tests.support.drafting import draft
 
 PAIRS = yaml.safe_load(Path(__file__).with_name("draft_quality_pairs.yaml").read_text(encoding="utf-8"))
 LANGUAGES = {"en", "es", "de", "uk"}
-THRESHOLD = float(Settings.model_fields["quality_threshold"].default)
+THRESHOLD = float(ScoringSettings.model_fields["quality_threshold"].default)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from agents.generation.metrics import GENERATION_WAITING
+from agents.llm.metrics import LLM_BREAKER_STATE
 from streams.engine.readings import Reading, breaker_readings
 from streams.engine.worker_metrics import WorkerCollector, gauge_families
 from streams.errors import Unavailable
-from streams.metrics import GENERATION_WAITING, LLM_BREAKER_STATE
 from tests.support.loop_in_memory import CountingStage, StageWorker, Surroundings
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
