@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.generation.asking.calls import Call, Saving
@@ -63,6 +63,7 @@ ENTRIES: dict[EntryKind[Any], st.SearchStrategy[Any]] = {
 }
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_entry_of_a_state_comes_back_as_its_kind_and_as_it_was(data: st.DataObject) -> None:
     kept = {kind: data.draw(st.dictionaries(TEXTS, entries, max_size=2)) for kind, entries in ENTRIES.items()}
@@ -74,6 +75,7 @@ def test_every_entry_of_a_state_comes_back_as_its_kind_and_as_it_was(data: st.Da
     assert [kind.kept(about, entry) for kind, found in restored.items() for about, entry in found.items()] == changes
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from([FINISHED, UNDER_WAY, PARKED, BATCHES]))
 def test_an_entry_is_dropped_by_a_tombstone_of_its_own_key(about: str, kind: EntryKind[Any]) -> None:
     job = BatchJob("key", "model", ())
