@@ -28,7 +28,7 @@ from streams.embedded.registry import RegistryServer
 from streams.embedded.server import Server, run_server
 from streams.endpoints import update_endpoints
 from streams.kafka.topics import create_topics
-from streams.settings import Settings
+from streams.settings import Settings, current_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 UPWORTHY_CSV = REPOSITORY.parent / "shared" / "data" / "upworthy_headlines.csv.gz"
@@ -47,6 +47,11 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("THREADS_", "OPENAI_")) and name not in KEPT_SETTINGS:
             del os.environ[name]
+
+
+def pytest_runtest_setup() -> None:
+    """Let no test see the settings that another one has read."""
+    current_settings.cache_clear()
 
 
 @dataclass(slots=True)
