@@ -65,7 +65,12 @@ def _run(
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        return asyncio.run(_import_all(files, request, _Bar(progress, files), shift_to_now=shift_to_now))
+        try:
+            return asyncio.run(_import_all(files, request, _Bar(progress, files), shift_to_now=shift_to_now))
+        except (SettingsError, Unavailable):
+            for file in files:  # what is wrong with a file is told first: it can be mended at once
+                survey_file(file, request.mapping(file), find_newest=shift_to_now, form=request.form)
+            raise
 
 
 class _Bar:

@@ -63,6 +63,8 @@ LAYERS = {
         "past",
         "asking",
         "assignment",
+        "metrics",
+        "settings",
     ),
 }
 """The rooms of a house, each above those that it may import."""

@@ -18,6 +18,7 @@ from schemas.catalogue import CATALOGUE
 from schemas.definitions import definition
 from schemas.records import DeadLetter
 from schemas.registries.file_registry import FileRegistry
+from schemas.registries.registry import open_registry
 from streams.cli.main import main
 from streams.embedded.ports import free_port
 from streams.engine.stage import Output
@@ -165,7 +166,8 @@ def test_schemas_are_checked_shown_and_registered_with_a_registry(stack: Stack) 
     assert (checked.returncode, checked.stderr) == (0, b"")
     shown = _run(stack, "schemas", "show", "EngagementEvent")
     assert json.loads(shown.stdout) == definition("EngagementEvent")
-    assert json.loads(_run(stack, "schemas", "show", "7").stdout) == definition("EngagementEvent")
+    newest = open_registry(None).schema_id("engagement.events-value", definition("EngagementEvent"))
+    assert json.loads(_run(stack, "schemas", "show", str(newest)).stdout) == definition("EngagementEvent")
     registered = _run(stack, "schemas", "register", "--url", stack.registry_url)
     assert registered.returncode == 0
     assert "engagement.events-value: id 7" in registered.stdout.decode()

@@ -8,7 +8,7 @@ from tests.support.source_imports import REPOSITORY, files_imported
 
 STEP = re.compile(r"^(\d+)\. \[([\w/.]+)\]\(([\w/.]+)\)", re.MULTILINE)
 MOST_STEPS = 10
-MOST_IMPORTED = 115  # modules of ours behind the first step, itself included; 153 before the rooms were made
+MOST_IMPORTED = 120  # modules of ours behind the first step, itself included; 153 before the rooms were made
 
 
 def steps() -> list[tuple[str, str, str]]:
