@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from tests.benchmarks.job import HOUR_MS, KINDS, PANE_KEY, POST_KEY, persona_name, post_name
-from tests.benchmarks.workload import Segment
+from tests.benchmarks.running.workload import Segment
 
 PANES, POSTS = "panes.parquet", "posts.parquet"
 SHOWN_ROWS = 3

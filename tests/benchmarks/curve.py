@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.kpi_contest import Contest
-from tests.benchmarks.own_broker import broker
 from tests.benchmarks.roster import PLATFORM
+from tests.benchmarks.running.own_broker import broker
+from tests.benchmarks.running.workload import WorkloadSize
 from tests.benchmarks.standing import Standing
-from tests.benchmarks.workload import WorkloadSize
 
 
 @dataclass(frozen=True, slots=True)

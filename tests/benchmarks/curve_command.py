@@ -14,7 +14,7 @@ from tests.benchmarks.curve import Point, measured, points
 from tests.benchmarks.kpis_command import this_hour_ms
 from tests.benchmarks.number_list import whole_numbers
 from tests.benchmarks.printing import print_json, print_results
-from tests.benchmarks.workload import WorkloadSize
+from tests.benchmarks.running.workload import WorkloadSize
 
 DEFAULT_SIZE = WorkloadSize()
 COLUMNS = ("events", "personas", "events/s", "min", "max", "CPU s per million", "broker CPU s", "peak MB", "answer")

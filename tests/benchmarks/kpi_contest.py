@@ -12,13 +12,13 @@ from streams.errors import ThreadsError
 from tests.benchmarks.answers import difference, read_answer, read_counters
 from tests.benchmarks.contestants.report import COUNTERS_FILE
 from tests.benchmarks.job import PARTITIONS, TOPIC
-from tests.benchmarks.load import FILE_NAME
-from tests.benchmarks.loading import load
-from tests.benchmarks.module_process import ModuleRun
-from tests.benchmarks.own_broker import Broker
 from tests.benchmarks.roster import Contestant
+from tests.benchmarks.running.load import FILE_NAME
+from tests.benchmarks.running.loading import load
+from tests.benchmarks.running.module_process import ModuleRun
+from tests.benchmarks.running.own_broker import Broker
+from tests.benchmarks.running.workload import WorkloadSize
 from tests.benchmarks.standing import Run, Standing
-from tests.benchmarks.workload import WorkloadSize
 
 LEAST_TIMEOUT_S = 300.0
 SLOWEST_EVENTS_PER_S = 500.0

@@ -17,12 +17,12 @@ from streams.cli.table import print_text
 from tests.benchmarks.choice import choose
 from tests.benchmarks.job import HOUR_MS
 from tests.benchmarks.kpi_contest import Contest
-from tests.benchmarks.module_process import PROJECT
-from tests.benchmarks.own_broker import broker
 from tests.benchmarks.printing import print_results
 from tests.benchmarks.roster import ROSTER, Contestant, missing_modules
+from tests.benchmarks.running.module_process import PROJECT
+from tests.benchmarks.running.own_broker import broker
+from tests.benchmarks.running.workload import WorkloadSize
 from tests.benchmarks.standing import Standing
-from tests.benchmarks.workload import WorkloadSize
 
 DEFAULT_SIZE = WorkloadSize()
 INSTALL = "python3 -m venv .venv-bench && .venv-bench/bin/pip install -r requirements-bench.txt"

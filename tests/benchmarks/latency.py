@@ -22,7 +22,7 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.reader import follow
 from streams.settings import Settings
 from tests.benchmarks.job import TOPIC, persona_name
-from tests.benchmarks.told_updates import LIFETIME, UPDATES
+from tests.benchmarks.running.told_updates import LIFETIME, UPDATES
 
 PERSONAS = 150
 ANSWER_TIMEOUT_S = 60.0

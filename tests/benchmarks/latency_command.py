@@ -14,17 +14,17 @@ from rich.console import Console
 
 from streams.kafka.topics import create_topics
 from streams.settings import Settings
-from tests.benchmarks.group_progress import GroupProgress
 from tests.benchmarks.kpi_contest import Contest
 from tests.benchmarks.kpis_command import this_hour_ms
 from tests.benchmarks.latency import Latency, Load, measure
 from tests.benchmarks.number_list import numbers
-from tests.benchmarks.own_broker import Broker, broker
 from tests.benchmarks.printing import print_json, print_results
 from tests.benchmarks.roster import PLATFORM
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.own_broker import Broker, broker
+from tests.benchmarks.running.worker_process import ROLE, WorkerProcess, workers
+from tests.benchmarks.running.workload import WorkloadSize
 from tests.benchmarks.standing import Standing
-from tests.benchmarks.worker_process import ROLE, WorkerProcess, workers
-from tests.benchmarks.workload import WorkloadSize
 
 INTERVAL = "THREADS_CHECKPOINT_INTERVAL_S"
 START_TIMEOUT_S = 60.0

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agents.kpis.partials import TOPIC as PARTIALS
-from tests.benchmarks.avro_values import Chunk
-from tests.benchmarks.changelog_size import ChangelogSize, changelog_size
-from tests.benchmarks.group_progress import GroupProgress
 from tests.benchmarks.job import PARTITIONS, TOPIC
-from tests.benchmarks.own_broker import Broker
-from tests.benchmarks.restart_log import RestartLog
-from tests.benchmarks.state_load import StateLoad
-from tests.benchmarks.told_updates import difference_of, newest_updates
-from tests.benchmarks.topic_writer import TopicWriter
-from tests.benchmarks.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, local_state
+from tests.benchmarks.running.avro_values import Chunk
+from tests.benchmarks.running.changelog_size import ChangelogSize, changelog_size
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.own_broker import Broker
+from tests.benchmarks.running.restart_log import RestartLog
+from tests.benchmarks.running.state_load import StateLoad
+from tests.benchmarks.running.told_updates import difference_of, newest_updates
+from tests.benchmarks.running.topic_writer import TopicWriter
+from tests.benchmarks.running.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, local_state
 
 CHANGELOG = f"{ROLE}.merge.{PARTIALS}.changelog"
 

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from streams.cli.table import print_text
 from streams.kafka.topics import create_topics
-from tests.benchmarks.own_broker import broker
 from tests.benchmarks.printing import print_json, print_results
 from tests.benchmarks.recovery import Recoveries, Recovery, RecoveryBench
-from tests.benchmarks.state_load import StateLoad, last_hour_ms
-from tests.benchmarks.worker_process import workers
+from tests.benchmarks.running.own_broker import broker
+from tests.benchmarks.running.state_load import StateLoad, last_hour_ms
+from tests.benchmarks.running.worker_process import workers
 
 MIB = 2.0**20
 COLUMNS = (

@@ -11,14 +11,14 @@ from pathlib import Path
 from streams.errors import ThreadsError
 from streams.kafka.topics import create_topics
 from tests.benchmarks.answers import read_answer
-from tests.benchmarks.group_progress import GroupProgress
 from tests.benchmarks.job import TOPIC
-from tests.benchmarks.loading import load
-from tests.benchmarks.own_broker import Broker, broker
-from tests.benchmarks.process_usage import cpu_seconds
-from tests.benchmarks.told_updates import Told, difference_of, expected_lifetimes, newest_updates
-from tests.benchmarks.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, workers
-from tests.benchmarks.workload import WorkloadSize
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.loading import load
+from tests.benchmarks.running.own_broker import Broker, broker
+from tests.benchmarks.running.process_usage import cpu_seconds
+from tests.benchmarks.running.told_updates import Told, difference_of, expected_lifetimes, newest_updates
+from tests.benchmarks.running.worker_process import ROLE, SOURCES, Usage, WorkerProcess, counting_timeout_s, workers
+from tests.benchmarks.running.workload import WorkloadSize
 
 START_TIMEOUT_S = 120.0
 

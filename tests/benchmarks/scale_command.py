@@ -14,8 +14,8 @@ from streams.cli.table import print_text
 from tests.benchmarks.kpis_command import this_hour_ms
 from tests.benchmarks.number_list import whole_numbers
 from tests.benchmarks.printing import print_json, print_results
+from tests.benchmarks.running.workload import WorkloadSize
 from tests.benchmarks.scale import Scaled, scaled
-from tests.benchmarks.workload import WorkloadSize
 
 DEFAULT_SIZE = WorkloadSize()
 COLUMNS = ("workers", "events/s", "seconds in all", "CPU s of each", "peak MB of each", "CPU s of the broker", "answer")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tests.benchmarks.process_usage import cpu_seconds, own_cpu_seconds, own_peak_rss_mb
+from tests.benchmarks.running.process_usage import cpu_seconds, own_cpu_seconds, own_peak_rss_mb
 
 COUNTERS_FILE = "counters.json"
 

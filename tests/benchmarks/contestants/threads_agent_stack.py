@@ -29,7 +29,7 @@ from streams.kafka.topics import create_topics
 from streams.role import Role
 from streams.settings import Settings
 from tests.benchmarks.contestants.report import Assignment, Counters, Stopwatch, read_assignment, write_report
-from tests.benchmarks.group_progress import GroupProgress
+from tests.benchmarks.running.group_progress import GroupProgress
 
 POLL_S = 0.05
 NEAR_THE_END = 0.9  # of the events; before that the broker is not asked how far the group is

@@ -17,7 +17,7 @@ from streams.kafka.producer import EventProducer
 from streams.kafka.topics import create_topics
 from streams.wall_clock import utc_now
 from tests.benchmarks.generation.posts import Post
-from tests.benchmarks.own_broker import Broker
+from tests.benchmarks.running.own_broker import Broker
 
 TOPIC = "persona.requests"
 

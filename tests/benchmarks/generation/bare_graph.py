@@ -24,7 +24,7 @@ from agents.llm.client import JsonSchema, Sampling, chat_body
 from agents.personas.persona import Persona
 from tests.benchmarks.generation.posts import Post, PostBook, sample_posts
 from tests.benchmarks.generation.script import Task, read_task, write_report
-from tests.benchmarks.process_usage import own_cpu_seconds, own_peak_rss_mb
+from tests.benchmarks.running.process_usage import own_cpu_seconds, own_peak_rss_mb
 
 CALL_TIMEOUT_S = 60.0
 _DEFAULTS = GenerationSettings.model_fields

@@ -17,8 +17,8 @@ from streams.embedded.process import Launch, spawn, stop
 from streams.errors import ThreadsError
 from tests.benchmarks.generation.celery_tasks import texts_written, write
 from tests.benchmarks.generation.script import Task, read_task, write_report
-from tests.benchmarks.module_process import PROJECT
-from tests.benchmarks.process_usage import cpu_seconds, peak_rss_mb
+from tests.benchmarks.running.module_process import PROJECT
+from tests.benchmarks.running.process_usage import cpu_seconds, peak_rss_mb
 
 RUN_TIMEOUT_S = 900.0
 RESULT_TIMEOUT_S = 30.0

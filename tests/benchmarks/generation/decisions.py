@@ -17,7 +17,7 @@ from streams.engine.batch import TopicPartition
 from streams.errors import ThreadsError
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import partition_counts
-from tests.benchmarks.own_broker import Broker
+from tests.benchmarks.running.own_broker import Broker
 
 ACCEPTED, REJECTED, LETTERS, COSTS = "drafts.accepted", "drafts.rejected", "dead.letters", "cost.events"
 POLL_S = 0.05

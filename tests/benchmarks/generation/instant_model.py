@@ -15,7 +15,7 @@ from streams.embedded.process import Launch
 from streams.embedded.server import Server
 from tests.benchmarks.generation.instant_answers import InstantAnswers
 from tests.benchmarks.generation.posts import sample_posts
-from tests.benchmarks.module_process import PROJECT
+from tests.benchmarks.running.module_process import PROJECT
 
 BACKLOG = 1024
 

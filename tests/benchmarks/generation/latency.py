@@ -12,10 +12,10 @@ from tests.benchmarks.generation.contest import surroundings
 from tests.benchmarks.generation.decisions import Decision, DecisionLog
 from tests.benchmarks.generation.posts import PostBook
 from tests.benchmarks.generation.stack_run import FIRST_DRAFT_TIMEOUT_S, MS, ROLE, Load, check_of, worker_settings
-from tests.benchmarks.group_progress import GroupProgress
 from tests.benchmarks.latency import Latency
-from tests.benchmarks.own_broker import Broker, broker
-from tests.benchmarks.worker_process import workers
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.own_broker import Broker, broker
+from tests.benchmarks.running.worker_process import workers
 
 WARM_UP_S = 5.0
 START_TIMEOUT_S = 120.0

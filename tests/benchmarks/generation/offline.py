@@ -26,10 +26,10 @@ from tests.benchmarks.generation.appending import append_requests, make_ready
 from tests.benchmarks.generation.decisions import Decision, DecisionLog, Tokens
 from tests.benchmarks.generation.posts import sample_posts
 from tests.benchmarks.generation.stack_run import ROLE
-from tests.benchmarks.group_progress import GroupProgress
-from tests.benchmarks.own_broker import Broker, broker
-from tests.benchmarks.process_usage import cpu_seconds
-from tests.benchmarks.worker_process import WorkerProcess, workers
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.own_broker import Broker, broker
+from tests.benchmarks.running.process_usage import cpu_seconds
+from tests.benchmarks.running.worker_process import WorkerProcess, workers
 
 SLOWEST_DRAFT_S = 60.0
 START_TIMEOUT_S = 120.0

@@ -17,8 +17,8 @@ from tests.benchmarks.generation.redis_server import INSTALL, PROGRAM, RedisServ
 from tests.benchmarks.generation.script import Task, read_report
 from tests.benchmarks.generation.stack_run import Load, run_stack
 from tests.benchmarks.generation.standing import Run
-from tests.benchmarks.module_process import PROJECT, ModuleRun
 from tests.benchmarks.roster import modules_missing
+from tests.benchmarks.running.module_process import PROJECT, ModuleRun
 
 PACKAGE = "tests.benchmarks.generation"
 BURST_SIZE = 4

@@ -16,10 +16,10 @@ from tests.benchmarks.generation.appending import append_requests, make_ready, r
 from tests.benchmarks.generation.decisions import DecisionLog
 from tests.benchmarks.generation.posts import PostBook
 from tests.benchmarks.generation.standing import Run
-from tests.benchmarks.group_progress import GroupProgress
-from tests.benchmarks.own_broker import Broker, broker
-from tests.benchmarks.process_usage import cpu_seconds
-from tests.benchmarks.worker_process import WorkerProcess, workers
+from tests.benchmarks.running.group_progress import GroupProgress
+from tests.benchmarks.running.own_broker import Broker, broker
+from tests.benchmarks.running.process_usage import cpu_seconds
+from tests.benchmarks.running.worker_process import WorkerProcess, workers
 
 ROLE = "generation"
 FIRST_DRAFT_TIMEOUT_S = 120.0

@@ -13,15 +13,15 @@ import pytest
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
 from tests.benchmarks.answers import Answer, expected_answer
-from tests.benchmarks.avro_values import Chunk
 from tests.benchmarks.curve import points
 from tests.benchmarks.job import persona_name, post_name
 from tests.benchmarks.latency import Latency, Waiting
 from tests.benchmarks.number_list import numbers, whole_numbers
-from tests.benchmarks.restart_log import RestartLog
-from tests.benchmarks.state_load import WINDOWS, StateLoad
-from tests.benchmarks.told_updates import difference_of, expected_lifetimes
-from tests.benchmarks.workload import WorkloadSize, personas_of_posts, segments
+from tests.benchmarks.running.avro_values import Chunk
+from tests.benchmarks.running.restart_log import RestartLog
+from tests.benchmarks.running.state_load import WINDOWS, StateLoad
+from tests.benchmarks.running.told_updates import difference_of, expected_lifetimes
+from tests.benchmarks.running.workload import WorkloadSize, personas_of_posts, segments
 
 NOW_MS = 1_795_363_200_000
 SCHEMA = fastavro.parse_schema(definition(EngagementEvent.schema_name))

@@ -15,14 +15,14 @@ from schemas.definitions import definition
 from schemas.records import EngagementEvent
 from streams.errors import ThreadsError
 from tests.benchmarks.answers import Answer, difference, expected_answer, read_answer, read_counters, write_answer
-from tests.benchmarks.avro_values import encode
 from tests.benchmarks.choice import choose
 from tests.benchmarks.contestants.hand_written import HORIZON_EVENTS, HandWrittenCounts, RecentIds
 from tests.benchmarks.job import HOUR_MS
-from tests.benchmarks.load import container
 from tests.benchmarks.roster import ROSTER
+from tests.benchmarks.running.avro_values import encode
+from tests.benchmarks.running.load import container
+from tests.benchmarks.running.workload import LATEST_MS, Segment, WorkloadSize, segments
 from tests.benchmarks.standing import Run, Standing
-from tests.benchmarks.workload import LATEST_MS, Segment, WorkloadSize, segments
 
 SIZE = WorkloadSize(events=20_000, personas=30, posts=400)
 

@@ -12,7 +12,7 @@ from schemas.codec.column_encoder import Column, ColumnEncoder, Constant
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
 from tests.benchmarks.job import KINDS, persona_name, post_name
-from tests.benchmarks.workload import ID_BYTES, Segment
+from tests.benchmarks.running.workload import ID_BYTES, Segment
 
 CHUNK_EVENTS = 50_000
 SOURCE = "simulated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.kafka.reader import read_range
-from tests.benchmarks.own_broker import Broker
+from tests.benchmarks.running.own_broker import Broker
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from streams.embedded.process import Launch, spawn
 from streams.embedded.server import log_tail
 from streams.errors import ThreadsError
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)

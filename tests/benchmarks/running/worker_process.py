@@ -17,9 +17,9 @@ from streams.embedded.server import log_tail
 from streams.engine.batch import TopicPartition
 from streams.errors import ThreadsError
 from tests.benchmarks.job import PARTITIONS, TOPIC
-from tests.benchmarks.module_process import PROJECT
-from tests.benchmarks.own_broker import Broker
-from tests.benchmarks.process_usage import cpu_seconds, peak_rss_mb
+from tests.benchmarks.running.module_process import PROJECT
+from tests.benchmarks.running.own_broker import Broker
+from tests.benchmarks.running.process_usage import cpu_seconds, peak_rss_mb
 
 ROLE = "kpis"
 SOURCES = [TopicPartition(topic, number) for topic in (TOPIC, PARTIALS) for number in range(PARTITIONS)]

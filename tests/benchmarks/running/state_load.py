@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.codec.column_encoder import Constant
-from tests.benchmarks.avro_values import CHUNK_EVENTS, Chunk, EventEncoder, uuid_texts
 from tests.benchmarks.job import HOUR_MS, persona_name, post_name
-from tests.benchmarks.told_updates import Told
-from tests.benchmarks.workload import ID_BYTES
+from tests.benchmarks.running.avro_values import CHUNK_EVENTS, Chunk, EventEncoder, uuid_texts
+from tests.benchmarks.running.told_updates import Told
+from tests.benchmarks.running.workload import ID_BYTES
 
 MINUTE_MS = 60_000
 SPAN_MINUTES = 20 * 60  # what must be told over 24 h stays so for hours

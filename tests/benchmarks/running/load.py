@@ -1,4 +1,4 @@
-"""Fill a topic with the job's events: `python -m tests.benchmarks.load`, run apart so that its memory is its own."""
+"""Fill a topic with the events of the job; run as a module of its own, so that its memory is its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from schemas.codec.avro_primitives import encoded_long
 from schemas.definitions import definition
 from schemas.records import EngagementEvent
 from tests.benchmarks.answers import Answer, ExpectedAnswer, write_answer
-from tests.benchmarks.avro_values import Chunk, encode
-from tests.benchmarks.topic_writer import REQUEST_TIMEOUT_MS, TopicWriter
-from tests.benchmarks.workload import WorkloadSize, segments
+from tests.benchmarks.running.avro_values import Chunk, encode
+from tests.benchmarks.running.topic_writer import REQUEST_TIMEOUT_MS, TopicWriter
+from tests.benchmarks.running.workload import WorkloadSize, segments
 
 SYNC_MARKER = b"threads-bench-1."
 FILE_NAME = "events.avro"

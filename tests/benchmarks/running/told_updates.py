@@ -18,7 +18,7 @@ from streams.kafka.reader import read_range
 from streams.settings import Settings
 from tests.benchmarks.answers import Answer
 from tests.benchmarks.job import persona_name, post_name
-from tests.benchmarks.workload import WorkloadSize, personas_of_posts
+from tests.benchmarks.running.workload import WorkloadSize, personas_of_posts
 
 UPDATES = "kpi.updates"
 LIFETIME = "lifetime"

@@ -14,8 +14,8 @@ from schemas.catalogue import topic_named
 from schemas.codec.wire_format import header
 from schemas.registries.known_writers import KnownWriters
 from schemas.registries.registry import open_registry
-from tests.benchmarks.avro_values import Chunk
 from tests.benchmarks.job import TOPIC, persona_name
+from tests.benchmarks.running.avro_values import Chunk
 
 BATCH_BYTES = 512 * 1024
 REQUEST_TIMEOUT_MS = 60_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.benchmarks.job import PARTITIONS
-from tests.benchmarks.module_process import ModuleRun
-from tests.benchmarks.own_broker import Broker
-from tests.benchmarks.workload import WorkloadSize
+from tests.benchmarks.running.module_process import ModuleRun
+from tests.benchmarks.running.own_broker import Broker
+from tests.benchmarks.running.workload import WorkloadSize
 
 LEAST_TIMEOUT_S = 300.0
 SLOWEST_EVENTS_PER_S = 5_000.0
@@ -34,5 +34,5 @@ def load(broker: Broker, python: Path, size: WorkloadSize, topic: str, *, file: 
         "end-ms": size.end_ms,
     }
     timeout_s = LEAST_TIMEOUT_S + size.events / SLOWEST_EVENTS_PER_S
-    ModuleRun(python, "tests.benchmarks.load", options, folder / "load.log", timeout_s).run()
+    ModuleRun(python, "tests.benchmarks.running.load", options, folder / "load.log", timeout_s).run()
     return folder
