@@ -147,8 +147,9 @@ async def test_dead_letters_are_listed_and_consumed_while_the_registry_is_away(s
     listed = _run(stack, "dead-letters", "list", "--json", "--topic", "away.test", THREADS_REGISTRY_URL=away)
     assert [each["event_id"] for each in json.loads(listed.stdout)] == ["d-2"]
     assert "does not answer" in listed.stderr.decode()
-    consumed = _run(stack, "consume", "dead.letters", "--max", "1", THREADS_REGISTRY_URL=away)
-    assert [each["consumer"] for each in _lines(consumed.stdout)] == ["kpis"]
+    there = len(json.loads(_run(stack, "dead-letters", "list", "--json").stdout))
+    consumed = _run(stack, "consume", "dead.letters", "--max", str(there), THREADS_REGISTRY_URL=away)
+    assert "d-2" in [each["event_id"] for each in _lines(consumed.stdout)]
 
 
 def test_topics_are_listed_with_their_drift_as_json(stack: Stack) -> None:
@@ -170,7 +171,7 @@ def test_schemas_are_checked_shown_and_registered_with_a_registry(stack: Stack) 
     assert json.loads(_run(stack, "schemas", "show", str(newest)).stdout) == definition("EngagementEvent")
     registered = _run(stack, "schemas", "register", "--url", stack.registry_url)
     assert registered.returncode == 0
-    assert "engagement.events-value: id 7" in registered.stdout.decode()
+    assert f"engagement.events-value: id {newest}" in registered.stdout.decode()
 
 
 @pytest.mark.parametrize(
