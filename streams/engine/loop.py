@@ -145,7 +145,8 @@ class CheckpointedLoop:
         if partition.duplicates is not None and isinstance(batch, ColumnBatch):
             duplicates, events = partition.duplicates, batch
             await self.breaker.until_available(lambda: duplicates.warm_up(piece.first_offset))
-            batch = duplicates.without_repetitions(events)
+            with self.quarantine.at_work(piece):
+                batch = duplicates.without_repetitions(events)
         refused = list(decoded.rejections)
         if batch is not None:
             kept = batch
