@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -51,10 +52,10 @@ class Scene:
             await producer.stop()
 
     def _record(self, topic: str) -> Record:
-        named = {"event_id": uuid4().hex, "occurred_at": datetime.now(UTC), "persona_id": self.persona}
+        named: dict[str, Any] = {"event_id": uuid4().hex, "occurred_at": datetime.now(UTC), "persona_id": self.persona}
         if topic == ENGAGEMENT:
-            return EngagementEvent(**named, post_id="post", kind="like", count=1)  # type: ignore[arg-type]
-        return RevenueEvent(**named, kind="sale", amount_micros=1)  # type: ignore[arg-type]
+            return EngagementEvent(**named, post_id="post", kind="like", count=1)
+        return RevenueEvent(**named, kind="sale", amount_micros=1)
 
     async def until_counted(self, topic: str, count: int) -> None:
         """Wait until both roles have counted so many records, and neither more nor less."""

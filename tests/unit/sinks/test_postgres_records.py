@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -82,9 +82,9 @@ def plain(value: object) -> object:
 
 
 @pytest.mark.parametrize("differs", [{"renamed": {"gone": "went"}}, {"left_out": ("first", "gone")}])
-def test_a_table_that_names_a_field_that_is_gone_is_refused(differs: dict[str, object]) -> None:
+def test_a_table_that_names_a_field_that_is_gone_is_refused(differs: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="Note has no field gone"):
-        RecordColumns(Note, **differs)  # type: ignore[arg-type]
+        RecordColumns(Note, **differs)
 
 
 def test_a_field_with_parts_is_refused_until_the_table_says_its_columns() -> None:
@@ -108,8 +108,8 @@ def test_all_records_of_a_table_give_the_same_columns_in_one_order(table: RowTab
 def test_a_draft_row_says_nothing_of_what_came_later_in_its_life() -> None:
     decided = golden("drafts.rejected")
     assert isinstance(decided, DraftDecided)
-    head = {"event_id": "e", "occurred_at": decided.occurred_at, "persona_id": decided.persona_id}
-    generated, scored = decided.draft, DraftScored(**head, draft=decided.draft, quality=decided.quality)  # type: ignore[arg-type]
+    head: dict[str, Any] = {"event_id": "e", "occurred_at": decided.occurred_at, "persona_id": decided.persona_id}
+    generated, scored = decided.draft, DraftScored(**head, draft=decided.draft, quality=decided.quality)
     known = {"status", "precedence", "event_at"}
     of_all = {name: draft_row(event) for name, event in (("g", generated), ("s", scored), ("d", decided))}
     quality = {"score", "threshold", "passed", "features"}
