@@ -22,6 +22,7 @@ from streams.endpoints import read_endpoints
 from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
 from streams.errors import SettingsError
 from streams.settings import Settings
+from tests.support.drafts import plain_draft
 from tests.support.stage_driver import DrivenStage, StateChange
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -61,22 +62,7 @@ async def worker() -> AsyncIterator[Worker]:
 
 
 def draft(number: int, latency_ms: int = 1500) -> DraftGenerated:
-    return DraftGenerated(
-        event_id=f"g{number}",
-        occurred_at=NOON,
-        persona_id="nova",
-        draft_id=f"d{number}",
-        request_id="r",
-        persona_version="v",
-        hook="h",
-        body="b",
-        text="t",
-        language="en",
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=latency_ms,
-    )
+    return plain_draft(event_id=f"g{number}", draft_id=f"d{number}", latency_ms=latency_ms)
 
 
 def accepted(number: int) -> DraftDecided:

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from qdrant_client import AsyncQdrantClient
 
-from schemas.records import DraftDecided, DraftGenerated, Quality
+from schemas.records import DraftDecided, Quality
 from sinks.qdrant import embedded_store
 from sinks.qdrant.embedded_store import EmbeddedStore
 from sinks.qdrant.points import DraftPoint, collection_of
@@ -26,6 +26,7 @@ from streams.embedded.ports import free_port
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.errors import Unavailable
 from streams.identity import NAMESPACE
+from tests.support.drafts import plain_draft
 from tests.support.stage_driver import DrivenStage
 
 COLLECTION = collection_of("wordllama", 2)
@@ -55,22 +56,7 @@ def point(number: int, text: str = "text", vector: tuple[float, ...] = (0.6, 0.8
 
 def accepted(number: int, text: str = "text", embedding: tuple[float, ...] = (0.6, 0.8)) -> DraftDecided:
     at = datetime(2026, 3, 1, 12, 0, number, tzinfo=UTC)
-    draft = DraftGenerated(
-        event_id=f"g{number}",
-        occurred_at=at,
-        persona_id="nova",
-        draft_id=point(number).point_id,
-        request_id="r",
-        persona_version="v",
-        hook="h",
-        body="b",
-        text=text,
-        language="en",
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=1,
-    )
+    draft = plain_draft(event_id=f"g{number}", occurred_at=at, draft_id=point(number).point_id, text=text)
     return DraftDecided(
         event_id=f"d{number}",
         occurred_at=at,

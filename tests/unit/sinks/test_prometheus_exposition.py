@@ -14,6 +14,7 @@ from sinks.prometheus.exposition import Snapshot, SnapshotCollector, snapshot_of
 from sinks.prometheus.increments import PartitionCounters, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
 from sinks.prometheus.metrics import DRAFT_QUALITY, GENERATION_LATENCY, METRICS
+from tests.support.drafts import plain_draft
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -74,22 +75,7 @@ def costs(**changes: list[int] | list[str] | list[None]) -> pl.DataFrame:
 
 
 def generated(latency_ms: int) -> DraftGenerated:
-    return DraftGenerated(
-        event_id="e",
-        occurred_at=NOON,
-        persona_id="nova",
-        draft_id="d",
-        request_id="r",
-        persona_version="v",
-        hook="h",
-        body="b",
-        text="t",
-        language="en",
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=latency_ms,
-    )
+    return plain_draft(latency_ms=latency_ms)
 
 
 def test_ratios_are_of_the_set_window_and_totals_of_the_lifetime() -> None:

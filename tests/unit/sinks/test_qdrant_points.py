@@ -7,31 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from schemas.records import DraftDecided, DraftGenerated, Quality
+from schemas.records import DraftDecided, Quality
 from sinks.qdrant.points import collection_of, point_id, point_of
 from streams.errors import RecordFault
+from tests.support.drafts import plain_draft
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DRAFT_ID = "0b8f3a9e-6a55-5f0c-8f0e-0d6c1c1a2b3c"
 
 
 def accepted(embedding: tuple[float, ...]) -> DraftDecided:
-    draft = DraftGenerated(
-        event_id="e",
-        occurred_at=NOON,
-        persona_id="nova",
-        draft_id=DRAFT_ID,
-        request_id="r",
-        persona_version="v",
-        hook="h",
-        body="b",
-        text="the text",
-        language="en",
-        model="smollm2",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=1,
-    )
+    draft = plain_draft(draft_id=DRAFT_ID, text="the text", model="smollm2")
     return DraftDecided(
         event_id="d",
         occurred_at=NOON,

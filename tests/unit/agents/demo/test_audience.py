@@ -6,27 +6,22 @@ from agents.demo.requests import demo_requests
 from agents.demo.simulated_audience import SimulatedAudience
 from agents.personas.persona_file import read_personas
 from agents.personas.sample_files import SAMPLES
-from schemas.records import DraftDecided, DraftGenerated, EngagementEvent, PostPublished, Quality
+from schemas.records import DraftDecided, EngagementEvent, PostPublished, Quality
+from tests.support.drafts import plain_draft
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def accepted(draft_id: str) -> DraftDecided:
-    draft = DraftGenerated(
+    draft = plain_draft(
         event_id=f"e-{draft_id}",
         occurred_at=NOW,
         persona_id="ada",
         draft_id=draft_id,
-        request_id="r",
         persona_version="1",
         hook="Hook.",
         body="Body.",
         text="Hook. Body.",
-        language="en",
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=1,
     )
     return DraftDecided(
         event_id=f"decided-{draft_id}",

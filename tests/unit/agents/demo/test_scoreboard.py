@@ -20,6 +20,7 @@ from schemas.records import (
 )
 from schemas.registries.registry import open_registry
 from streams.endpoints import Endpoints
+from tests.support.drafts import plain_draft
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ def board() -> Scoreboard:
 
 
 def draft(request_id: str = "r1", draft_id: str = "d1") -> DraftGenerated:
-    return DraftGenerated(
+    return plain_draft(
         event_id=f"e-{draft_id}",
         occurred_at=NOW,
         persona_id="ada",
@@ -40,11 +41,6 @@ def draft(request_id: str = "r1", draft_id: str = "d1") -> DraftGenerated:
         hook="Hook.",
         body="Body.",
         text="Hook. Body.",
-        language="en",
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-        latency_ms=1,
     )
 
 
