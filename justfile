@@ -37,3 +37,23 @@ lock *args:
     {{uv_compile}} {{args}} --extra embedded --extra dev --constraint requirements.txt --output-file requirements-dev.txt
     # a virtual environment of its own: the peers hold back some dependencies
     {{uv_compile}} {{args}} --extra embedded --extra dev --extra bench --output-file requirements-bench.txt
+
+# Fetch the page's chart library again, by version, as its makers published it
+vendor-uplot version="1.6.32":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    vendor="$PWD/agents/gateway/page/vendor"
+    cd "$(mktemp -d)"
+    npm pack --silent uplot@{{version}} | xargs tar -xzf # npm holds the archive to the digest of its registry
+    cp package/dist/uPlot.esm.js "$vendor/"
+    cp package/dist/uPlot.min.css "$vendor/uPlot.css"
+    cp package/LICENSE "$vendor/uPlot.LICENSE"
+    cd "$vendor" && sha256sum uPlot.LICENSE uPlot.css uPlot.esm.js > SHA256SUMS
+
+# Check the types of the page's scripts (JSDoc)
+lint-page:
+    npx --yes --package typescript tsc --project agents/gateway/page/jsconfig.json
+
+# Take the screenshots of agents/gateway/README.md again, of the stack that runs
+screenshots:
+    .venv/bin/python -m tests.support.screenshots

@@ -8,7 +8,9 @@ REPOSITORY=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 set_up dev
 cd -- "$REPOSITORY"
-"$VENV_PYTHON" -P -m streams.embedded.prometheus_download || say "going on without Prometheus"
+get_programs prometheus || say "going on without Prometheus"
+get_alertmanager || say "going on without Alertmanager"
 get_kcat || say "going on without kcat"
+get_chromium || say "going on without Chromium"
 get_pgbouncer || say "going on without PgBouncer"
 exec "$VENV_PYTHON" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"

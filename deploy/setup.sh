@@ -86,13 +86,32 @@ make_set_up() { # make_set_up runtime|dev
     say "set-up done"
 }
 
+# Debian's programs of these names, unpacked in the cache, which needs no rights; what is there or on PATH is not fetched.
+get_programs() { # get_programs prometheus alertmanager
+    (cd -- "$REPOSITORY" && "$VENV_PYTHON" -P -m streams.embedded.debian_packages "$@")
+}
+
+install_package() { # of Debian's; only root may
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
+    say "installing $1"
+    local install="apt-get install --yes --no-install-recommends $1"
+    $install >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && $install >/dev/null 2>&1; }
+}
+
+# Alertmanager is what one test sends an alert through. Unpacked it looks for its files in /usr/share, where a mount
+# namespace of its own shows them; containers that allow none run as root, who may install it.
+get_alertmanager() {
+    if unshare --map-root-user --mount true >/dev/null 2>&1; then
+        get_programs alertmanager
+    else
+        command -v prometheus-alertmanager >/dev/null 2>&1 || command -v alertmanager >/dev/null 2>&1 ||
+            install_package prometheus-alertmanager
+    fi
+}
+
 # kcat is a Kafka client in C that one test produces with; without it, and without the right to install, that test is skipped.
 get_kcat() {
-    command -v kcat >/dev/null 2>&1 && return 0
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
-    say "installing kcat"
-    local install="apt-get install --yes --no-install-recommends kcat"
-    $install >/dev/null 2>&1 || { apt-get update >/dev/null 2>&1 && $install >/dev/null 2>&1; }
+    command -v kcat >/dev/null 2>&1 || install_package kcat
 }
 
 # PgBouncer is a pooler that tests put before PostgreSQL; unpacked with its libraries in the cache, which needs no rights.
@@ -110,6 +129,36 @@ get_pgbouncer() {
             mkdir -p "${cached%/*}" && rm -rf "$cached" && mv unpacked "$cached"
     ) >/dev/null 2>&1
     local status=$?
+    rm -rf "$folder"
+    return $status
+}
+
+# Chromium is the browser that tests look at the page with: Debian's, unpacked with its libraries in the cache, which needs no
+# rights; where there is no such package (Ubuntu has none), the one that Playwright brings.
+get_chromium() {
+    local cached="${THREADS_CACHE:-$HOME/.cache/threads-agent-stack}/chromium"
+    [ -x "$cached/usr/lib/chromium/chromium-headless-shell" ] && return 0
+    command -v chromium-headless-shell >/dev/null 2>&1 || command -v chromium >/dev/null 2>&1 && return 0
+    say "fetching Chromium (90 MB)"
+    unpack_chromium "$cached" >/dev/null 2>&1 && return 0
+    local install=("$VENV_PYTHON" -m playwright install chromium-headless-shell)
+    "${install[@]}" --with-deps >/dev/null 2>&1 || "${install[@]}" >/dev/null 2>&1 # libraries take rights
+}
+
+unpack_chromium() { # unpack_chromium FOLDER
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || return 1
+    local folder status
+    folder=$(mktemp -d)
+    (
+        cd "$folder" || exit 1
+        # what apt would install here, which it tells without rights; shellcheck disable=SC2046 - one word a package
+        apt-get download $(apt-get --simulate --no-install-recommends install chromium-headless-shell fonts-noto-color-emoji fonts-inter |
+            sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -v xdg-utils) || exit 1
+        for package in *.deb; do dpkg -x "$package" unpacked || exit 1; done
+        [ -x unpacked/usr/lib/chromium/chromium-headless-shell ] || exit 1
+        mkdir -p "${1%/*}" && rm -rf "$1" && mv unpacked "$1"
+    )
+    status=$?
     rm -rf "$folder"
     return $status
 }

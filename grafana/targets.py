@@ -1,24 +1,11 @@
-"""Targets of the business KPIs, and from where on they are alarming: the colours of the panels."""
+"""Targets of the platform itself: the colours of the panels that have no business KPI."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agents.kpis.targets import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A goal in the unit of its series: met on its good side, alarming on the far side of `alarm`."""
-
-    goal: float
-    alarm: float
-    wording: str
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Tell on which side of the goal the good values are."""
-        return self.goal > self.alarm
-
-
-ENGAGEMENT_RATE = Target(goal=0.06, alarm=0.04, wording="at least 6 %; alarming under 4 %")
-COST_PER_FOLLOW_DOLLARS = Target(goal=0.01, alarm=0.02, wording="under $0.01; alarming from $0.02")
-REVENUE_DOLLARS = Target(goal=20_000, alarm=16_000, wording="$20,000 a month; alarming under 80 % of it")
+LAG_RECORDS = Target(goal=100, alarm=1_000, wording="under 100 records; alarming from 1,000")
+RESPONSE_SECONDS = Target(goal=0.5, alarm=2.0, wording="under 0.5 s; alarming from 2 s")
+ERROR_SHARE = Target(goal=0.01, alarm=0.05, wording="under 1 %; alarming from 5 %")
+LATE_POSTS = Target(goal=1, alarm=5, wording="none; alarming from 5")
+TOKEN_SECONDS = Target(goal=14 * 86_400, alarm=7 * 86_400, wording="over 14 days; alarming under 7 days")

@@ -19,6 +19,10 @@ class UnknownSchema(SchemaError, LookupError):
     """The registry answers, and has no such id, subject or schema."""
 
 
+class LookupsSpent(SchemaError):
+    """The registry was not asked about an id, because too many unknown ones came; the text completes "id 7, which"."""
+
+
 class UnusableSchema(SchemaError):
     """The registry has the id, and what it names is no Avro schema that can be read here."""
 

@@ -14,6 +14,50 @@ class Record:
     schema_name: ClassVar[str]
 
 
+TokenKind = Literal["service", "session"]
+
+
+AccessRole = Literal["viewer", "operator", "admin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken(Record):
+    """A token that opens the gateway, without its secret; the newest by key is what holds."""
+
+    schema_name: ClassVar[str] = "AccessToken"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    token_id: str
+    """Public name of the token; the record key of its topic."""
+    digest: str
+    """SHA-256 of the secret, hexadecimal; the secret itself is nowhere."""
+    kind: TokenKind
+    """service, or session: what a browser that signed in holds as its cookie."""
+    name: str
+    """What it is for, as its maker said."""
+    subject: str
+    """Who is told to have acted with it."""
+    role: AccessRole
+    """What it may do: viewer, operator or admin."""
+    tenant: str
+    """The tenant whose personas it sees; * is all of them."""
+    scopes: tuple[str, ...]
+    """Path prefixes that it is good for; empty: all that the role may."""
+    created_by: str
+    """Subject of who made it."""
+    created_at: datetime
+    """When it was made."""
+    expires_at: datetime | None = None
+    """When it ends; null where it does not."""
+    revoked_at: datetime | None = None
+    """When it was revoked; null while it holds."""
+    parent_id: str | None = None
+    """The token that this one goes with: a session ends with it, a rotated one follows it."""
+
+
 BudgetAlertKind = Literal["warn", "downgrade", "pause", "resume", "spike"]
 
 
@@ -80,6 +124,10 @@ class CostEvent(Record):
     """Cost in micro-dollars; null when the model has no known price."""
     latency_ms: int = 0
     """Wall time of the call, milliseconds."""
+    source: str = "unknown"
+    """Where the event comes from: the platform's own call, import:<name>."""
+    backfilled: bool = False
+    """Whether it is history that was imported: it counts where it belongs, and raises no alert."""
 
 
 SavingMeasure = Literal["tier", "cache", "template", "burst", "batch", "provider_cache"]
@@ -157,6 +205,49 @@ class DeadLetter(Record):
     """Name of the fault's class."""
     reason: str
     """What was expected, what came and what to do."""
+
+
+LetterOutcome = Literal["sent", "refused", "dropped", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadOutcome(Record):
+    """What became of a dead letter by way of a command: who did it, when, as one of how many."""
+
+    schema_name: ClassVar[str] = "DeadOutcome"
+
+    event_id: str
+    """Derived from the letter, the outcome and the count: the same outcome has the same id."""
+    occurred_at: datetime
+    """When it was decided, UTC."""
+    letter_id: str
+    """event_id of the dead letter; the record key of its topic."""
+    outcome: LetterOutcome
+    """sent: its record stands in its topic again, written in one transaction with this; refused: it was not sent, and
+    why; dropped: nothing is to be done about it.
+    """
+    redrive_count: int = 0
+    """How often the record was sent again, this time included; 0 for dropped."""
+    source_topic: str
+    """Topic that the record came from, and went back to."""
+    source_partition: int
+    """Partition it came from."""
+    source_offset: int
+    """Offset it came from."""
+    target_partition: int | None = None
+    """Partition where it stands again; null where it was not sent."""
+    target_offset: int | None = None
+    """Offset where it stands again; null where it was not sent."""
+    reason: str | None = None
+    """Why it was refused or dropped; null for sent."""
+    run_id: str
+    """One run of a command."""
+    run_letters: int
+    """How many letters that run set out with."""
+    selection: str
+    """What that run was asked for: ids and filters."""
+    requested_by: str
+    """Who ran it: user and machine, or a name that was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +398,35 @@ class DraftDecided(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftReviewed(Record):
+    """What somebody decided on a draft by hand.
+
+    Of the reviews of one text with one revision the first in the log counts; the greatest revision stands.
+    """
+
+    schema_name: ClassVar[str] = "DraftReviewed"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    draft_id: str
+    """Draft that was decided on."""
+    content_digest: str
+    """SHA-256 of the draft's text in UTF-8, 64 hex digits: a review is of this text alone."""
+    revision: int = 1
+    """1 for the first review of this text; one more than the review it replaces."""
+    decision: Decision
+    """Outcome."""
+    reason: str | None = None
+    """Why, in the reviewer's words; null where nothing was said."""
+    reviewed_by: str
+    """Who decided, as the gateway knows the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftScored(Record):
     """A draft with its quality."""
 
@@ -361,6 +481,61 @@ class EngagementEvent(Record):
     before, which tells nothing of its first hour and day; correction, the difference to an earlier count of that time.
     The latter two may be negative.
     """
+    backfilled: bool = False
+    """Whether it is history that was imported: it counts where it belongs, and raises no alert."""
+
+
+AuditOutcome = Literal["done", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayAudit(Record):
+    """Something that was written, or tried, by way of the gateway: who, what, and how it ended."""
+
+    schema_name: ClassVar[str] = "GatewayAudit"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    tenant: str
+    """Tenant of who acted; the record key of its topic."""
+    subject: str
+    """Who acted."""
+    token_id: str | None = None
+    """Token that was shown; null for a JWT."""
+    role: str
+    """Role of who acted."""
+    request_id: str
+    """Id of the HTTP request, as its answer's header X-Request-Id says."""
+    action: str
+    """Method and route template, such as PUT /v1/personas/{persona_id}."""
+    target: str
+    """What it was done to: the path as it was asked for."""
+    outcome: AuditOutcome
+    """done, refused (a fault of the request), or failed (a fault of ours)."""
+    status: int
+    """HTTP status of the answer."""
+    address: str
+    """Address that it came from."""
+    details: str | None = None
+    """What the route says of it, such as how many; null where it says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey(Record):
+    """An Idempotency-Key that was used: the same key with another body is refused."""
+
+    schema_name: ClassVar[str] = "IdempotencyKey"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    key_id: str
+    """Follows from tenant, route and the key that was sent; the record key of its topic."""
+    body_digest: str
+    """SHA-256 of the body that came with it, hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +578,64 @@ class ImportProgress(Record):
     """Arrow IPC stream, a row a published post; null: none."""
     log_ends: tuple[int, ...] = ()
     """End of each partition of engagement.events when the run began: its events are behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkClicks(Record):
+    """Clicks on one address."""
+
+    schema_name: ClassVar[str] = "LinkClicks"
+
+    url: str
+    """Address."""
+    clicks: int
+    """Clicks so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightsSnapshot(Record):
+    """Lifetime totals as a platform told them, of a post or of an account; what it did not tell is null, never 0."""
+
+    schema_name: ClassVar[str] = "InsightsSnapshot"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None = None
+    """event_id of the event that caused this one; null at the source."""
+    account_id: str
+    """Account that was asked with."""
+    platform: str
+    """Platform: threads, bluesky, mastodon."""
+    post_id: str | None = None
+    """Post; null for the account's own numbers."""
+    sequence: int
+    """Counts the snapshots of this post or account, from 1."""
+    views: int | None = None
+    """Views."""
+    likes: int | None = None
+    """Likes."""
+    replies: int | None = None
+    """Replies."""
+    reposts: int | None = None
+    """Reposts."""
+    quotes: int | None = None
+    """Quotes."""
+    shares: int | None = None
+    """Shares."""
+    clicks: int | None = None
+    """Clicks on links."""
+    followers: int | None = None
+    """Followers of the account."""
+    links: tuple[LinkClicks, ...] = ()
+    """Clicks by address, of an account."""
+    source: str = "unknown"
+    """Where it comes from: threads, bluesky, mastodon, simulated."""
+    simulated: bool = False
+    """Whether the numbers are simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -493,6 +726,78 @@ class KpiUpdate(Record):
     """Posts with engagement_rate over 10 % and at least 100 views; on the lifetime window only."""
 
 
+Operation = Literal["unknown", "replay", "rebuild", "import", "offset_reset", "persona_erasure", "persona_export"]
+
+
+RunStatus = Literal["unknown", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPosition(Record):
+    """How far a partition is read."""
+
+    schema_name: ClassVar[str] = "LogPosition"
+
+    topic: str
+    """Topic that is read."""
+    partition: int
+    """Its partition."""
+    start: int
+    """First offset of the selection."""
+    next: int
+    """Offset to go on at."""
+    end: int
+    """Offset behind the last of the selection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRun(Record):
+    """One run of a command that changes state on purpose: who, what, how far, how it ended; a run's newest counts."""
+
+    schema_name: ClassVar[str] = "OperationRun"
+
+    event_id: str
+    """Derived from the run and the sequence: the same step has the same id."""
+    occurred_at: datetime
+    """When it was told, UTC."""
+    run_id: str
+    """Identity of the run; the record key of its topic."""
+    sequence: int
+    """Steps told of the run before, this one counted: the greater is the newer."""
+    operation: Operation
+    """What it does."""
+    status: RunStatus
+    """running: begun, or broken off without a word; failed and cancelled can be gone on with where the operation says
+    so.
+    """
+    requested_by: str
+    """Who ran it: user and machine, or a name that was given."""
+    selection: str
+    """What it reads, in the words of the command line."""
+    target: str
+    """What it changes."""
+    selected: int | None = None
+    """Records that it set out with; null where that is not known."""
+    read: int = 0
+    """Records read so far."""
+    written: int = 0
+    """Records written so far."""
+    skipped: int = 0
+    """Records that were not of the selection, or there already."""
+    refused: int = 0
+    """Records that the schema or the target refused."""
+    positions: tuple[LogPosition, ...] = ()
+    """How far each partition is read; a run that is gone on with starts there."""
+    started_at: datetime
+    """When the run began, UTC."""
+    ended_at: datetime | None = None
+    """When it ended, UTC; null while it runs."""
+    reason: str | None = None
+    """Why it failed; null otherwise."""
+    detail: str | None = None
+    """What else is to be known of it, JSON."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaApplied(Record):
     """A persona as data, by version; the newest by key is in force."""
@@ -511,6 +816,24 @@ class PersonaApplied(Record):
     """Hash of the definition."""
     definition: str
     """The persona as canonical JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaErased(Record):
+    """A persona whose data was erased: records of before are not shown, counted or replayed again."""
+
+    schema_name: ClassVar[str] = "PersonaErased"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it was erased, UTC: records that brokers took before are erased, later ones are of a new persona."""
+    persona_id: str
+    """Persona that was erased; the record key of its topic."""
+    run_id: str
+    """Run that erased it."""
+    requested_by: str
+    """Who ran it: user and machine, or a name that was given."""
 
 
 Deadline = Literal["now", "tomorrow"]
@@ -542,6 +865,130 @@ class PersonaRequest(Record):
     """now, or tomorrow: may go through the provider's batch API at its lower price."""
 
 
+AccountState = Literal["active", "token_rejected", "restricted", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformAccount(Record):
+    """An account on a platform, with which posts of personas are published. Its token is encrypted."""
+
+    schema_name: ClassVar[str] = "PlatformAccount"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    account_id: str
+    """Identity of the account here; the record key of its topic."""
+    tenant: str = "default"
+    """Tenant that it belongs to."""
+    platform: str
+    """Platform: threads, bluesky, mastodon."""
+    base_url: str
+    """Address of the platform's API."""
+    user_id: str
+    """Identity of the account on the platform."""
+    username: str
+    """Name of the account on the platform."""
+    persona_ids: tuple[str, ...] = ()
+    """Personas that publish with it."""
+    token_cipher: str | None = None
+    """Access token, encrypted (AES-256-GCM), in base64; null where there is none any more."""
+    key_id: str | None = None
+    """Tells which key it is encrypted with, and gives nothing of it away."""
+    scopes: tuple[str, ...] = ()
+    """Permissions that were granted."""
+    token_expires_at: datetime | None = None
+    """When the token ends; null where it does not, or the platform does not tell."""
+    token_refreshed_at: datetime | None = None
+    """When the token was last exchanged or refreshed."""
+    state: AccountState = "active"
+    """active: is published with; the others say why not."""
+    reason: str | None = None
+    """Why it is in this state and what to do; null for active."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformNotice(Record):
+    """A webhook of a platform as it came, checked and told apart from its repetitions."""
+
+    schema_name: ClassVar[str] = "PlatformNotice"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    received_at: datetime
+    """When it came, UTC."""
+    platform: str
+    """Platform: threads."""
+    user_id: str
+    """Account that it is of, on the platform; the record key of its topic."""
+    field: str
+    """What happened, in the platform's word: publish, replies, mentions, delete."""
+    post_id: str | None = None
+    """Post that it is about; null where it names none."""
+    body: str
+    """The value as it came, JSON."""
+
+
+PostCommandKind = Literal["propose", "review", "schedule", "edit", "cancel", "delete", "retry", "heal", "confirm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCommand(Record):
+    """What the publisher is asked to do: drafts proposed, reviews, and what people and the watchdog want.
+
+    One log, one order.
+    """
+
+    schema_name: ClassVar[str] = "PostCommand"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None = None
+    """event_id of the event that caused this one; null at the source."""
+    kind: PostCommandKind
+    """propose: a decided draft; review: accepted or rejected by hand; schedule: at a time, or as soon as may be; edit:
+    another text, which revokes an approval; heal: look again, by the watchdog; confirm: the platform told that it is
+    published.
+    """
+    publication_id: str | None = None
+    """Publication that is meant; null for propose, and for review, which names a draft."""
+    draft_id: str | None = None
+    """Draft that is meant; null for posts that are of no draft."""
+    texts: tuple[str, ...] = ()
+    """Text of each part in order, for propose, edit and a schedule without a draft; several make a thread."""
+    decision: Decision | None = None
+    """Of a proposed draft, or of a review."""
+    content_digest: str | None = None
+    """SHA-256 of the text that a review is of, in UTF-8, 64 hex digits."""
+    revision: int = 0
+    """Of a review: the greatest stands, and of one revision the first in the log."""
+    due_at: datetime | None = None
+    """When to publish; null leaves it to the persona's plan."""
+    platform: str | None = None
+    """Platform to publish on; null: that of the persona's account."""
+    topic_tag: str | None = None
+    """Topic tag of the post, without #; null for none."""
+    reply_control: str | None = None
+    """Who may reply, in the platform's words; null leaves it to the platform."""
+    link: str | None = None
+    """Link that is attached; null for none."""
+    model: str | None = None
+    """Model that wrote the text; null where a person did."""
+    post_id: str | None = None
+    """Of confirm: identity of the post on the platform."""
+    reason: str | None = None
+    """Why, in words."""
+    requested_by: str = "unknown"
+    """Who asks: a role, or a person as the gateway or the command line knows them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostPublished(Record):
     """A post that is live."""
@@ -566,6 +1013,77 @@ class PostPublished(Record):
     """Where the event comes from: threads, import:<name>, simulated."""
     simulated: bool = False
     """Whether the post is simulated."""
+    backfilled: bool = False
+    """Whether it is history that was imported: it counts where it belongs, and raises no alert."""
+
+
+PublicationState = Literal[
+    "proposed",
+    "approved",
+    "scheduled",
+    "container_created",
+    "publishing",
+    "published",
+    "unconfirmed",
+    "failed",
+    "cancelled",
+    "expired",
+    "deleted",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostState(Record):
+    """The state of a part of a publication from a moment on; the greatest sequence is its state now."""
+
+    schema_name: ClassVar[str] = "PostState"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None = None
+    """event_id of the event that caused this one; null at the source."""
+    publication_id: str
+    """What is to be published, as a whole: from a draft, by the draft's id and the platform."""
+    part: int = 0
+    """Part of a thread, counted from 0."""
+    parts: int = 1
+    """How many parts there are."""
+    sequence: int
+    """Counts the states of this part, from 1."""
+    state: PublicationState
+    """proposed: waits for an approval; publishing: the intent, written before the call; unconfirmed: nobody knows
+    whether it is there, and it is looked up; expired: its time is past.
+    """
+    platform: str
+    """Platform: threads, bluesky, mastodon."""
+    account_id: str | None = None
+    """Account that it is published with; null while there is none."""
+    draft_id: str | None = None
+    """Draft it came from; null for posts that are of no draft."""
+    text: str
+    """Text of the part."""
+    content_digest: str
+    """SHA-256 of the texts of all parts, by zero bytes, in UTF-8, 64 hex digits: what an approval is of."""
+    due_at: datetime | None = None
+    """When it is to be published; null while that is open."""
+    container_id: str | None = None
+    """The platform's container, or the key that makes the call repeatable; never the post's id."""
+    post_id: str | None = None
+    """Identity of the post on the platform; null until it is published."""
+    permalink: str | None = None
+    """Address of the post; null where the platform tells none."""
+    attempt: int = 0
+    """Calls to publish so far."""
+    reason: str | None = None
+    """Why it is in this state and what to do; null where the state says it."""
+    retryable: bool | None = None
+    """Of failed: whether `posts retry` can help; else null."""
+    simulated: bool = False
+    """Whether the post is at the simulator."""
 
 
 RevenueKind = Literal[
@@ -602,6 +1120,8 @@ class RevenueEvent(Record):
     """Where the event comes from."""
     simulated: bool = False
     """Whether the revenue is simulated."""
+    backfilled: bool = False
+    """Whether it is history that was imported: it counts where it belongs, and raises no alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -626,3 +1146,105 @@ class SpendTotal(Record):
     """Micro-dollars by hour of the day, 24 numbers."""
     unpriced_calls: int = 0
     """Calls of that day whose price is unknown: they are in no sum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateVersion(Record):
+    """Which version of a state is the live one; the newest counts."""
+
+    schema_name: ClassVar[str] = "StateVersion"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it was switched, UTC."""
+    state_id: str
+    """Role and stage that the state belongs to, such as kpis/merge; the record key of its topic."""
+    version: int
+    """Number of the version; 1 is the one that was there first."""
+    run_id: str
+    """Run that switched."""
+    requested_by: str
+    """Who ran it: user and machine, or a name that was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUse(Record):
+    """When a token was last used, told at most once in five minutes; the newest by key counts."""
+
+    schema_name: ClassVar[str] = "TokenUse"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    token_id: str
+    """The token; the record key of its topic."""
+
+
+WebhookOutcome = Literal["delivered", "retrying", "given_up", "dropped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDelivery(Record):
+    """An attempt to deliver an event to a subscription, and what came of it."""
+
+    schema_name: ClassVar[str] = "WebhookDelivery"
+
+    event_id: str
+    """Derived from subscription, message and attempt: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When the attempt ended, UTC."""
+    subscription_id: str
+    """Subscription; the record key of its topic."""
+    tenant: str
+    """Tenant of the subscription."""
+    webhook_id: str
+    """Identity of the message, the same in every attempt: the header webhook-id."""
+    event_type: str
+    """Kind of the event, such as draft.accepted."""
+    outcome: WebhookOutcome
+    """delivered: the receiver took it; retrying: it is tried again; given_up: it is a dead letter; dropped: its
+    subscription is removed or not active.
+    """
+    attempt: int
+    """Number of the attempt, 1 for the first; 0 where none was made."""
+    status: int | None = None
+    """HTTP status of the answer; null where there was none."""
+    reason: str = ""
+    """What went wrong; empty when it was delivered."""
+    latency_ms: int = 0
+    """Duration of the attempt, milliseconds."""
+    next_attempt_at: datetime | None = None
+    """When it is tried again, UTC; null where it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSubscription(Record):
+    """Who is told of what: an address and the kinds of events that it wants.
+
+    The secret of its signatures is not in it.
+    """
+
+    schema_name: ClassVar[str] = "WebhookSubscription"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it was written, UTC."""
+    subscription_id: str
+    """Identity of the subscription; the record key of its topic."""
+    tenant: str
+    """Tenant whose events it gets."""
+    url: str
+    """Address that deliveries are posted to, http or https."""
+    event_types: tuple[str, ...]
+    """Kinds of events that it wants, such as draft.accepted."""
+    active: bool = True
+    """Whether deliveries are made."""
+    created_at: datetime
+    """When it was made, UTC: earlier events are not delivered."""
+    key_id: str
+    """Which key its secret follows from, as the first digits of a digest of it."""
+    stopped_because: str | None = None
+    """Why it is not active; null while it is."""

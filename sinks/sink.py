@@ -1,21 +1,12 @@
-"""Sink: the stage that keeps batches until a checkpoint and then writes them into another system, keyed by id."""
+"""Sink: the stage that keeps batches until a checkpoint and then writes them; a replay writes by it too."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from streams.engine.batch import Batch, ColumnBatch, TopicPartition
-from streams.engine.stage import Effects, Part, Rejection, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Screened:
-    """What of a batch can be written (None when nothing is), and the records that can't be, each with its reason."""
-
-    batch: Batch | None
-    rejections: tuple[Rejection, ...] = ()
+from streams.engine.batch import Batch, TopicPartition
+from streams.engine.stage import Effects, Part, Rejection, Screened, Stage
 
 
 class KeptPart(Part[Batch]):
@@ -68,8 +59,3 @@ class Sink(Stage[KeptPart]):
             for part in parts.values():
                 part.kept.clear()
         return {}
-
-
-def record_count(batch: Batch) -> int:
-    """Return the number of records of a batch."""
-    return len(batch.frame) if isinstance(batch, ColumnBatch) else len(batch.rows)

@@ -1,4 +1,4 @@
-"""Endpoints: where the servers are - settings first, then what the embedded stack wrote into its home."""
+"""The home and the endpoints: where the servers are - settings first, then what the embedded stack wrote there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,27 @@ from pathlib import Path
 from filelock import FileLock
 
 from streams.errors import SettingsError
-from streams.home import CHOOSE
 from streams.settings import Settings
 
+CHOOSE = "set THREADS_HOME to a folder you can write"
 FILE_NAME = "endpoints.json"
 LOCK_TIMEOUT_S = 10.0
+
+
+def make_home(settings: Settings) -> Path:
+    """Make the home if it is not there, and return its absolute path.
+
+    Raises:
+        SettingsError: it can't be made or written.
+    """
+    home = settings.home.absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The home {home} can't be made ({error.strerror}); {CHOOSE}") from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise SettingsError(f"The home {home} is not writable for this user; {CHOOSE}")
+    return home
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ class Endpoints:
     prometheus: str | None = None
     metrics: str | None = None
     schemas: str | None = None
+    gateway: str | None = None
+    simulator: str | None = None
 
 
 def read_endpoints(home: Path) -> Endpoints:
@@ -87,6 +105,8 @@ def resolve(settings: Settings) -> Endpoints:
         prometheus=settings.prometheus_url or embedded.prometheus,
         metrics=embedded.metrics,
         schemas=settings.registry_url or embedded.schemas,
+        gateway=embedded.gateway,
+        simulator=embedded.simulator,
     )
 
 

@@ -1,12 +1,14 @@
-"""The metrics server: /metrics over HTTP, and nothing else."""
+"""The metrics server: /metrics over HTTP, and pages of JSON beside it, such as those that tell of health."""
 
 from __future__ import annotations
 
 import errno
+import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
+from types import MappingProxyType
 from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -19,6 +21,11 @@ from streams.errors import SettingsError, Unavailable
 PATH = "/metrics"
 REQUEST_TIMEOUT_S = 10
 STOP_POLL_S = 0.05
+
+Page = Callable[[], tuple[HTTPStatus, Mapping[str, Any]]]
+"""What a path answers: a status and what stands in its JSON."""
+
+NO_PAGES: Mapping[str, Page] = MappingProxyType({})
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -38,10 +45,18 @@ def _refused(status: HTTPStatus, reason: str, start_response: StartResponse) -> 
     return [f"{reason}\n".encode()]
 
 
-class MetricsServer:
-    """Serve what a collector yields, on a thread of its own, until `close`."""
+def _json(page: Page, start_response: StartResponse) -> Iterable[bytes]:
+    status, content = page()
+    start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+    return [json.dumps(content).encode() + b"\n"]
 
-    def __init__(self, collector: Collector, host: str, port: int, *, port_setting: str) -> None:
+
+class MetricsServer:
+    """Serve what collectors yield, on a thread of its own, until `close`."""
+
+    def __init__(
+        self, *collectors: Collector, host: str, port: int, port_setting: str, pages: Mapping[str, Page] = NO_PAGES
+    ) -> None:
         """Listen at once; port 0 takes a free one, `port_setting` is the variable that it comes from.
 
         A collector that raises `Unavailable` is a 503, which Prometheus shows as a target that is down.
@@ -51,12 +66,16 @@ class MetricsServer:
         """
         self._host = host
         registry = CollectorRegistry()
-        registry.register(collector)
+        for collector in collectors:
+            registry.register(collector)
         metrics = make_wsgi_app(registry)
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if (page := pages.get(environ["PATH_INFO"])) is not None:
+                return _json(page, start_response)
             if environ["PATH_INFO"] != PATH:
-                return _refused(HTTPStatus.NOT_FOUND, f"the metrics are at {PATH}", start_response)
+                beside = f", health at {' and '.join(pages)}" if pages else ""
+                return _refused(HTTPStatus.NOT_FOUND, f"the metrics are at {PATH}{beside}", start_response)
             try:
                 return cast("Iterable[bytes]", metrics(environ, start_response))
             except Unavailable as error:

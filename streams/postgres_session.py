@@ -6,11 +6,18 @@ no startup options, and gives each transaction a session that others used. So ev
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
 from typing import TypedDict
 
+import psycopg
 from psycopg import AsyncConnection
 
 SETTINGS = {
@@ -28,6 +35,10 @@ SETTINGS = {
 """Settings that change what a statement means or how a value is written."""
 
 COMMIT = b"COMMIT"
+CONNECT_TIMEOUT_S = 5
+PATIENCE = 1.5  # times the server's own time-out, whose error tells more; a server that hangs tells nothing
+APPLICATION_NAME = "threads-agent-stack"
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def _where(name: str, condition: str, value: str) -> str:
@@ -51,7 +62,7 @@ class Startup(TypedDict):
     prepare_threshold: int | None
 
 
-def startup(application_name: str = "threads-agent-stack") -> Startup:
+def startup(application_name: str = APPLICATION_NAME) -> Startup:
     """Return what psycopg is told at connect: nothing but what a pooler passes on."""
     return {
         "autocommit": True,  # transactions are begun by `begin`
@@ -62,14 +73,16 @@ def startup(application_name: str = "threads-agent-stack") -> Startup:
 
 
 @cache
-def begin(timeout_s: float, *, read_only: bool = False) -> bytes:
+def begin(timeout_s: float, *, read_only: bool = False, schema: str | None = None) -> bytes:
     """Return the statements that begin a transaction whose statements and lock waits end after `timeout_s` seconds.
 
     What is set ends with the transaction. Where a role's commits may get lost (synchronous_commit off), ours do not.
+    `schema` is where tables are found and made, a name of ours in small letters; else where the server's default says.
     """
     access = "READ ONLY" if read_only else "READ WRITE"
     timeouts = dict.fromkeys(_TIMEOUTS, f"{int(timeout_s * 1000)}ms")
-    wanted = [f"set_config('{name}', '{value}', true)" for name, value in {**timeouts, **SETTINGS}.items()]
+    path = {} if schema is None else {"search_path": f"{schema}, pg_temp"}
+    wanted = [f"set_config('{name}', '{value}', true)" for name, value in {**timeouts, **SETTINGS, **path}.items()]
     return f"BEGIN ISOLATION LEVEL READ COMMITTED {access}; SELECT {', '.join((*wanted, *_CONDITIONAL))}".encode()
 
 
@@ -83,3 +96,118 @@ async def transaction(connection: AsyncConnection, timeout_s: float, *, read_onl
     except BaseException:
         await connection.close()
         raise
+
+
+async def open_connection(
+    dsn: str,
+    timeout_s: float,
+    *,
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+    application_name: str = APPLICATION_NAME,
+) -> AsyncConnection:
+    """Open a connection; it ends when the network is silent for `timeout_s`.
+
+    Raises:
+        psycopg.Error: the server does not answer within `connect_timeout_s`, at least 2, or does not let us in.
+    """
+    return await AsyncConnection.connect(
+        dsn, connect_timeout=connect_timeout_s, tcp_user_timeout=int(timeout_s * 1000), **startup(application_name)
+    )
+
+
+@contextmanager
+def cut_after(connection: AsyncConnection, timeout_s: float) -> Iterator[None]:
+    """Cut a connection on which the body takes longer than `timeout_s`: whoever waits on it gets a psycopg.Error.
+
+    The server's own time-outs do not help when the server hangs, and cancelling a query waits for its answer. A
+    connection that was cut can't be used any more.
+    """
+    watchdog = asyncio.get_running_loop().call_later(timeout_s, _cut, connection)
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _cut(connection: AsyncConnection) -> None:
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
+
+
+class PostgresSession:
+    """One connection for one short transaction after the other, made when it is needed and anew after a failure.
+
+    Nothing waits without end: connecting has its time-out, statements end after `timeout_s`, and a transaction is cut
+    when the server tells nothing at all. One task at a time may use it.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        timeout_s: float,
+        *,
+        connect_timeout_s: int = CONNECT_TIMEOUT_S,
+        application_name: str = APPLICATION_NAME,
+        prepare: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> None:
+        """Nothing is connected yet; `prepare` runs in a transaction of its own on each new connection."""
+        self._dsn = dsn
+        self._timeout_s = timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._application_name = application_name
+        self._prepare = prepare
+        self._connection: AsyncConnection | None = None
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Run the body in a transaction, as the function `transaction` does.
+
+        Raises:
+            psycopg.Error: the server is away, silent or refuses; nothing was changed, or it is not known.
+        """
+        connection = await self._connected()
+        with cut_after(connection, PATIENCE * self._timeout_s):
+            async with transaction(connection, self._timeout_s, read_only=read_only):
+                yield connection
+
+    async def close(self) -> None:
+        """Disconnect; a later transaction connects again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            connection = await open_connection(
+                self._dsn,
+                self._timeout_s,
+                connect_timeout_s=self._connect_timeout_s,
+                application_name=self._application_name,
+            )
+            if self._prepare is not None:
+                with cut_after(connection, PATIENCE * self._timeout_s):
+                    async with transaction(connection, self._timeout_s):
+                        await self._prepare(connection)
+            self._connection = connection
+        return self._connection
+
+
+@cache
+def read_statements(package: str, *path: str) -> Mapping[str, bytes]:
+    """Return the named statements of a file in a package, as bytes (psycopg takes them as they are)."""
+    return parse_statements(files(package).joinpath(*path).read_text(encoding="utf-8"))
+
+
+def parse_statements(text: str) -> Mapping[str, bytes]:
+    """Split the text of an .sql file by its `-- name:` lines.
+
+    Raises:
+        ValueError: text before the first name, no name at all, or a name that comes twice.
+    """
+    head, *parts = _NAME.split(text)
+    names, bodies = parts[::2], parts[1::2]
+    if head.strip() or not names:
+        raise ValueError("expected each statement under a line `-- name: NAME`, from the first line on")
+    if len(set(names)) != len(names):
+        raise ValueError(f"expected distinct statement names, got {', '.join(sorted(names))}")
+    return MappingProxyType({name: body.strip().encode() for name, body in zip(names, bodies, strict=True)})

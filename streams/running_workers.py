@@ -5,34 +5,57 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urljoin
 
 from streams.process_mark import ProcessMark, mark
 
 FOLDER = "workers"
+ANSWER_TIMEOUT_S = 2.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class RunningWorker:
-    """A worker's process, the roles that it runs, the URL of its /metrics, and why it gave up roles, by role."""
+    """A worker's process and the URL of its /metrics.
+
+    By role: why it gave one up (`failing`), and where one that serves is to be found (`addresses`).
+    """
 
     process: ProcessMark
     roles: tuple[str, ...]
     metrics_url: str
     failing: Mapping[str, str]
+    addresses: Mapping[str, str]
+
+    @property
+    def live_url(self) -> str:
+        """Return where it tells whether it lives."""
+        return urljoin(self.metrics_url, "/livez")
+
+    @property
+    def ready_url(self) -> str:
+        """Return where it tells whether its roles work, and why not."""
+        return urljoin(self.metrics_url, "/readyz")
 
 
 @contextlib.contextmanager
 def announced(
-    home: Path, roles: Sequence[str], metrics_url: str, failing: Mapping[str, str] = MappingProxyType({})
+    home: Path,
+    roles: Sequence[str],
+    metrics_url: str,
+    failing: Mapping[str, str] = NOTHING,
+    addresses: Mapping[str, str] = NOTHING,
 ) -> Iterator[RunningWorker]:
     """Announce this process in the home while the context lasts, and remove what killed workers left there."""
     process = mark(os.getpid())
     assert process is not None
-    worker = RunningWorker(process, tuple(roles), metrics_url, dict(failing))
+    worker = RunningWorker(process, tuple(roles), metrics_url, dict(failing), dict(addresses))
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("*.json"):
@@ -56,11 +79,40 @@ def running_workers(home: Path) -> list[RunningWorker]:
     return sorted(running, key=lambda each: each.process.pid)
 
 
+def stopped_roles(workers: Iterable[RunningWorker]) -> dict[str, str]:
+    """Return the roles of which partitions do not go past a record, each with where, why and what to do.
+
+    A worker that does not answer within `ANSWER_TIMEOUT_S` tells of none.
+    """
+    found: dict[str, str] = {}
+    for worker in workers:
+        for stage in _stages(worker):
+            if stage.get("state") == "stopped":
+                found[str(stage["role"])] = str(stage["reason"])
+    return found
+
+
+def _stages(worker: RunningWorker) -> list[dict[str, object]]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(worker.ready_url, timeout=ANSWER_TIMEOUT_S) as answer:
+            told = answer.read()
+    except urllib.error.HTTPError as not_ready:
+        told = not_ready.read()
+    except (OSError, ValueError):
+        return []
+    try:
+        return list(json.loads(told)["stages"])
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
 def _read(path: Path) -> RunningWorker | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         process = found["process"]
         marked = ProcessMark(int(process["pid"]), float(process["started"]), tuple(process["command"]))
-        return RunningWorker(marked, tuple(found["roles"]), str(found["metrics_url"]), dict(found["failing"]))
+        by_role = dict(found["failing"]), dict(found["addresses"])
+        return RunningWorker(marked, tuple(found["roles"]), str(found["metrics_url"]), *by_role)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # gone meanwhile, or of another version

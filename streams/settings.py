@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationI
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
+from streams.policies import Policies
 
 PREFIX = "THREADS_"
 ENTRY_POINTS = "threads.settings"
@@ -36,6 +37,10 @@ class SettingsGroup(BaseSettings):
     def variables(cls) -> dict[str, str]:
         """Return the environment variable of each field."""
         return {name: str(each.validation_alias or PREFIX + name.upper()) for name, each in cls.model_fields.items()}
+
+    def idle_roles(self, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - for groups that look at others
+        """Return the roles that have nothing to do with these and all settings, each with what to set for them."""
+        return {}
 
 
 Group = TypeVar("Group", bound=SettingsGroup)
@@ -59,6 +64,11 @@ class Settings(SettingsGroup):
         changed = self.model_copy()
         changed._groups = self._groups | {type(each): each for each in groups}  # noqa: SLF001 - a copy of itself
         return changed
+
+    def all_idle_roles(self) -> dict[str, str]:
+        """Return the roles that have nothing to do with these settings and all groups, each with what to set."""
+        groups = (self.of(kind) for kind in group_kinds())
+        return {role: advice for group in groups for role, advice in group.idle_roles(self).items()}
 
     home: Path = Field(Path(".threads-agent"), description="Folder of the embedded stack: data, logs, endpoints.json.")
     cache: Path = Field(
@@ -84,7 +94,12 @@ class Settings(SettingsGroup):
         None, description="Confluent-compatible schema registry; empty: the embedded one, else the committed files."
     )
     prometheus_url: str | None = Field(
-        None, description="Prometheus server; empty: the embedded one, if `prometheus` is on PATH."
+        None, description="Prometheus server; empty: the embedded one, if `prometheus` is on PATH or was fetched."
+    )
+    alertmanager_url: str | None = Field(
+        None,
+        pattern="^https?://[^/]+",
+        description="Alertmanager that the embedded Prometheus tells; empty: none, alerts are shown on its own page.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -95,6 +110,11 @@ class Settings(SettingsGroup):
         description="Replicas that must have a record before it is acknowledged; empty: as the broker says.",
     )
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that don't say their own.")
+
+    retention: str = Field(
+        "forever",
+        description="How long topics keep records: forever, 30d, 90d, 365d, or for one TOPIC=90d, with commas between.",
+    )
 
     checkpoint_interval_s: float = Field(0.05, gt=0, le=60, description="Least time between checkpoints.")
     checkpoint_share: float = Field(
@@ -117,6 +137,12 @@ class Settings(SettingsGroup):
         30.0, ge=6, le=300, description="Time after which a dead worker's partitions move."
     )
     io_timeout_s: float = Field(30.0, gt=0, le=600, description="Time-out of calls to Kafka, Postgres and Qdrant.")
+    watchdog_s: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        description="Time without progress while records wait, after which a worker ends itself; 0: never.",
+    )
     topic_watch_interval_s: float = Field(
         5.0, gt=0, le=60, description="Time between two looks at whether topics have new partitions or were made again."
     )
@@ -125,6 +151,14 @@ class Settings(SettingsGroup):
         ge=0,
         le=2**31,
         description="Offsets of a partition within which an event_id counts once; 12 bytes each.",
+    )
+
+    dead_letter_policy: str = Field(
+        "park",
+        description="What becomes of records that can't be processed: stop, park or drop, as in park,TOPIC=drop.",
+    )
+    unknown_schema_lookups: int = Field(
+        600, ge=1, description="Schema ids a minute that a process asks the registry about at most and are unknown."
     )
 
     worker_metrics_host: str = Field(
@@ -148,12 +182,26 @@ class Settings(SettingsGroup):
         description="Model without a provider: smollm2, gemma3-270m (Gemma terms), or the path of a GGUF file.",
     )
 
+    @field_validator("dead_letter_policy")
+    @classmethod
+    def _policies(cls, value: str) -> str:
+        Policies(value)
+        return value
+
     @field_validator("min_insync_replicas")
     @classmethod
     def _fewer_than_all(cls, value: int | None, info: ValidationInfo) -> int | None:
         replicas = info.data.get("replication_factor")
         if value is not None and replicas is not None and value > replicas:
             raise ValueError(f"must not be above THREADS_REPLICATION_FACTOR, which is {replicas}")
+        return value
+
+    @field_validator("retention")
+    @classmethod
+    def _for_topics_there_are(cls, value: str) -> str:
+        from streams.kafka.retention import parse_retention  # noqa: PLC0415 - it knows all topics
+
+        parse_retention(value)
         return value
 
 
@@ -212,8 +260,16 @@ def _read(kind: type[Group], problems: list[str]) -> Group | None:
     except ValidationError as error:
         for item in error.errors():
             name = str(item["loc"][0])
-            problems.append(f"{kind.variables().get(name, name)}: {item['msg']}, got {item['input']!r}")
+            got = "" if _is_secret(kind, name) else f", got {item['input']!r}"
+            problems.append(f"{kind.variables().get(name, name)}: {item['msg']}{got}")
     return None
+
+
+def _is_secret(kind: type[SettingsGroup], location: str) -> bool:
+    """Tell whether a problem is that of a secret; it is found by its alias where it has one."""
+    named = {each.validation_alias or name: each for name, each in kind.model_fields.items()}
+    field = named.get(location) or kind.model_fields.get(location)
+    return field is None or "SecretStr" in str(field.annotation)
 
 
 @lru_cache(maxsize=1)

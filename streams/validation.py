@@ -1,16 +1,38 @@
-"""Records are held to the rules beside their schemas, one by one and as columns."""
+"""Records are held to the rules beside their schemas, and the faults of schemas/ are made those of the platform."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import polars as pl
 
 from schemas.catalogue import Topic
+from schemas.errors import DecodeFault, EncodeFault, RegistryUnavailable, SchemaError
 from schemas.record_rules import RULES
 from schemas.records import Record
 from schemas.rules import Rule, shown
-from streams.errors import RecordFault
+from streams.errors import RecordFault, SettingsError, Unavailable
+
+
+@contextmanager
+def schema_faults() -> Iterator[None]:
+    """Turn the block's schema errors into ours.
+
+    Raises:
+        RecordFault: a value or a record does not fit its schema.
+        Unavailable: the registry does not answer.
+        SettingsError: anything else, such as a schema that was never registered.
+    """
+    try:
+        yield
+    except (DecodeFault, EncodeFault) as fault:
+        raise RecordFault(str(fault)) from fault
+    except RegistryUnavailable as error:
+        raise Unavailable(str(error)) from error
+    except SchemaError as error:
+        raise SettingsError(str(error)) from error
 
 
 def validate(record: Record) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ClockMs = Callable[[], int]
 """Returns the present time in milliseconds since the epoch, UTC."""
 
@@ -17,5 +18,4 @@ def now_ms() -> int:
 
 def utc_now() -> datetime:
     """Return the present time in UTC, to the millisecond as Avro timestamps hold it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return _EPOCH + timedelta(milliseconds=now_ms())

@@ -18,23 +18,28 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
+from streams.embedded.debian_packages import find_program
 from streams.embedded.kafka import KafkaServer, Node
 from streams.embedded.llm import ModelServer
 from streams.embedded.ports import free_port
 from streams.embedded.postgres import PostgresServer
 from streams.embedded.process import stop
-from streams.embedded.prometheus import find_prometheus
 from streams.embedded.registry import RegistryServer
 from streams.embedded.server import Server, run_server
 from streams.endpoints import update_endpoints
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import create_topics
 from streams.settings import Settings, current_settings
+from tests.support.alertmanager import can_mount, is_unpacked
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 UPWORTHY_CSV = REPOSITORY.parent / "shared" / "data" / "upworthy_headlines.csv.gz"
 CACHE = Settings().cache.expanduser()
 KEPT_SETTINGS = ("THREADS_CACHE", "THREADS_TEST_SEED")
 
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("suite")
 hypothesis_settings.register_profile("long", max_examples=2_000)  # ./run_tests.sh FILE --hypothesis-profile long
 # One round of `just fuzz`, over the tests marked `fuzz`: these set no max_examples of their own, which would win.
 hypothesis_settings.register_profile(
@@ -78,7 +83,8 @@ class Stack:
         self.bootstrap = kafka.address
         self.postgres_dsn = postgres.dsn
         self.settings = Settings(home=home, kafka=self.bootstrap, postgres_dsn=SecretStr(self.postgres_dsn))
-        asyncio.run(create_topics(self.settings, self.bootstrap))
+        self.cluster = Cluster(self.bootstrap, self.settings)
+        asyncio.run(create_topics(self.cluster))
 
     def start(self, server: Server) -> Running:
         """Start a server that ends with the session, and note its address in endpoints.json."""
@@ -119,9 +125,20 @@ def llm(stack: Stack) -> str:
 @pytest.fixture(scope="session")
 def prometheus_program() -> Path:
     """The Prometheus that run_tests.sh fetches where apt-get is there."""
-    program = find_prometheus(CACHE)
+    program = find_program(CACHE, "prometheus")
     if program is None:
         pytest.skip("no Prometheus on PATH, nor fetched by run_tests.sh")
+    return program
+
+
+@pytest.fixture(scope="session")
+def alertmanager_program() -> Path:
+    """The Alertmanager that run_tests.sh fetches where apt-get is there."""
+    program = find_program(CACHE, "alertmanager")
+    if program is None:
+        pytest.skip("no Alertmanager: run_tests.sh fetches Debian's package, elsewhere put `alertmanager` on PATH")
+    if is_unpacked(program) and not can_mount():
+        pytest.skip("no mount namespaces here, which an unpacked Alertmanager needs: install `prometheus-alertmanager`")
     return program
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -18,8 +15,7 @@ from psycopg import AsyncConnection
 
 from agents.caching.response_cache import Question, worth_keeping
 from agents.llm.answers.reply import Reply, Usage
-from streams.postgres_session import startup, transaction
-from streams.sql_file import read_statements
+from streams.postgres_session import PostgresSession, read_statements
 
 Found = TypeVar("Found")
 
@@ -41,12 +37,17 @@ class PostgresCache:
     """
 
     def __init__(self, dsn: str, max_bytes: int, ttl_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._dsn = dsn
+        self._session = PostgresSession(
+            dsn,
+            STATEMENT_TIMEOUT_S,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            application_name="threads-agent-stack llm cache",
+            prepare=_create,
+        )
         self._max_bytes = max_bytes
         self._ttl_s = ttl_s
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._connection: AsyncConnection | None = None
         self._away_until: float | None = None
         self._puts = 0
 
@@ -84,7 +85,7 @@ class PostgresCache:
     async def close(self) -> None:
         """Close the connection."""
         async with self._lock:
-            await self._disconnect()
+            await self._session.close()
 
     async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[Found]]) -> Found | None:
         """Do the work, one at a time; None while the server is left alone. The server's faults end here."""
@@ -92,38 +93,13 @@ class PostgresCache:
             if self._away_until is not None and self._clock() < self._away_until:
                 return None
             try:
-                connection = self._connection = self._connection or await self._connect()
-                with _cut_after(connection, STATEMENT_TIMEOUT_S):
-                    async with transaction(connection, STATEMENT_TIMEOUT_S):
-                        found = await work(connection)
+                async with self._session.transaction() as connection:
+                    found = await work(connection)
             except (psycopg.Error, OSError) as error:
-                await self._disconnect()
                 self._leave_alone(error)
                 return None
-            except BaseException:  # cancelled within an exchange: what comes next on this connection is not known
-                await self._disconnect()
-                raise
             self._is_back()
             return found
-
-    async def _connect(self) -> AsyncConnection:
-        connection = await AsyncConnection.connect(
-            self._dsn, connect_timeout=CONNECT_TIMEOUT_S, **startup("threads-agent-stack llm cache")
-        )
-        try:
-            with _cut_after(connection, STATEMENT_TIMEOUT_S):
-                async with transaction(connection, STATEMENT_TIMEOUT_S):
-                    for name in _CREATE:
-                        await connection.execute(_SQL[name])
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
-
-    async def _disconnect(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
 
     def _leave_alone(self, error: Exception) -> None:
         if self._away_until is None:
@@ -140,19 +116,9 @@ class PostgresCache:
         self._away_until = None
 
 
-@contextmanager
-def _cut_after(connection: AsyncConnection, timeout_s: float) -> Iterator[None]:
-    """Cut a connection that is silent for too long: to cancel its query would wait for a server that hangs."""
-    watchdog = asyncio.get_running_loop().call_later(timeout_s, _cut, connection)
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-def _cut(connection: AsyncConnection) -> None:
-    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
-        duplicate.shutdown(socket.SHUT_RDWR)
+async def _create(connection: AsyncConnection) -> None:
+    for name in _CREATE:
+        await connection.execute(_SQL[name])
 
 
 def _reply(kept: bytes) -> Reply | None:

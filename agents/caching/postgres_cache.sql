@@ -35,3 +35,12 @@ WHERE
         ) AS aged
         WHERE newer > %(max_bytes)s
     );
+
+-- name: is_there
+SELECT to_regclass('llm_cache.replies') IS NOT NULL;
+
+-- name: count
+SELECT count(*) FROM llm_cache.replies;
+
+-- name: empty
+DELETE FROM llm_cache.replies;

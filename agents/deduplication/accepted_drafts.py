@@ -1,4 +1,4 @@
-"""The vectors of accepted wordings of all personas that may be compared, searchable by one matrix product."""
+"""Wordings of drafts as they are compared, and the vectors of accepted ones, searchable by one matrix product."""
 
 from __future__ import annotations
 
@@ -7,14 +7,42 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.deduplication.wording import Resemblance, Wording
-from agents.embedding.embedding import Vectors
+from agents.embedding.embedding import Vectors, negations, text_hash
+from schemas.records import DraftGenerated
 
 _FIRST_CAPACITY = 16
 _ROUNDING = 1e-5  # more than a product of a whole matrix may differ from that of one row
 _DECIMALS = 6
-
 _Chosen = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One text of a draft. A draft that is rewritten has several, which are never compared with each other."""
+
+    draft_id: str
+    persona_id: str
+    text_hash: str
+    negations: int
+
+    @property
+    def key(self) -> str:
+        """Return what names the wording among all."""
+        return f"{self.draft_id}#{self.text_hash}"
+
+
+def wording_of(draft: DraftGenerated) -> Wording:
+    """Return the wording of a draft."""
+    return Wording(draft.draft_id, draft.persona_id, text_hash(draft.text), negations(draft.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """An accepted draft that a text resembles: 1 for the same normalised text, else the cosine, in [-1, 1]."""
+
+    draft_id: str
+    persona_id: str
+    similarity: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import click
 from streams.cli.table import Column, Table, print_table, wide_option
 
 if TYPE_CHECKING:
-    from agents.deduplication.labelled_pairs import LabelledPair
-    from agents.deduplication.tuning import Counts, GoalFigures
+    from agents.deduplication.tuning import Counts, GoalFigures, LabelledPair
 
 Figures = dict[str, tuple["GoalFigures", "GoalFigures"]]
 OFFLINE = ("blend", "wordllama", "ngram")  # a test holds it to agents/embedding/embedders.py
@@ -38,7 +37,7 @@ def deduplication() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def report(*, embedders: tuple[str, ...], pairs: tuple[Path, ...], wide: bool, as_json: bool) -> None:
     """Show precision, recall, F1 and the best limits of each embedder on labelled pairs."""
-    from agents.deduplication.labelled_pairs import SHIPPED, read_pairs
+    from agents.deduplication.tuning import SHIPPED, read_pairs
 
     found = asyncio.run(_measured(embedders or OFFLINE, read_pairs(pairs or SHIPPED)))
     if as_json:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.costs.cost import cost_micros
-from agents.costs.prices import PriceList
+from agents.costs.prices import PriceList, cost_micros
 from agents.embedding.embedding import Embedded, Embedder, Vectors
 from agents.llm.answers.reply import Usage
 from agents.llm.faults.faults import NoAnswer

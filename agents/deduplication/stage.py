@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.costs.prices import PriceList
-from agents.deduplication.accepted_drafts import Nearest
-from agents.deduplication.decisions import Kept
+from agents.deduplication.accepted_drafts import Nearest, Wording, wording_of
 from agents.deduplication.draft_vectors import DraftRefused, DraftVectors, Found
-from agents.deduplication.partition_memory import PartitionMemory
+from agents.deduplication.partition_memory import Kept, PartitionMemory, decoded
 from agents.deduplication.verdict import SimilarityLimits, judge
-from agents.deduplication.wording import Wording, wording_of
 from agents.embedding.embedding import Embedder, Vectors
 from agents.scoring.quality import failures
 from schemas.records import DraftDecided, DraftScored
@@ -112,6 +110,11 @@ class DeduplicateStage(Stage[DeduplicatePart]):
     async def open(self) -> None:
         self._embedder = self._load_embedder()
         self._vectors = DraftVectors(self._embedder, self._prices, self._clock)
+
+    def owner_of(self, key: bytes, value: bytes) -> str:
+        """Return the persona of a decision."""
+        del key
+        return decoded(value).wording.persona_id
 
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> DeduplicatePart:
         memory = PartitionMemory(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from agents.deduplication.accepted_drafts import Nearest
+from agents.deduplication.accepted_drafts import Nearest, Resemblance
+from agents.deduplication.reasons import duplicate_reason
 from agents.deduplication.settings import DeduplicationSettings
-from agents.deduplication.wording import Resemblance
 from agents.embedding.settings import EmbeddingSettings
 from schemas.records import Decision, NearDuplicate
 from streams.errors import SettingsError
@@ -81,5 +81,5 @@ def judge(
 
 
 def _duplicate(found: Resemblance, how: str) -> Verdict:
-    reason = f"duplicate: {how} draft {found.draft_id} of persona {found.persona_id}"
+    reason = duplicate_reason(how, found.draft_id, found.persona_id)
     return Verdict("rejected", (reason,), NearDuplicate(draft_id=found.draft_id, similarity=found.similarity))

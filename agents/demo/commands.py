@@ -13,8 +13,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from agents.demo.screen import View
     from agents.demo.session import Outcome
-    from agents.demo.view import View
     from streams.settings import Settings
 
 REQUESTS = 8
@@ -22,21 +22,20 @@ UNFINISHED_EXIT_STATUS = 1
 
 
 @click.command(epilog="Example: threads-agent demo --once")
-@click.option("--once", is_flag=True, help="End by itself once everything is decided and counted.")
+@click.option("--once", is_flag=True, help="End by itself once everything is decided, published and counted.")
 @click.option(
     "--requests", default=REQUESTS, show_default=True, type=click.IntRange(1, 1_000), help="Requests to send."
 )
 def demo(*, once: bool, requests: int) -> None:
-    """Run the whole main path on the embedded stack and watch it: drafts, decisions, KPIs, costs.
+    """Run the whole main path on the embedded stack and watch it: drafts, posts, engagement, KPIs, costs.
 
-    Starts the stack where it does not run yet, and then stops it at the end. Without --once, a simulated audience looks
-    at the accepted drafts until Ctrl-C; all its events are marked as simulated.
+    Starts the stack where it does not run yet, and then stops it at the end. Accepted drafts are published at the
+    simulator of Threads, whose audience looks at them; all that comes of it is marked as simulated.
     """
     from rich.console import Console
 
-    from agents.demo.screen import summary
-    from agents.demo.stack import running_stack
-    from agents.demo.view import view_for
+    from agents.demo.screen import summary, view_for
+    from agents.demo.stack import page_once_served, running_stack
     from streams.endpoints import resolve
     from streams.settings import current_settings
 
@@ -47,7 +46,8 @@ def demo(*, once: bool, requests: int) -> None:
     began = time.monotonic()
     try:
         with running_stack(settings, lambda text: console.print(text, markup=False, highlight=False)):
-            _print(console, _ready_lines(settings, time.monotonic() - began))
+            page = page_once_served(settings.home.absolute())
+            _print(console, _ready_lines(settings, time.monotonic() - began, page))
             outcome = asyncio.run(_run(settings, view_for(console), requests, once=once))
             _print(console, summary(outcome.board, resolve(settings), outcome.imported))
     except KeyboardInterrupt:
@@ -69,11 +69,17 @@ async def _run(settings: Settings, view: View, requests: int, *, once: bool) -> 
         return await DemoSession(settings, view, requests).run(stopped, once=once)
 
 
-def _ready_lines(settings: Settings, seconds: float) -> list[str]:
+def _ready_lines(settings: Settings, seconds: float, page: str | None) -> list[str]:
     from streams.endpoints import resolve
 
     found = resolve(settings)
-    addresses = {"kafka": found.kafka, "metrics": found.metrics, "prometheus": found.prometheus, "llm": found.llm}
+    addresses = {
+        "live page": page or "not there yet; see `threads-agent status`",
+        "kafka": found.kafka,
+        "metrics": found.metrics,
+        "prometheus": found.prometheus,
+        "llm": found.llm,
+    }
     return [f"ready after {seconds:.1f} s", *(f"  {name}: {address}" for name, address in addresses.items() if address)]
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from agents.demo.sample_engagement import HEADER, write_sample
-from agents.importing.csv_source import open_csv
+from agents.demo.sample_history import HEADER, write_sample
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.presets import mapping_of
 from agents.importing.rows import RowReader
 from agents.importing.run import BLOCK_ROWS
-from agents.personas.persona_file import read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.importing.sources.csv_file import open_csv
+from agents.personas.persona_file import SAMPLES, read_personas
 from schemas.records import EngagementKind
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""What the demo knows from the topics: drafts with their decisions, spending, KPIs. Pure: records in, figures out."""
+"""What the demo knows from the topics: drafts, posts, spending, KPIs. Pure: records in, figures out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from schemas.records import (
     DraftGenerated,
     DraftScored,
     EngagementKind,
+    InsightsSnapshot,
     KpiUpdate,
     PersonaRequest,
+    PostState,
     Record,
 )
 
@@ -28,10 +30,14 @@ TOPICS = (
     "drafts.scored",
     "drafts.accepted",
     "drafts.rejected",
+    "posts.states",
+    "insights.snapshots",
     "cost.events",
     "kpi.updates",
     "dead.letters",
 )
+ENDS = ("published", "failed", "cancelled", "expired", "deleted")
+INTERACTIONS = ("likes", "replies", "reposts", "quotes", "shares")
 ON_THE_WAY = ("persona.requests", "drafts.generated", "drafts.scored")
 
 
@@ -45,6 +51,8 @@ class Scoreboard:
     scores: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, DraftDecided] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    states: dict[str, PostState] = field(default_factory=dict)
+    snapshots: dict[str, InsightsSnapshot] = field(default_factory=dict)
     costs: dict[str, CostEvent] = field(default_factory=dict)
     kpis: dict[tuple[str, str], KpiUpdate] = field(default_factory=dict)
 
@@ -59,6 +67,10 @@ class Scoreboard:
                 self.drafts.setdefault(record.draft.draft_id, record.draft)
                 self.scores[record.draft.draft_id] = record.quality.score
                 return self.decisions.setdefault(record.draft.draft_id, record) is record
+            case PostState() if record.draft_id is not None and record.part == 0:
+                self._fold_state(record.draft_id, record)
+            case InsightsSnapshot() if record.post_id is not None:
+                self._fold_snapshot(record.post_id, record)
             case CostEvent() if record.request_id in self.requests:
                 self.costs[record.event_id] = record
             case KpiUpdate():
@@ -66,6 +78,16 @@ class Scoreboard:
             case DeadLetter() if record.source_topic in ON_THE_WAY:
                 return self._fold_dead_letter(record)
         return False
+
+    def _fold_state(self, draft_id: str, state: PostState) -> None:
+        known = self.states.get(draft_id)
+        if known is None or state.sequence > known.sequence:
+            self.states[draft_id] = state
+
+    def _fold_snapshot(self, post_id: str, snapshot: InsightsSnapshot) -> None:
+        known = self.snapshots.get(post_id)
+        if known is None or snapshot.sequence > known.sequence:
+            self.snapshots[post_id] = snapshot
 
     def _fold_kpi(self, update: KpiUpdate) -> None:
         known = self.kpis.get((update.persona_id, update.window))
@@ -101,6 +123,40 @@ class Scoreboard:
     def accepted(self) -> list[DraftDecided]:
         """Return the accepted drafts."""
         return [one for one in self.decisions.values() if one.decision == "accepted"]
+
+    def publications(self) -> dict[str, PostState]:
+        """Return what has become of the accepted drafts, by draft; topics come in any order, so of other drafts too."""
+        accepted = (one.draft.draft_id for one in self.accepted())
+        return {draft_id: self.states[draft_id] for draft_id in accepted if draft_id in self.states}
+
+    def posts(self) -> dict[str, PostState]:
+        """Return the posts that are published, by their id."""
+        states = self.publications().values()
+        return {each.post_id: each for each in states if each.state == "published" and each.post_id}
+
+    def unpublished(self) -> list[str]:
+        """Return the accepted drafts of which nothing has come yet: no post, nor a reason why there is none."""
+        accepted = [one.draft.draft_id for one in self.accepted()]
+        return [each for each in accepted if each not in self.states or self.states[each].state not in ENDS]
+
+    def unseen(self) -> list[str]:
+        """Return the posts whose views are not known yet, or not in their persona's KPIs."""
+        views = {post_id: snapshot.views or 0 for post_id, snapshot in self.snapshots.items()}
+        of_persona: Counter[str] = Counter()
+        for post_id, state in self.posts().items():
+            of_persona[state.persona_id] += views.get(post_id, 0)
+        return [
+            post_id
+            for post_id, state in self.posts().items()
+            if not views.get(post_id) or self._lifetime(state.persona_id, "view") < of_persona[state.persona_id]
+        ]
+
+    def brought_back(self) -> dict[str, int]:
+        """Return views and interactions of the posts, as the platform told them last."""
+        return {
+            metric: sum(getattr(self.snapshots[each], metric) or 0 for each in self.posts() if each in self.snapshots)
+            for metric in ("views", *INTERACTIONS)
+        }
 
     def rejections(self) -> Counter[str]:
         """Return how often each reason rejected a draft, or refused a request."""

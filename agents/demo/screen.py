@@ -1,13 +1,17 @@
-"""What the demo shows: drafts, KPIs and spending as tables on a terminal, as lines elsewhere, and the summary."""
+"""What the demo shows: tables on a screen that is drawn anew, lines that are printed once elsewhere, the summary."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Protocol, Self
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
-from agents.demo.scoreboard import Scoreboard
+from agents.demo.scoreboard import ENDS, Scoreboard
 from schemas.records import DraftGenerated, KpiUpdate
 from streams.cli.table import Cell, Column, Shown, Table, count, table_lines
 from streams.endpoints import Endpoints
@@ -34,12 +38,16 @@ _KPI_COLUMNS = (
     Column("viral", "number", minor=1),
 )
 COMMANDS = (
+    ("threads-agent open", "the live page, in the browser"),
     ("threads-agent kpis", "the KPIs with numerators and denominators"),
     ("threads-agent drafts", "every draft with its score and decision"),
     ("threads-agent costs", "tokens and money by persona and model"),
     ("threads-agent consume kpi.updates --from beginning", "any topic as JSON lines"),
+    ("threads-agent alerts list", "what is pending or fires, as Prometheus sees it"),
     ("threads-agent status", "what runs, and where"),
 )
+KPI_LINES_INTERVAL_S = 5.0
+REFRESHES_PER_S = 4
 
 
 def live_view(board: Scoreboard, note: str, columns: int) -> RenderableType:
@@ -126,12 +134,29 @@ def summary(board: Scoreboard, endpoints: Endpoints, imported: str) -> list[str]
         f"  Drafts: {accepted} accepted, {rejected} rejected",
     ]
     lines += [f"    {times} x {reason}" for reason, times in board.rejections().most_common()]
+    lines += posts_lines(board)
     lines.append(f"  {spending_line(board)}")
     lines.append("  KPIs:")
     lines += [f"    {line}" for line in kpi_lines(board)]
     lines.append("  Where to look next:")
     lines += [f"    {name}: {address}" for name, address in _addresses(endpoints)]
     lines += [f"    {command:<52} {what}" for command, what in COMMANDS]
+    return lines
+
+
+def posts_lines(board: Scoreboard) -> list[str]:
+    """Return what became of the accepted drafts, and what their posts brought back."""
+    where = " at the simulator (simulated)" if any(each.simulated for each in board.posts().values()) else ""
+    lines = [f"  Posts: {len(board.posts())} published{where}, {len(board.unpublished())} on the way"]
+    lines += [
+        f"    {each.state}: {each.reason}"
+        for each in board.publications().values()
+        if each.state in ENDS and each.state != "published"
+    ]
+    views, *interactions = board.brought_back().items()
+    found = ", ".join(f"{number:,} {metric}" for metric, number in interactions)
+    marked = " (simulated)" if where else ""
+    lines.append(f"  Engagement brought back: {views[1]:,} views; {found}{marked}")
     return lines
 
 
@@ -146,8 +171,14 @@ def kpi_lines(board: Scoreboard) -> list[str]:
 
 def _addresses(endpoints: Endpoints) -> Sequence[tuple[str, str]]:
     """Return the addresses without secrets: the DSN is left to `threads-agent status`."""
-    found = (("Kafka", endpoints.kafka), ("Metrics", endpoints.metrics), ("Prometheus", endpoints.prometheus))
-    return [(name, address) for name, address in (*found, ("Schemas", endpoints.schemas)) if address]
+    found = {
+        "Live page": endpoints.gateway,
+        "Kafka": endpoints.kafka,
+        "Metrics": endpoints.metrics,
+        "Prometheus": endpoints.prometheus,
+        "Schemas": endpoints.schemas,
+    }
+    return [(name, address) for name, address in found.items() if address]
 
 
 def _short(draft: DraftGenerated) -> str:
@@ -159,4 +190,105 @@ def _decision(board: Scoreboard, draft: DraftGenerated) -> str:
     decided = board.decisions.get(draft.draft_id)
     if decided is None:
         return "written" if draft.draft_id not in board.scores else "scored"
-    return decided.decision if not decided.reasons else f"{decided.decision}: {'; '.join(decided.reasons)}"
+    if decided.reasons:
+        return f"{decided.decision}: {'; '.join(decided.reasons)}"
+    posted = board.states.get(draft.draft_id)
+    return decided.decision if posted is None else f"{decided.decision}, {posted.state}"
+
+
+class View(Protocol):
+    """What the session tells of; `note` and `show` may be called at any time, `lines` after the end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Say what is being done."""
+
+    def show(self, board: Scoreboard) -> None:
+        """Show what is known now."""
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines that stay."""
+
+
+class ScreenView:
+    """A screen on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=REFRESHES_PER_S, transient=True)
+        self._note = ""
+        self._board: Scoreboard | None = None
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def note(self, text: str) -> None:
+        """Show the text on top of the screen from now on."""
+        self._note = text
+        self._live.update(text if self._board is None else live_view(self._board, text, self._console.width))
+
+    def show(self, board: Scoreboard) -> None:
+        """Draw the screen anew."""
+        self._board = board
+        self._live.update(live_view(board, self._note, self._console.width))
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines above the screen, or where it was."""
+        for line in lines:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class LineView:
+    """Lines for logs and pipes: each state of a draft once, the KPIs when they have changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+        self._kpis: list[str] = []
+        self._kpis_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing behind."""
+
+    def note(self, text: str) -> None:
+        """Print the text, unless it was printed before."""
+        self._once([text])
+
+    def show(self, board: Scoreboard) -> None:
+        """Print what is new."""
+        self._once(draft_line(board, draft) for draft in board.drafts.values())
+        found = kpi_lines(board)
+        if found != self._kpis and time.monotonic() - self._kpis_at > KPI_LINES_INTERVAL_S:
+            self.lines(line for line in found if line not in self._kpis)
+            self._kpis, self._kpis_at = found, time.monotonic()
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines."""
+        for line in lines:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _once(self, lines: Iterable[str]) -> None:
+        fresh = [line for line in lines if line not in self._told]
+        self._told.update(fresh)
+        self.lines(fresh)
+
+
+def view_for(console: Console) -> View:
+    """Return the view that fits where the output goes."""
+    return ScreenView(console) if console.is_terminal else LineView(console)

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.generation.admission import Admission
-from agents.generation.asking.batch_lines import line_of
+from agents.generation.asking.chat_writer import line_of
 from agents.generation.asking.writer import ModelTiers
 from agents.generation.kept.entries import BatchJob, ParkedRequest, job_of
 from agents.generation.partition_work import PartitionWork
 from agents.llm.answers.reply import Reply
-from agents.llm.batch_lines import BatchLine
-from agents.llm.batches import BatchClient, BatchMissing
+from agents.llm.batches import BatchClient, BatchLine, BatchMissing
 from agents.llm.faults.faults import NoAnswer
 from streams.errors import RecordFault, ThreadsError, Unavailable
 

@@ -16,6 +16,12 @@ GENERATION_OLDEST = Metric(
 GENERATION_PARKED = Metric(
     "generation_parked_requests", "gauge", (), "Requests over budget that wait for their period to end."
 )
+GENERATION_REQUESTS = Metric(
+    "generation_requests_total",
+    "counter",
+    ("outcome",),
+    "Requests that came to an end in the worker: in_time, late (after THREADS_REQUEST_TIME_S), dead_lettered.",
+)
 
 METRICS = (
     GENERATION_BOUND,
@@ -23,4 +29,5 @@ METRICS = (
     GENERATION_WAITING,
     GENERATION_OLDEST,
     GENERATION_PARKED,
+    GENERATION_REQUESTS,
 )

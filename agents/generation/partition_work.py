@@ -9,14 +9,13 @@ from datetime import datetime
 
 from agents.costs.prices import PriceList
 from agents.generation.admission import Admission, Postponed
-from agents.generation.asking.batch_lines import calls_in, unused_cost
-from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.calls import call_id
+from agents.generation.asking.calls import CallMemory, call_id
+from agents.generation.asking.chat_writer import calls_in, unused_cost
 from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.draft_work import DraftOutcome
-from agents.generation.kept.batch_book import BatchBook
 from agents.generation.kept.entries import ParkedRequest
-from agents.generation.kept.request_book import RequestBook, RequestWork
+from agents.generation.kept.request_book import BatchBook, RequestBook, RequestWork
+from agents.generation.request_ends import RequestEnds
 from agents.generation.scheduler import Job, Scheduler
 from agents.llm.answers.reply import Reply
 from schemas.records import PersonaRequest
@@ -37,6 +36,7 @@ class WorkContext:
     scheduler: Scheduler
     most_at_once: int
     clock: Callable[[], datetime]
+    ends: RequestEnds
 
 
 class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
@@ -73,6 +73,8 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
                 assignments += self._received(row.offset, row.record)
             except RecordFault as fault:
                 refused.append(Rejection(row.offset, fault))
+                if self._book.finished(row.record.event_id) is None:
+                    self._context.ends.dead_lettered()
         self._begin(assignments)
         return refused
 
@@ -105,8 +107,11 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
             parked = ParkedRequest(request, offset, decision.until, decision.reason, decision.for_batch)
             self._keep(self._book.park(parked))
             return ()
-        drafts, offsets = decision.assignments, [offset] if is_new else []
-        self._book.begin(request_id, RequestWork(offset, decision.applied, len(drafts), now, offsets))
+        drafts = decision.assignments
+        work = RequestWork(offset, decision.applied, len(drafts), now)
+        if is_new:
+            work.offsets, work.requested_at = [offset], request.occurred_at
+        self._book.begin(request_id, work)
         return drafts
 
     def _begin(self, assignments: Sequence[Assignment]) -> None:
@@ -142,6 +147,7 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
         """Finish a parked request that can't be written any more; an answer that came for it is paid for."""
         context, request = self._context, parked.request
         costs = () if reply is None else (unused_cost(reply, request, context.clock(), context.prices),)
+        context.ends.dead_lettered()
         self._keep(self._book.give_up(parked, str(fault), costs))
         self._effects.outputs += [Output("cost.events", cost) for cost in costs]
         self._send_letter(parked, fault)
@@ -153,8 +159,16 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
             assert work is not None, "a burst of a request that is not under way"
             work.outcomes[assignment.number] = outcome
             if work.is_complete:
-                self._keep(self._book.finish(assignment.request_id)[1])
-                self._emit(assignment.request_id, work.offsets)
+                self._finish(assignment.request_id, work)
+
+    def _finish(self, request_id: str, work: RequestWork) -> None:
+        finished, changes = self._book.finish(request_id)
+        self._keep(changes)
+        if finished.faults:
+            self._context.ends.dead_lettered()
+        else:
+            self._context.ends.written(work.requested_at, self._context.clock())
+        self._emit(request_id, work.offsets)
 
     def _emit(self, request_id: str, offsets: Sequence[int] = ()) -> None:
         """Send on what came of a request; where drafts are missing, reject its offsets, or dead-letter a parked one."""

@@ -11,31 +11,29 @@ from agents.costs.settings import CostSettings
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
-from agents.generation.past.best_posts import BestPosts
-from agents.generation.past.past_posts import AcceptedPosts, RecordedPast
+from agents.generation.past_posts import AcceptedPosts, BestPosts, RecordedPast
 from agents.generation.stage import GenerateStage
-from agents.personas.directory import PersonaDirectory
-from agents.personas.persona_log import KafkaPersonaLog
+from agents.personas.persona_topic import persona_directory
 from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
 from agents.spend.budgets import Budgets
 from agents.spend.spend_topics import spend_directory
-from schemas.registries.registry import open_registry
 from streams.embedded.offline_models import offline_model_of
 from streams.endpoints import resolve
 from streams.engine.stage import AnyStage
+from streams.kafka.cluster import Cluster
 from streams.role import Role
 from streams.settings import Settings
 
 
 def build(settings: Settings) -> Sequence[AnyStage]:
     """Make the three stages; generate and score share one directory of personas."""
-    endpoints, prices = resolve(settings), read_prices(settings.of(CostSettings).price_file)
+    cluster, prices = Cluster.of(settings), read_prices(settings.of(CostSettings).price_file)
     offline = offline_model_of(settings.offline_model)
-    registry = open_registry(endpoints.schemas)
-    directory = PersonaDirectory(KafkaPersonaLog(settings, registry))
-    past = RecordedPast(AcceptedPosts(settings, registry), BestPosts(endpoints.postgres))
-    budgets = Budgets(spend_directory(settings, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
+    registry = cluster.open_registry()
+    directory = persona_directory(cluster, registry)
+    past = RecordedPast(AcceptedPosts(cluster, registry), BestPosts(resolve(settings).postgres))
+    budgets = Budgets(spend_directory(cluster, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
     return (
         GenerateStage(settings, directory, prices.with_free(offline.served_as), past, budgets),
         ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),

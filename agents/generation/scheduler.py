@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from agents.generation.asking.call_gate import CallGate, CallsHeld
+from agents.generation.asking.writer import CallGate, CallsHeld
 from agents.generation.assignment import Burst
 from agents.generation.drafting.draft_work import DraftOutcome
 from streams.engine.batch import TopicPartition

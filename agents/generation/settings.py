@@ -30,6 +30,12 @@ class GenerationSettings(SettingsGroup):
         600.0, gt=0, le=86_400, description="Time after which a batch is made of fewer requests."
     )
     batch_poll_s: float = Field(30.0, gt=0, le=3_600, description="Time between two looks at the batches under way.")
+    request_time_s: float = Field(
+        300.0, gt=0, description="Time within which a request is to be written, from its occurred_at; parked ones not."
+    )
+    alert_request_objective: float = Field(
+        0.99, gt=0.5, lt=1, description="Share of requests that must be written in that time, and not dead-lettered."
+    )
     moderation: Literal["auto", "provider", "words"] = Field(
         "auto",
         description="Who moderates drafts: the provider, or word lists; auto: OpenAI where it writes.",

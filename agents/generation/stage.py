@@ -5,26 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from agents.costs.prices import PriceList
 from agents.generation.admission import Admission
-from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import CallMemory
 from agents.generation.asking.writer import PastPosts
 from agents.generation.batch_jobs import BatchJobs, BatchTerms
 from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
+from agents.generation.kept.entries import owner_of
+from agents.generation.metrics import (
+    GENERATION_BOUND,
+    GENERATION_OLDEST,
+    GENERATION_PARKED,
+    GENERATION_UNDER_WAY,
+    GENERATION_WAITING,
+)
 from agents.generation.partition_work import PartitionWork, WorkContext
-from agents.generation.scheduler import Job, Scheduler
+from agents.generation.request_ends import RequestEnds
+from agents.generation.scheduler import Job, Load, Scheduler
 from agents.generation.settings import GenerationSettings
-from agents.generation.stage_readings import generation_readings
 from agents.generation.writing import open_writing, report_models
+from agents.llm.faults.faults import WaitReason
+from agents.llm.metrics import LLM_BREAKER_STATE, LLM_WAITS
+from agents.llm.model_breaker import BreakerReading
 from agents.personas.directory import PersonaDirectory
 from agents.spend.budgets import Budgets
 from streams.engine.batch import TopicPartition
-from streams.engine.readings import Reading
+from streams.engine.readings import Reading, breaker_readings
 from streams.engine.stage import Effects, LongStage
 from streams.errors import Unavailable
 from streams.settings import Settings
@@ -68,6 +79,7 @@ class GenerateStage(LongStage[PartitionWork]):
         self._budgets = budgets
         self._clock = clock
         self._monotonic = monotonic
+        self._ends = RequestEnds(self._wanted.request_time_s)
         self._parts: dict[TopicPartition, PartitionWork] = {}
         self._batch_jobs: BatchJobs | None = None
         self._rounds: asyncio.Task[None] | None = None
@@ -88,6 +100,10 @@ class GenerateStage(LongStage[PartitionWork]):
             self._batch_jobs = BatchJobs(writing.batches, writing.tiers, self._admission, terms, self._clock)
             self._rounds = asyncio.create_task(self._batch_rounds(self._batch_jobs))
 
+    def owner_of(self, key: bytes, value: bytes) -> str | None:
+        """Return the persona of a request."""
+        return owner_of(key, value)
+
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> PartitionWork:
         context = WorkContext(
             self._admission,
@@ -96,6 +112,7 @@ class GenerateStage(LongStage[PartitionWork]):
             self._scheduler,
             self._writing.writer.most_at_once,
             self._clock,
+            self._ends,
         )
         part = PartitionWork(source, state, context, self._parts.pop)
         self._parts[source] = part
@@ -164,9 +181,10 @@ class GenerateStage(LongStage[PartitionWork]):
         return {source: part.take_effects(with_calls) for source, part in parts.items()}
 
     def readings(self) -> Iterable[Reading]:
-        """Return what is under way, waiting and parked, and the state of every model's breaker."""
+        """Return what is under way, waiting and parked, how requests ended, and the state of every model's breaker."""
         breakers = self._writing.caller.readings()
-        return generation_readings(self._scheduler.load, self._parts.values(), breakers, self._clock())
+        yield from generation_readings(self._scheduler.load, self._parts.values(), breakers, self._clock())
+        yield from self._ends.readings()
 
     async def drain(self, within_s: float) -> bool:
         """Take the answers of calls under way and begin no other: what is paid for is kept at the checkpoint."""
@@ -186,3 +204,26 @@ class GenerateStage(LongStage[PartitionWork]):
         await self._past.close()
         await self._budgets.close()
         await self._directory.close()
+
+
+def generation_readings(
+    load: Load, parts: Iterable[PartitionWork], breakers: Iterable[BreakerReading], now: datetime
+) -> Iterator[Reading]:
+    """Yield the readings; the oldest age is that of the request which has been under way longest, 0 where none is."""
+    begun, parked = [], 0
+    for part in parts:
+        parked += part.parked_count
+        oldest = part.oldest()
+        if oldest is not None:
+            begun.append(oldest)
+    age_s = max((now - min(begun)).total_seconds(), 0.0) if begun else 0.0
+    yield Reading(GENERATION_BOUND, (), load.bound)
+    yield Reading(GENERATION_UNDER_WAY, (), load.under_way)
+    yield Reading(GENERATION_WAITING, (), load.waiting)
+    yield Reading(GENERATION_OLDEST, (), age_s)
+    yield Reading(GENERATION_PARKED, (), parked)
+    for breaker in breakers:
+        yield from breaker_readings(LLM_BREAKER_STATE, (breaker.model,), breaker.state)
+        for reason in get_args(WaitReason):
+            waits = breaker.state != "closed" and breaker.reason == reason
+            yield Reading(LLM_WAITS, (breaker.model, reason), float(waits))

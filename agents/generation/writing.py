@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from agents.caching.cache_choice import response_cache
+from agents.caching.postgres_cache import PostgresCache
+from agents.caching.response_cache import MemoryCache, NoCache, ResponseCache, SemanticReuse
+from agents.caching.settings import CachingSettings
 from agents.costs.prices import PriceList
-from agents.generation.asking.call_gate import CallGate
+from agents.embedding.embedders import WordLlamaEmbedder
 from agents.generation.asking.chat_writer import ChatWriter
 from agents.generation.asking.few_shot_writer import FewShotWriter
-from agents.generation.asking.writer import ModelTiers, Writer
+from agents.generation.asking.writer import CallGate, ModelTiers, Writer
 from agents.generation.drafting.guard import DraftGuard
 from agents.generation.settings import GenerationSettings
 from agents.guard.moderation import Moderator, OpenAIModerator, WordListModerator
@@ -26,6 +28,7 @@ from agents.llm.provider import provider_of
 from agents.llm.settings import CallSettings
 from agents.personas.directory import PersonaDirectory
 from streams.embedded.offline_models import offline_model_of
+from streams.endpoints import require_postgres
 from streams.errors import RecordFault, SettingsError, Unavailable
 from streams.settings import Settings
 
@@ -151,3 +154,21 @@ async def _offered(client: LanguageModelClient) -> frozenset[str] | None:
             raise
         logger.warning("The provider has no list of the models that it offers: %s", error)
     return None
+
+
+def response_cache(settings: Settings) -> ResponseCache:
+    """Return the cache of `llm_cache`, wrapped for semantic reuse only where `llm_semantic_reuse` is set.
+
+    Raises:
+        SettingsError: the cache is to be in PostgreSQL, and none is configured nor embedded.
+    """
+    wanted = settings.of(CachingSettings)
+    if wanted.llm_cache == "off":
+        return NoCache()
+    if wanted.llm_cache == "postgres":
+        cache: ResponseCache = PostgresCache(require_postgres(settings), wanted.llm_cache_bytes, wanted.llm_cache_ttl_s)
+    else:
+        cache = MemoryCache(wanted.llm_cache_bytes, wanted.llm_cache_ttl_s, clock=time.monotonic)
+    if wanted.llm_semantic_reuse is None:
+        return cache
+    return SemanticReuse(cache, WordLlamaEmbedder(), wanted.llm_semantic_reuse)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import yaml
 
-from agents.guard.hidden_text import without_hidden
+from agents.guard.untrusted import without_hidden
 from agents.llm.client import LanguageModelClient
 
 WORD_LIST_FILE = Path(__file__).with_name("word_list.yaml")

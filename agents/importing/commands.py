@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from agents.importing.records.commands import commands as record_commands
+from agents.importing.source_options import source_options
 
 if TYPE_CHECKING:
     from agents.importing.fields import Counts, Falls
@@ -35,7 +38,7 @@ def import_group() -> None:
     epilog="Example: threads-agent import engagement export.csv --map post_id=id --map views=impressions "
     "--map occurred_at=day --persona ada"
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@source_options
 @click.option("--preset", metavar="NAME", help=f"Columns of a known export: {', '.join(PRESETS)}.")
 @click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help=_FIELDS)
 @click.option("--persona", "persona_id", metavar="ID", help="Persona of the whole file.")
@@ -48,15 +51,12 @@ def import_group() -> None:
 @click.option("--year", type=click.IntRange(1970, 9999), help="Year of the export, for dates without one.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="Decimal sign of the counts.")
 @click.option("--thousands", metavar="SIGN", help="Sign between thousands: . , space apostrophe none.")
-@click.option("--encoding", metavar="NAME", help="Default: that of the byte order mark, or utf-8.")
-@click.option("--delimiter", metavar="SIGN", help="Sign between columns, or tab. Default: found by the header.")
 @click.option("--trust-ids", is_flag=True, help="Take ids that look as if a spreadsheet had rounded them.")
 @click.option("--shift-to-now", is_flag=True, help="Move all times so that the newest event happens now.")
 @click.option("--dry-run", is_flag=True, help="Show what was understood, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def engagement(
     *,
-    files: tuple[Path, ...],
     preset: str | None,
     maps: tuple[str, ...],
     persona_id: str | None,
@@ -69,26 +69,25 @@ def engagement(
     year: int | None,
     decimal: Literal[".", ","] | None,
     thousands: str | None,
-    encoding: str | None,
-    delimiter: str | None,
     trust_ids: bool,
     shift_to_now: bool,
     dry_run: bool,
     as_json: bool,
+    **sources: Any,  # noqa: ANN401 - of source_options
 ) -> None:
-    """Import counts of engagement from CSV files, gzipped or not.
+    """Import counts of engagement from CSV, JSON lines, Parquet and Avro files and SQL queries.
 
-    Each row gives one event for every kind that it counts, with the row's time. Known exports are recognised by their
-    header; for others name the columns with --map. A count is known by its source, post, kind and time, whichever file
-    it stands in: what is in is not sent again, and an import that broke off goes on.
+    Each row gives one event for every kind that it counts, with the row's time.
+    Files are told by their content, packed with gzip or zstd or not, and known exports by their header; for others name
+    the columns with --map. A count is known by its source, post, kind and time, whichever file it stands in: what is in
+    is not sent again, and an import that broke off goes on.
 
     Exit status 1: some rows or files are bad, all others are in. 2: nothing could be imported.
     """
     from agents.importing.cells.numbers import said_format
-    from agents.importing.csv_source import CsvForm
-    from agents.importing.presets import Said
-    from agents.importing.recognition import Request
-    from agents.importing.running import import_files, show
+    from agents.importing.presets import Request, Said
+    from agents.importing.running import Job, import_all, show
+    from agents.importing.sources.chosen import Sources
 
     said = Said(
         counts=counts,
@@ -100,9 +99,11 @@ def engagement(
         as_of=as_of,
         trust_ids=trust_ids,
     )
-    form = CsvForm(encoding, "\t" if delimiter in {"tab", "\\t"} else delimiter)
-    request = Request(preset, maps, persona_id, time_format, said, form)
-    if dry_run:
-        show(files, request, shift_to_now=shift_to_now)
-    elif not import_files(files, request, shift_to_now=shift_to_now, as_json=as_json):
+    request = Request(preset, maps, persona_id, time_format, said)
+    job = Job(Sources.said(**sources), request, shift_to_now=shift_to_now)
+    if not (show(job) if dry_run else import_all(job, as_json=as_json)):
         sys.exit(BAD_ROWS_EXIT_STATUS)
+
+
+for _command in record_commands():
+    import_group.add_command(_command)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agents.importing.cells.numbers import NumberFormat
-from agents.importing.cells.visible_text import heading
-from agents.importing.import_fault import ImportFault
+from agents.importing.cells.visible_text import ImportFault, heading
 from schemas.engagement import KINDS
 from schemas.records import EngagementKind
 

@@ -1,4 +1,4 @@
-"""Presets: the columns of known exports, as data (presets/*.yaml), so that a new export needs no code."""
+"""Presets: the columns of known exports, as data (presets/*.yaml), and which of them a file is of."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from agents.importing.cells.numbers import NumberFormat
-from agents.importing.cells.visible_text import heading
-from agents.importing.fields import DEFAULT_SOURCE, FIELDS, Counts, Falls, FieldMapping, ImportFault, column_of
+from agents.importing.cells.visible_text import ImportFault, heading
+from agents.importing.fields import (
+    COUNT_FIELDS,
+    DEFAULT_SOURCE,
+    FIELDS,
+    Counts,
+    Falls,
+    FieldMapping,
+    column_of,
+)
+from agents.importing.sources.source import Source
 
 FOLDER = files("agents.importing") / "presets"
 NO_TIME_FORMAT = "iso8601"
@@ -165,3 +174,51 @@ def _mapped(base: Preset, maps: Sequence[str]) -> tuple[dict[str, tuple[str, ...
             problems.append(f"--map {text!r} is not FIELD=COLUMN, e.g. --map views=impressions")
         columns[name] = (column,)
     return columns, problems
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line says of how files are to be read."""
+
+    preset: str | None
+    maps: tuple[str, ...]
+    persona_id: str | None
+    time_format: str | None
+    said: Said
+
+    def mapping(self, source: Source) -> FieldMapping:
+        """Return how a source is to be read.
+
+        Raises:
+            ImportFault: the mapping is not usable; the text lists what is wrong, and what the file has.
+        """
+        preset = self.preset or (None if self._is_whole() else _found(source))
+        try:
+            return mapping_of(
+                preset=preset,
+                maps=self.maps,
+                persona_id=self.persona_id,
+                time_format=self.time_format,
+                said=self.said,
+            )
+        except ImportFault as fault:
+            if preset or self._is_whole():
+                raise
+            raise ImportFault(f"{fault}\n{_columns_of(source)}") from None
+
+    def _is_whole(self) -> bool:
+        """Tell whether the columns that are said suffice without a preset."""
+        fields = said_fields(self.maps)
+        return "occurred_at" in fields and not fields.isdisjoint({*COUNT_FIELDS, "text"})
+
+
+def _found(source: Source) -> str | None:
+    with source.open(None, lambda cells, preamble: preset_of(cells, preamble) is not None) as table:
+        return preset_of(table.header, table.preamble)
+
+
+def _columns_of(source: Source) -> str:
+    with source.open() as table:
+        there = ", ".join(map(repr, table.header))
+    known = "; ".join(f"{name}: {load_preset(name).title}" for name in preset_names())
+    return f"{source.name} has the columns: {there}\nIt is none of the known exports ({known})."

@@ -16,7 +16,7 @@ class ImportReport:
 
     `notes` are the first FAULTS_KEPT fields that were left out of good rows, of `note_count` in all. `sums` counts rows
     that only sum up others, `older` totals that a newer export had replaced. `totals` is what the good rows count by
-    kind, `changes` what was sent of it: the difference to what was known.
+    kind, `changes` what was sent of it: the difference to what was known. `rejects` is the file of the bad rows.
     """
 
     file_name: str
@@ -35,6 +35,7 @@ class ImportReport:
     older: int = 0
     changes: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    rejects: str | None = None
 
     @property
     def already_imported(self) -> bool:
@@ -80,7 +81,10 @@ def left_out(report: ImportReport) -> list[str]:
     if report.bad_rows:
         lines.append(f"{report.bad_rows:,} bad rows were left out:")
         lines += _some(report.faults, report.bad_rows)
-        lines.append("Correct these rows and import the file again: what is in already counts once.")
+        if report.rejects:
+            lines.append(f"They are in {report.rejects}, with line and reason: correct them there and import it.")
+        else:
+            lines.append("Correct these rows and import the file again: what is in already counts once.")
     return lines
 
 

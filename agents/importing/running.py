@@ -1,133 +1,180 @@
-"""What `threads-agent import engagement` does: a dry run, or the import of files with one bar and one summary."""
+"""What `threads-agent import engagement` does: a dry run, or the import of sources with one bar and one summary."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
+from dataclasses import asdict, dataclass
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from agents.importing.decisions.ledger import LedgerState
-from agents.importing.import_fault import ImportFault
-from agents.importing.recognition import Request
+from agents.importing.bar import ImportBar, SourceBar
+from agents.importing.cells.visible_text import ImportFault
+from agents.importing.decisions.ledger import Ledger, LedgerState
+from agents.importing.events import ENGAGEMENT, POSTS
+from agents.importing.fields import FieldMapping
+from agents.importing.presets import Request
+from agents.importing.preview import understood, wrapped
+from agents.importing.reading import OnRead, Survey, survey
+from agents.importing.rejects import rejects_in
 from agents.importing.report import ImportReport, described
-from agents.importing.run import import_session, preview_file, read_ledger
-from agents.importing.survey import survey_file
-from agents.importing.understanding import understood, wrapped
+from agents.importing.run import ImportSession, import_session, needs_known, preview_source, read_ledger
+from agents.importing.sources.chosen import Sources
+from agents.importing.sources.opening import Origin, name_of, source_of
+from agents.importing.sources.source import Source
 from streams.errors import SettingsError, Unavailable
+from streams.operations.runs import ToldRun, new_run, telling
 from streams.settings import current_settings
 
-NAME_WIDTH = 28  # of a file's name beside the bar
+ROWS_BETWEEN_COLLECTIONS = 100_000  # rows are in no cycle; looking at them for cycles took a third of the time
 
 
-def show(files: Sequence[Path], request: Request, *, shift_to_now: bool) -> None:
-    """Print what is understood of files, and send nothing."""
-    asyncio.run(_dry_run(files, request, shift_to_now=shift_to_now))
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a command is to import, and how it is to be read."""
+
+    sources: Sources
+    request: Request
+    shift_to_now: bool = False
+
+    @property
+    def single(self) -> bool:
+        """Tell whether there is one source alone."""
+        return len(self.sources.origins) == 1
+
+    def opened(self, origin: Origin) -> AbstractContextManager[Source]:
+        """Give one of the sources, and let it go at the end; raises ImportFault as `source_of` does."""
+        return closing(source_of(origin, self.sources.form))
+
+    def survey(self, source: Source, on_read: OnRead | None = None) -> tuple[FieldMapping, Survey]:
+        """Find out how a source is to be read, and read it once; raises ImportFault."""
+        mapping = self.request.mapping(source)
+        return mapping, survey(source, mapping, find_newest=self.shift_to_now, on_read=on_read)
 
 
-def import_files(files: Sequence[Path], request: Request, *, shift_to_now: bool, as_json: bool) -> bool:
-    """Import files and print what was done; return whether all rows of all files are in.
+def show(job: Job) -> bool:
+    """Print what is understood of sources, and send nothing; return whether all rows of all can be imported."""
+    return asyncio.run(_dry_run(job))
+
+
+def import_all(job: Job, *, as_json: bool) -> bool:
+    """Import sources and print what was done; return whether all rows of all are in.
 
     Raises:
         ImportFault: none could be imported.
     """
-    reports, faults = _run(files, request, shift_to_now=shift_to_now)
-    _print(reports, faults, single=len(files) == 1, as_json=as_json)
+    reports, faults = _run(job)
+    _print(reports, faults, single=job.single, as_json=as_json)
     return not faults and not any(report.bad_rows for report in reports)
 
 
-async def _dry_run(files: Sequence[Path], request: Request, *, shift_to_now: bool) -> None:
+async def _dry_run(job: Job) -> bool:
+    ledger, all_good = None, True
     try:
-        state = await read_ledger(current_settings())
+        ledger = await read_ledger(current_settings())
     except (SettingsError, Unavailable) as error:
-        _echo(f"What is known from earlier imports can't be read, so this is as if there were none: {error}")
-        state = LedgerState()
-    for file in files:
-        survey = survey_file(file, request.mapping(file), find_newest=shift_to_now, form=request.form)
-        click.echo("\n".join(understood(*preview_file(file, survey, state))))
+        echo(f"What is known from earlier imports can't be read, so this is as if there were none: {error}")
+    for origin in job.sources.origins:
+        try:
+            all_good &= await _shown(job, origin, ledger)
+        except ImportFault as fault:
+            if job.single:
+                raise
+            all_good = False
+            echo(f"can't be imported: {fault}")
     click.echo("Nothing was sent (--dry-run).")
+    return all_good
 
 
-def _run(
-    files: Sequence[Path], request: Request, *, shift_to_now: bool
-) -> tuple[list[ImportReport], list[ImportFault]]:
+async def _shown(job: Job, origin: Origin, ledger: Ledger | None) -> bool:
+    with job.opened(origin) as source:
+        mapping, found = await asyncio.to_thread(job.survey, source)
+        state = LedgerState() if ledger is None else ledger.state
+        if ledger is not None and needs_known(mapping, found, state):
+            await ledger.learn(mapping.source)
+        with rejects_in(job.sources.rejects, source.name) as rejects:
+            reading, told = await asyncio.to_thread(preview_source, found, state, rejects)
+        told.report.rejects = None if rejects.path is None else str(rejects.path)
+        click.echo("\n".join(understood(reading, told)))
+        return not told.report.bad_rows
+
+
+def _run(job: Job) -> tuple[list[ImportReport], list[ImportFault]]:
     columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
     console = Console(stderr=True)
+    gc.set_threshold(ROWS_BETWEEN_COLLECTIONS, 20, 20)
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         try:
-            return asyncio.run(_import_all(files, request, _Bar(progress, files), shift_to_now=shift_to_now))
+            return asyncio.run(_import_all(job, ImportBar(progress, job.sources.origins)))
         except (SettingsError, Unavailable):
-            for file in files:  # what is wrong with a file is told first: it can be mended at once
-                survey_file(file, request.mapping(file), find_newest=shift_to_now, form=request.form)
+            for origin in job.sources.origins:  # what is wrong with a file is told first: it can be mended at once
+                with job.opened(origin) as source:
+                    job.survey(source)
             raise
 
 
-class _Bar:
-    """One bar for all files, by their sizes."""
-
-    def __init__(self, progress: Progress, files: Sequence[Path]) -> None:
-        self._progress = progress
-        self._sizes = [file.stat().st_size if file.exists() else 0 for file in files]
-        self._names = [file.name for file in files]
-        self._task = progress.add_task("", total=max(sum(self._sizes), 1), rate="reading")
-        self._began = time.monotonic()
-        self._rows = 0
-
-    def of(self, place: int) -> Callable[[int, int], None]:
-        """Return what the import of a file tells its rows to."""
-        before, size, rows_before = sum(self._sizes[:place]), self._sizes[place], self._rows
-        count = f"{place + 1}/{len(self._names)} " if len(self._names) > 1 else ""
-        name = self._names[place]
-        short = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…"
-        self._progress.update(self._task, description=count + short)
-
-        def on_rows(rows_in: int, rows: int) -> None:
-            self._rows = rows_before + rows_in
-            rate = f"{self._rows / max(time.monotonic() - self._began, 0.001):,.0f} rows/s"
-            self._progress.update(self._task, completed=before + size * rows_in // max(rows, 1), rate=rate)
-
-        return on_rows
-
-
-async def _import_all(
-    files: Sequence[Path], request: Request, bar: _Bar, *, shift_to_now: bool
-) -> tuple[list[ImportReport], list[ImportFault]]:
-    """Import the files in their order; those that can't be are told beside the others.
+async def _import_all(job: Job, bar: ImportBar) -> tuple[list[ImportReport], list[ImportFault]]:
+    """Import the sources in their order; those that can't be are told beside the others.
 
     Raises:
         ImportFault: none could be imported.
     """
     reports: list[ImportReport] = []
     faults: list[ImportFault] = []
-    mappings = [request.mapping(file) for file in files] if len(files) == 1 else [None] * len(files)
-    async with import_session(current_settings()) as session:
-        for place, (file, mapping) in enumerate(zip(files, mappings, strict=True)):
+    if job.single:  # what is wrong with the only one is told before a server is asked for
+        with job.opened(job.sources.origins[0]) as source:
+            job.request.mapping(source)
+    async with import_session(current_settings()) as session, _told(session, job) as told:
+        for place, origin in enumerate(job.sources.origins):
             try:
-                reports.append(
-                    await session.import_file(
-                        file,
-                        mapping or request.mapping(file),
-                        shift_to_now=shift_to_now,
-                        on_rows=bar.of(place),
-                        form=request.form,
-                    )
-                )
+                reports.append(await _import_one(job, origin, session, bar.of(place)))
+                await told.progress(**_counts(reports))
             except ImportFault as fault:
                 faults.append(fault)
-    if not reports:
-        raise ImportFault("\n".join(map(str, faults)))
+        if not reports:
+            raise ImportFault("\n".join(map(str, faults)))
     return reports, faults
+
+
+async def _import_one(job: Job, origin: Origin, session: ImportSession, bar: SourceBar) -> ImportReport:
+    with job.opened(origin) as source, rejects_in(job.sources.rejects, source.name) as rejects:
+        mapping = await asyncio.to_thread(job.request.mapping, source)
+        report = await session.import_source(
+            source,
+            mapping,
+            shift_to_now=job.shift_to_now,
+            on_rows=bar.on_rows,
+            on_read=bar.on_read,
+            rejects=rejects,
+        )
+    report.rejects = None if rejects.path is None else str(rejects.path)
+    return report
+
+
+def _told(session: ImportSession, job: Job) -> AbstractAsyncContextManager[ToldRun]:
+    names = " ".join(map(name_of, job.sources.origins))
+    return telling(session.cluster, new_run("import", selection=names, target=f"{ENGAGEMENT.name}, {POSTS.name}"))
+
+
+def _counts(reports: Sequence[ImportReport]) -> dict[str, int]:
+    """Return what a run tells of its imports."""
+    return {
+        "selected": sum(report.rows for report in reports),
+        "read": sum(report.rows_sent for report in reports),
+        "written": sum(report.records_sent for report in reports),
+        "skipped": sum(report.rows_before + report.sums for report in reports),
+        "refused": sum(report.bad_rows for report in reports),
+    }
 
 
 def _print(reports: Sequence[ImportReport], faults: Sequence[ImportFault], *, single: bool, as_json: bool) -> None:
@@ -141,7 +188,7 @@ def _print(reports: Sequence[ImportReport], faults: Sequence[ImportFault], *, si
     if not single:
         lines.append(_summary(reports, faults))
     for line in lines:
-        _echo(line)
+        echo(line)
 
 
 def _summary(reports: Sequence[ImportReport], faults: Sequence[ImportFault]) -> str:
@@ -155,7 +202,7 @@ def _summary(reports: Sequence[ImportReport], faults: Sequence[ImportFault]) -> 
     )
 
 
-def _echo(line: str) -> None:
+def echo(line: str) -> None:
     """Print a line, in the width of the terminal where there is one."""
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
         width = shutil.get_terminal_size().columns

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agents.importing.cells.local_time import EPOCH, as_ms, first_instant_ms, instant_ms, zone_named
-from agents.importing.cells.month_names import date_parts
-from agents.importing.cells.visible_text import visible
-from agents.importing.import_fault import ImportFault
+from babel import Locale
+
+from agents.importing.cells.typed import Cell, text_of
+from agents.importing.cells.visible_text import ImportFault, visible
 
 __all__ = ["NAMED_FORMATS", "ReadTime", "TimeReader", "as_datetime", "as_ms", "time_reader"]
 
@@ -36,6 +36,17 @@ Found = tuple[int, bool]
 _BOTH_ENDS = frozenset({1, 12})  # months of a file that goes over a new year
 ReadTime = Callable[[str, int | None], Found]
 """Reads a cell; the second value is the moment (ms) that a date without a year can't be later than, None if unknown."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
+LANGUAGES = (
+    *("en", "es", "de", "fr", "it", "pt", "nl", "ca", "ro", "sv", "da", "nb", "fi"),
+    *("pl", "cs", "sk", "uk", "ru", "tr", "hu", "el", "id"),
+)  # fmt: skip
+"""Languages that share a name for no two months (a test holds it); Croatian, where listopad is October, would."""
+_CONTEXTS = ("format", "stand-alone")
+_WIDTHS = ("wide", "abbreviated")
+_SMALL_WORDS = frozenset({"de", "del", "d", "di", "of", "the", "den", "der", "st", "nd", "rd", "th", "г", "р"})
+_PART = re.compile(r"\d+|[^\W\d_]+")
 
 
 @dataclass(slots=True)
@@ -43,11 +54,13 @@ class TimeReader:
     """Reads cells to milliseconds since the epoch.
 
     `twice` are cells whose local time the clocks showed twice, `months` those of dates to which `year` alone was given.
+    Times and dates that are values already are taken as they are, those without an offset as times of `zone`.
     """
 
     read: ReadTime
-    twice: set[str]
+    twice: set[Cell]
     months: set[int]
+    zone: ZoneInfo | None = None
 
     def check(self, file_name: str) -> None:
         """Refuse dates that can't all be of the year that was said.
@@ -61,9 +74,16 @@ class TimeReader:
                 "place of --year, e.g. --as-of 2026-01-05: dates later in the year are of the year before."
             )
 
-    def __call__(self, cell: str, latest_ms: int | None = None) -> int:
+    def __call__(self, cell: Cell, latest_ms: int | None = None) -> int:
         """Return the milliseconds; raises ValueError with what was expected, ImportFault where a year must be said."""
-        at_ms, twice = self.read(cell, latest_ms)
+        if type(cell) is str:
+            at_ms, twice = self.read(cell, latest_ms)
+        elif isinstance(cell, datetime):
+            at_ms, twice = instant_ms(cell, self.zone)
+        elif isinstance(cell, date):
+            at_ms, twice = first_instant_ms(datetime(cell.year, cell.month, cell.day), self.zone), False  # noqa: DTZ001
+        else:
+            at_ms, twice = self.read(text_of(cell), latest_ms)
         if twice:
             self.twice.add(cell)
         return at_ms
@@ -106,7 +126,7 @@ def time_reader(time_format: str, timezone: str | None = None, year: int | None 
             f"--time-format {time_format!r} is unknown; use {names}, or a strptime format such as '%d/%m/%Y %H:%M'."
         )
     read = named.get(time_format) or _strptime_reader(time_format, years, zone)
-    return TimeReader(lru_cache(maxsize=DISTINCT_TIMES_KEPT)(read), set(), months)
+    return TimeReader(lru_cache(maxsize=DISTINCT_TIMES_KEPT)(read), set(), months, zone)
 
 
 def as_datetime(at_ms: int) -> datetime:
@@ -221,3 +241,84 @@ def _strptime_reader(time_format: str, years: _Years, zone: ZoneInfo | None) -> 
         return years.date(cell, of_year, latest_ms), False
 
     return read
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return a time zone of the IANA database.
+
+    Raises:
+        ImportFault: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImportFault(
+            f"--timezone {name!r} is no time zone of the IANA database; use a name such as Europe/Berlin, "
+            "America/Los_Angeles or UTC."
+        ) from None
+
+
+def as_ms(at: datetime) -> int:
+    """Return a datetime as milliseconds since the epoch; one without an offset is UTC."""
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH) // MS
+
+
+def first_instant_ms(local: datetime, zone: ZoneInfo | None) -> int:
+    """Return when a local day begins, given its midnight; where the clocks skip midnight, when they have."""
+    return as_ms(local.replace(tzinfo=zone, fold=0) if zone and local.tzinfo is None else local)
+
+
+def instant_ms(local: datetime, zone: ZoneInfo | None) -> tuple[int, bool]:
+    """Return the instant of a local time, and whether the clocks showed it twice: then it is the first of the two.
+
+    A time with an offset is an instant already; without a zone it is UTC.
+
+    Raises:
+        ValueError: the clocks skipped that time.
+    """
+    if zone is None or local.tzinfo is not None:
+        return as_ms(local), False
+    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return as_ms(first), False
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise ValueError(f"is a time that the clocks of {zone.key} skip; check --timezone")
+    return as_ms(first), True
+
+
+def date_parts(text: str) -> tuple[int | None, int, int]:
+    """Return year (None where there is none), month and day of a date such as `8 de marzo` or `Sep 27, 2024`.
+
+    Raises:
+        ValueError: it is no such date.
+    """
+    parts = _PART.findall(text.casefold())
+    months = [_months()[part] for part in parts if part in _months()]
+    numbers = [part for part in parts if part.isdecimal() and part.isascii()]
+    years = [int(number) for number in numbers if len(number) == 4]  # noqa: PLR2004 - a year has four digits
+    days = [int(number) for number in numbers if len(number) <= 2]  # noqa: PLR2004 - and a day two
+    others = [part for part in parts if part not in _months() and part not in _other_words() and part not in numbers]
+    if others or len(months) != 1 or len(days) != 1 or len(years) > 1 or len(years) + len(days) != len(numbers):
+        raise ValueError("is not a date with the name of its month, such as Sep 27, 2024 or 8 de marzo")
+    return (years[0] if years else None), months[0], days[0]
+
+
+@cache
+def _months() -> dict[str, int]:
+    named = {name: number for language in LANGUAGES for name, number in month_names(language)}
+    return named | {"sept": 9}
+
+
+def month_names(language: str) -> list[tuple[str, int]]:
+    """Return each name of a month in a language, lower case and without points, with the month's number."""
+    months = Locale.parse(language).months
+    found = [item for context in _CONTEXTS for width in _WIDTHS for item in months[context][width].items()]
+    return [(name.casefold().rstrip("."), number) for number, name in found]
+
+
+@cache
+def _other_words() -> frozenset[str]:
+    days = [Locale.parse(language).days for language in LANGUAGES]
+    widths = [each[context][width] for each in days for context in _CONTEXTS for width in _WIDTHS]
+    names = [name for width in widths for name in width.values()]
+    return _SMALL_WORDS | {part for name in names for part in _PART.findall(name.casefold())}

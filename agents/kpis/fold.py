@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
-from agents.kpis.counters import SOURCE_TOPICS, Contributions, contributions
+from agents.kpis.counters import SOURCE_TOPICS, Boundaries, Contributions, OffsetRange, contributions, count
 from agents.kpis.partials import TOPIC, PartialWriter
-from agents.kpis.source_counts import Boundaries, OffsetRange, count
 from schemas.records import KpiPartial
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Output, Part, Rejection, Stage
@@ -23,7 +22,7 @@ Told = tuple[OffsetRange, list[tuple[int, KpiPartial]]]
 class FoldPart(Part[ColumnBatch]):
     """Events of a partition, which wait as columns until the checkpoint sums them all at once.
 
-    The only state is where ranges ended (agents/kpis/source_counts.py says why).
+    The only state is where ranges ended (agents/kpis/counters.py says why).
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class FoldPart(Part[ColumnBatch]):
 class FoldStage(Stage[FoldPart]):
     """Read events, and at each checkpoint tell what those since the last add to which counters.
 
-    Reads SOURCE_TOPICS, writes kpi.partials; agents/kpis/source_counts.py decides.
+    Reads SOURCE_TOPICS, writes kpi.partials; agents/kpis/counters.py decides.
     """
 
     name = "fold"
@@ -82,6 +81,10 @@ class FoldStage(Stage[FoldPart]):
     def __init__(self, partial_partitions: int, clock_ms: ClockMs = now_ms) -> None:
         self._writer = PartialWriter(partial_partitions)
         self._clock_ms = clock_ms
+
+    def owner_of(self, key: bytes, value: bytes) -> None:
+        """Return that an entry is nobody's: it says where ranges of offsets ended."""
+        del key, value
 
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> FoldPart:
         boundaries = Boundaries.decoded(dict(state).get(BOUNDARIES, b""))

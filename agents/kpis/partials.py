@@ -13,10 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agents.kpis.source_counts import OffsetRange, PaneCounts, PostCounts, SourceCounts
+from agents.kpis.counters import OffsetRange, PaneCounts, PostCounts, SourceCounts
+from agents.kpis.tables.counter_table import PostKey
 from schemas.records import KpiPartial
 from streams.engine.batch import TopicPartition
 from streams.identity import derived_id
+from streams.kafka.hidden import Hidden
 
 TOPIC = "kpi.partials"
 
@@ -120,6 +122,35 @@ def read_panes(block: bytes) -> PaneEntries:
 def read_posts(block: bytes) -> PostEntries:
     """Return the entries of a partial's `posts`; raises as `read_panes` does."""
     return PostEntries(*_read(block, POST_COLUMNS))
+
+
+def counted_ms(partial: KpiPartial) -> int:
+    """Return when a partial was made, milliseconds since the epoch."""
+    return round(partial.occurred_at.timestamp() * 1000)
+
+
+def without_hidden(
+    panes: PaneEntries, posts: PostEntries, hidden: Hidden, at_ms: int
+) -> tuple[PaneEntries, PostEntries]:
+    """Return the entries of a partial made at `at_ms` that are of no persona hidden since."""
+    gone = _mask(panes.personas, hidden, at_ms)
+    if gone.any():
+        kept, of = ~gone[panes.persona], np.cumsum(~gone) - 1
+        rest = (panes.granularity, panes.pane, panes.counter, panes.amount)
+        panes = PaneEntries(_shown(panes.personas, gone), of[panes.persona[kept]], *(each[kept] for each in rest))
+    gone = _mask((PostKey.parse(key).persona_id for key in posts.keys), hidden, at_ms)
+    if gone.any():
+        kept, of = ~gone[posts.key], np.cumsum(~gone) - 1
+        posts = PostEntries(_shown(posts.keys, gone), of[posts.key[kept]], posts.counter[kept], posts.amount[kept])
+    return panes, posts
+
+
+def _mask(personas: Iterable[str], hidden: Hidden, at_ms: int) -> NDArray[np.bool_]:
+    return np.array([hidden.hides(persona.encode(), at_ms) for persona in personas], dtype=np.bool_)
+
+
+def _shown(names: list[str], gone: NDArray[np.bool_]) -> list[str]:
+    return [name for name, is_gone in zip(names, gone.tolist(), strict=True) if not is_gone]
 
 
 def _read(block: bytes, columns: Columns) -> tuple[Any, ...]:

@@ -1,24 +1,60 @@
-"""The counters of personas, merged over all source partitions, and their windows. Pure; the clock is the caller's."""
+"""The counters of personas over all source partitions, and their windows as rolling sums. Pure; the clock is given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from agents.kpis.counters import COUNTERS, NUMBER
+from agents.kpis.counters import COUNTERS, FIRST_REVENUE, NUMBER
 from agents.kpis.formulas import MONTH_MS
 from agents.kpis.partials import PaneEntries, PostEntries
-from agents.kpis.persona_numbers import PersonaNumbers
-from agents.kpis.rolling_sums import RollingSums
-from agents.kpis.source_counts import FIRST_REVENUE
-from agents.kpis.tables.counter_table import Bools, Ints
-from agents.kpis.tables.lifetime_table import LifetimeTable
-from agents.kpis.tables.pane_table import PaneTable
-from agents.kpis.tables.post_table import PostTable
+from agents.kpis.tables.counter_table import Bools, Ints, PaneKey, PersonaNumbers, PostKey, grown
+from agents.kpis.tables.persona_tables import LifetimeTable, PaneTable, PostTable
 from agents.kpis.windows import GRANULARITIES, HOUR_MS, PANE_MS, RETENTION_MS, WINDOWS, Window
+
+
+class RollingSums:
+    """Sums of counters by persona over the panes of one window.
+
+    An amount counts while its pane lies in the window. When the clock moves, panes that leave are subtracted and panes
+    that enter are added: a step costs what the panes at the edges hold, not what the window holds.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._panes = range(0)
+        self._sums: Ints = np.zeros((0, len(COUNTERS)), dtype=np.int64)  # by persona
+
+    def of(self, personas: Ints) -> Ints:
+        """Return a copy of the sums of personas by number, shape (personas, counters)."""
+        return self._sums[personas]
+
+    def reserve(self, personas: int) -> None:
+        """Make room for personas numbered below a bound."""
+        self._sums = grown(self._sums, personas)
+
+    def add(self, personas: Ints, panes: Ints, counters: Ints, amounts: Ints) -> None:
+        """Add amounts in panes of the window's granularity; those outside the window don't count. Shapes (n,)."""
+        inside = (panes >= self._panes.start) & (panes < self._panes.stop)
+        np.add.at(self._sums, (personas[inside], counters[inside]), amounts[inside])
+
+    def move_to(self, now_ms: int, table: PaneTable) -> Ints:
+        """Move the window to end at `now_ms`; return the numbers of the personas whose sums it touched."""
+        old, new = self._panes, self.window.panes(now_ms)
+        if old == new:
+            return np.zeros(0, dtype=np.int64)
+        self._panes = new
+        touched = [np.zeros(0, dtype=np.int64)]
+        for personas, counters in table.of_panes(pane for pane in old if pane not in new):
+            self._sums[personas] -= counters  # a persona has one row a pane
+            touched.append(personas)
+        for personas, counters in table.of_panes(pane for pane in new if pane not in old):
+            self._sums[personas] += counters
+            touched.append(personas)
+        return np.unique(np.concatenate(touched))
 
 
 class _Table(Protocol):
@@ -51,6 +87,14 @@ class WindowCounts:
             self.recurring_micros[which],
             None if self.viral_posts is None else self.viral_posts[which],
         )
+
+
+class Place(NamedTuple):
+    """Where counters stand: a persona's minute or hour (number of the pane), lifetime or post (its id)."""
+
+    persona_id: str
+    kind: str
+    at: int | str = ""
 
 
 class PersonaCounters:
@@ -92,6 +136,24 @@ class PersonaCounters:
         for tag, table in self._tables.items():
             state += [(tag + text.encode(), value) for text, value in table.take_changed()]
         return state
+
+    def cells(self) -> Iterator[tuple[Place, Ints]]:
+        """Yield all rows of counters by where they stand."""
+        for name, table in self._panes.items():
+            for persona, pane, counters in table.items():
+                yield Place(persona, name, pane), counters
+        for persona, counters in self.lifetimes.items():
+            yield Place(persona, "lifetime"), counters
+        for persona, post_id, counters in self.posts.items():
+            yield Place(persona, "post", post_id), counters
+
+    @staticmethod
+    def owner_of(key: bytes) -> str:
+        """Return the persona that the row under a state key is of."""
+        tag, text = key[:1], key[1:].decode()
+        if tag == b"l":
+            return text
+        return PostKey.parse(text).persona_id if tag == b"p" else PaneKey.parse(text).persona_id
 
     def add(self, panes: PaneEntries, posts: PostEntries, offset: int) -> None:
         """Add what the partial at `offset` counts."""

@@ -9,14 +9,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from agents.llm.answers.answer import ProviderAnswer, answer_in, reply_of, streamed_answer
+from agents.llm.answers.loose_answer import json_body, mapping_in
 from agents.llm.answers.reply import Reply
-from agents.llm.answers.said_text import json_body, mapping_in
-from agents.llm.connection import awaited, connection_to
-from agents.llm.embeddings import Embeddings, embeddings_of, joined
 from agents.llm.faults.dialects import Dialects
 from agents.llm.faults.faults import NoAnswer, ParameterRefused
-from agents.llm.moderation import Moderation, moderations_of
-from agents.llm.provider import Provider
+from agents.llm.provider import Provider, awaited, connection_to
+from agents.llm.vectors_and_moderations import Embeddings, Moderation, embeddings_of, joined, moderations_of
 
 T = TypeVar("T")
 

@@ -25,9 +25,8 @@ def personas() -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def apply(*, files: tuple[Path, ...]) -> None:
     """Put the personas of FILES in force (default: the samples); unchanged ones are left alone."""
-    from agents.personas.persona_file import read_personas
+    from agents.personas.persona_file import SAMPLES, read_personas
     from agents.personas.persona_topic import apply_personas
-    from agents.personas.sample_files import SAMPLES
     from streams.settings import current_settings
     from streams.wall_clock import utc_now
 

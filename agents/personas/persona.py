@@ -1,4 +1,4 @@
-"""The persona: who writes, for whom, how, and in which languages; its version follows from its content."""
+"""The persona: who writes, for whom, how, when and in which languages; its version follows from its content."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,16 +20,31 @@ from pydantic import (
     model_validator,
 )
 
+from agents.personas.later import LATER, as_before
 from agents.personas.posting import PostingPlan
 
 MICROS_PER_DOLLAR = 1_000_000
 MAX_DOLLARS = 1_000_000  # keeps sums of micro-dollars far inside 64 bits
-ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 VERSION_LENGTH = 16
 MAX_HOOK_LENGTH = 160
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:  # which a topic would take, and PostgreSQL would not
+        raise ValueError("holds a NUL character; leave it out")
+    return text
+
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_without_nul)
+]
+Phrase = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(_without_nul)
+]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+ModelName = Phrase
+DEFAULT_TENANT = "default"
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64), LATER]
 PersonaId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 EmojiPolicy = Literal["none", "sparing", "free"]
 
@@ -99,7 +115,11 @@ class Example(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     brief: Text
-    hook: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_HOOK_LENGTH)]
+    hook: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_HOOK_LENGTH),
+        AfterValidator(_without_nul),
+    ]
     body: Text
     language: Language | None = None
 
@@ -113,6 +133,7 @@ class Persona(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     persona_id: PersonaId
+    tenant: Tenant = DEFAULT_TENANT
     name: Phrase
     voice: Text
     audience: Text
@@ -144,9 +165,11 @@ class Persona(BaseModel):
         return self
 
     def definition(self) -> str:
-        """Return the persona as canonical JSON: sorted keys, no blanks, defaults written out."""
-        fields = self.model_dump(mode="json")
-        return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """Return the persona as canonical JSON: sorted keys, no blanks, defaults written out.
+
+        But for fields that came later (`LATER`): personas that leave them alone keep the versions that they had.
+        """
+        return json.dumps(as_before(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     def version(self) -> str:
         """Return the version: the first 16 hex digits of the SHA-256 of the definition."""

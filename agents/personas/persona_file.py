@@ -1,9 +1,10 @@
-"""Persona files: YAML in, personas out, or every problem of every file at once."""
+"""Persona files: YAML in, personas out, or every problem of every file at once; and where the samples are."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,22 @@ _MAX_FILE_BYTES = 2 * 2**20
 _MAX_SHOWN = 80
 _AS_A_WHOLE = "as a whole"
 _VALUE_ERROR = "Value error, "
+FOLDER = Path(__file__).with_name("samples")
+SAMPLES = tuple(
+    FOLDER / f"{persona_id}.yaml"
+    for persona_id in (
+        "night-shift-nora",
+        "ledger-lou",
+        "balcony-bea",
+        "cocina-carla",
+        "pendler-jonas",
+        "repair-rosa",
+        "barrio-mateo",
+        "werkbank-wiebke",
+        "hrushka-olena",
+        "potiah-taras",
+    )
+)
 
 
 class PersonaFileError(ThreadsError):
@@ -89,14 +106,22 @@ def _persona(path: Path, position: int, entry: object, problems: list[str]) -> P
     try:
         return Persona.model_validate(entry)
     except ValidationError as error:
-        problems += [f"{label}, {problem}" for problem in field_problems(error, Persona)]
+        problems += [f"{label}, {problem.line}" for problem in field_problems(error)]
         return None
 
 
-def field_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one line for each problem of each field, in the order of the fields."""
+@dataclass(frozen=True, slots=True)
+class PersonaProblem:
+    """What is wrong with one field of a persona; `path` leads to it, and is empty for the persona as a whole."""
+
+    path: tuple[str | int, ...]
+    line: str
+
+
+def field_problems(error: ValidationError, model: type[BaseModel] = Persona) -> list[PersonaProblem]:
+    """Return every problem of every field, in the order of the fields."""
     items = error.errors(include_url=False)
-    return [_line(item, model) for item in items if not _follows_from_others(item, items)]
+    return [PersonaProblem(item["loc"], _line(item, model)) for item in items if not _follows_from_others(item, items)]
 
 
 def _follows_from_others(item: ErrorDetails, items: Sequence[ErrorDetails]) -> bool:

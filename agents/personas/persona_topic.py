@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_log import SOURCE, KafkaPersonaLog
+from schemas.catalogue import topic_named
 from schemas.records import PersonaApplied
-from schemas.registries.registry import open_registry
-from streams.endpoints import require_kafka, resolve
+from schemas.registries.registry import SchemaRegistry
 from streams.engine.stage import Output
 from streams.errors import ThreadsError
 from streams.identity import derived_id
+from streams.kafka.cluster import Cluster
 from streams.kafka.producer import EventProducer
+from streams.kafka.topic_tail import WHOLE, TopicTail
 from streams.settings import Settings
+
+TOPIC = topic_named("personas")
+PARTITION = 0  # its only one
 
 
 class UnknownPersonaError(ThreadsError):
@@ -34,6 +39,13 @@ def persona_applied(persona: Persona, occurred_at: datetime) -> PersonaApplied:
     )
 
 
+def persona_directory(
+    cluster: Cluster, registry: SchemaRegistry, monotonic: Callable[[], float] = time.monotonic
+) -> PersonaDirectory:
+    """Return a directory of the real topic; nothing is connected yet."""
+    return PersonaDirectory(TopicTail(cluster, registry, {TOPIC: WHOLE}, PersonaApplied), monotonic)
+
+
 async def read_directory(settings: Settings) -> PersonaDirectory:
     """Return the personas in force.
 
@@ -41,12 +53,8 @@ async def read_directory(settings: Settings) -> PersonaDirectory:
         Unavailable: Kafka does not answer.
         SettingsError: there is no Kafka.
     """
-    directory = PersonaDirectory(KafkaPersonaLog(settings, open_registry(resolve(settings).schemas)))
-    try:
-        await directory.refresh()
-    finally:
-        await directory.close()
-    return directory
+    cluster = Cluster.of(settings)
+    return await persona_directory(cluster, cluster.open_registry()).read_once()
 
 
 async def apply_personas(settings: Settings, personas: Sequence[Persona], occurred_at: datetime) -> list[Persona]:
@@ -59,11 +67,9 @@ async def apply_personas(settings: Settings, personas: Sequence[Persona], occurr
     in_force = {each.persona.persona_id: each.version for each in (await read_directory(settings)).known()}
     changed = [persona for persona in personas if in_force.get(persona.persona_id) != persona.version()]
     if changed:
-        producer = EventProducer(require_kafka(settings), open_registry(resolve(settings).schemas), settings)
-        try:
-            await producer.append_all([Output(SOURCE.topic, persona_applied(each, occurred_at)) for each in changed])
-        finally:
-            await producer.stop()
+        cluster = Cluster.of(settings)
+        async with EventProducer(cluster, cluster.open_registry()) as producer:
+            await producer.append_all([Output(TOPIC.name, persona_applied(each, occurred_at)) for each in changed])
     return changed
 
 
@@ -80,8 +86,6 @@ async def remove_personas(settings: Settings, persona_ids: Sequence[str]) -> Non
     if unknown:
         names = ", ".join(map(repr, unknown))
         raise UnknownPersonaError(f"No persona was removed: {names} not in force; see `threads-agent personas list`")
-    producer = EventProducer(require_kafka(settings), open_registry(resolve(settings).schemas), settings)
-    try:
-        await producer.append_raw(SOURCE.topic, SOURCE.partition, [(each.encode(), None) for each in persona_ids])
-    finally:
-        await producer.stop()
+    cluster = Cluster.of(settings)
+    async with EventProducer(cluster, cluster.open_registry()) as producer:
+        await producer.append_raw(TOPIC.name, PARTITION, [(each.encode(), None) for each in persona_ids])

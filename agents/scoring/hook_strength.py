@@ -9,8 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from agents.scoring.lexicon import lexicons
-from agents.scoring.words import words_of
+from agents.scoring.words import lexicons, words_of
 
 HOOK_WORDS_FILE = Path(__file__).with_name("hook_words.yaml")
 

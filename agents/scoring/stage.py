@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from agents.personas.directory import PersonaDirectory
+from agents.scoring.novelty import SaidLately, decoded
 from agents.scoring.quality import score_draft
-from agents.scoring.said_lately import SaidLately
 from schemas.records import DraftGenerated, DraftScored
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Change, Effects, Output, Part, Rejection, Stage
@@ -82,6 +82,11 @@ class ScoreStage(Stage[ScorePart]):
         self._directory = directory
         self._threshold = threshold
         self._clock = clock
+
+    def owner_of(self, key: bytes, value: bytes) -> str:
+        """Return the persona of a draft."""
+        del key
+        return decoded(value).persona_id
 
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> ScorePart:
         del source

@@ -1,8 +1,10 @@
-"""Budgets: what the money spent so far allows a persona to do now."""
+"""Budgets: what a worker knows of spending, and what the money spent so far allows a persona to do now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from agents.costs.budget import (
@@ -15,8 +17,37 @@ from agents.costs.budget import (
     worst_level,
 )
 from agents.personas.persona import Persona
-from agents.spend.directory import SpendDirectory
-from agents.spend.spend_book import SpendBook
+from agents.spend.spend_book import SpendBook, first_day_needed
+from schemas.records import SpendTotal
+from streams.errors import RecordFault
+from streams.kafka.tailed_table import Tail, TailedTable
+from streams.wall_clock import utc_now
+
+logger = logging.getLogger(__name__)
+
+
+class SpendDirectory(TailedTable[SpendTotal]):
+    """The spend of the days that budgets look at."""
+
+    def __init__(
+        self,
+        tail: Tail[SpendTotal],
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(tail, monotonic)
+        self._clock = clock
+        self.book = SpendBook()
+
+    def put(self, record: SpendTotal) -> None:
+        """Add a total to the book, which forgets the days that nobody asks for any more."""
+        needed = first_day_needed(self._clock())
+        self.book.forget_before(needed)
+        try:
+            if record.day >= needed:
+                self.book.apply(record)
+        except RecordFault as fault:
+            logger.warning("Passed over a total of spend.totals: %s", fault)
 
 
 class Budgets:

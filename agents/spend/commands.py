@@ -43,20 +43,16 @@ async def _read() -> tuple[list[BudgetLine], list[BudgetAlert]]:
     from agents.spend.budgets import limits_of_persona
     from agents.spend.spend_book import day_of
     from agents.spend.spend_topics import alerts_since, spend_directory
-    from schemas.registries.registry import open_registry
-    from streams.endpoints import resolve
+    from streams.kafka.cluster import Cluster
     from streams.settings import current_settings
     from streams.wall_clock import utc_now
 
     settings = current_settings()
-    registry = open_registry(resolve(settings).schemas)
+    cluster = Cluster.of(settings)
+    registry = cluster.open_registry()
     now = utc_now()
     personas = await read_directory(settings)
     limits = {each.persona.persona_id: limits_of_persona(each.persona) for each in personas.known()}
-    spend = spend_directory(settings, registry)
-    try:
-        await spend.refresh()
-    finally:
-        await spend.close()
+    spend = await spend_directory(cluster, registry).read_once()
     lines = budget_lines(spend.book, {**limits, EVERYONE: BudgetLimits.of(settings)}, BudgetPolicy.of(settings), now)
-    return lines, await alerts_since(settings, registry, day_of(now))
+    return lines, await alerts_since(cluster, registry, day_of(now))

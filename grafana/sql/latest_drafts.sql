@@ -1,5 +1,6 @@
 SELECT
     generated_at AS generated,
+    draft_id AS draft,
     persona_id AS persona,
     status,
     score,

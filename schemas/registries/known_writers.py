@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from schemas.catalogue import Topic
 from schemas.definitions import definition
-from schemas.errors import DecodeFault, SchemaError, UnknownSchema, UnusableSchema
+from schemas.errors import DecodeFault, LookupsSpent, SchemaError, UnknownSchema, UnusableSchema
 from schemas.registries.registry import RegisteredSchema, SchemaRegistry
-
-UNKNOWN_ID_TTL_S = 10.0
-REMEMBERED_MISSES = 10_000
+from schemas.registries.sparing_registry import REMEMBERED_MISSES, UNKNOWN_ID_TTL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,8 @@ class KnownWriters:
         """Return the schema a value of the topic was written with.
 
         Raises:
-            DecodeFault: the registry has no such id, or it is no Avro schema, or no version of the topic's subject.
+            DecodeFault: the registry has no such id or was not asked about it; it is no Avro schema, or no version of
+                the topic's subject.
             RegistryUnavailable: the registry does not answer; the id may be fine.
         """
         known = self._known.get(schema_id)
@@ -54,7 +53,9 @@ class KnownWriters:
                 self._known[schema_id] = found
                 if found.is_version_of(topic.subject):
                     return found
-            refusal = self._remember(schema_id, now, _described(found))
+            refusal = _Refusal(now + UNKNOWN_ID_TTL_S, _described(found))
+            if not isinstance(found, LookupsSpent):  # that one is asked for as soon as it may be
+                self._remember(schema_id, refusal)
         raise DecodeFault(
             f"expected a schema id of subject {topic.subject}, got id {schema_id}, which {refusal.reason}; "
             "`threads-agent schemas show` lists the ids"
@@ -63,15 +64,15 @@ class KnownWriters:
     def _asked(self, schema_id: int) -> RegisteredSchema | SchemaError:
         try:
             return self._registry.writer_schema(schema_id)
-        except (UnknownSchema, UnusableSchema) as fault:
+        except (UnknownSchema, UnusableSchema, LookupsSpent) as fault:
             return fault
 
-    def _remember(self, schema_id: int, now: float, reason: str) -> _Refusal:
-        """Remember a miss; garbage names up to 2**32 ids, so only so many are remembered."""
+    def _remember(self, schema_id: int, refusal: _Refusal) -> None:
+        """Remember a miss; garbage names up to 2**32 ids, so only so many are remembered, the newest."""
+        self._refused.pop(schema_id, None)
         if len(self._refused) >= REMEMBERED_MISSES:
-            self._refused.clear()
-        refusal = self._refused[schema_id] = _Refusal(now + UNKNOWN_ID_TTL_S, reason)
-        return refusal
+            del self._refused[next(iter(self._refused))]
+        self._refused[schema_id] = refusal
 
     def written_id(self, topic: Topic) -> int:
         """Return the id of the working schema of the topic: what this version of the code writes.
@@ -90,4 +91,4 @@ def _described(found: RegisteredSchema | SchemaError) -> str:
     if isinstance(found, RegisteredSchema):
         name = found.schema.get("name") if isinstance(found.schema, dict) else "a schema without name"
         return f"is {name} of {', '.join(sorted(found.subjects)) or 'no subject'}"
-    return str(found) if isinstance(found, UnusableSchema) else "is not registered"
+    return str(found) if isinstance(found, UnusableSchema | LookupsSpent) else "is not registered"

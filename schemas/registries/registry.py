@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from schemas.definitions import AvroSchema
 
+UNKNOWN_PER_MINUTE = 600
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredSchema:
@@ -44,16 +46,21 @@ class SchemaRegistry(Protocol):
         Raises:
             UnknownSchema: no such id.
             UnusableSchema: it is no Avro schema, or refers to one that is not there.
+            LookupsSpent: it was not looked up, because too many unknown ids came; it may be fine.
             RegistryUnavailable: the registry does not answer.
         """
 
 
-def open_registry(url: str | None) -> SchemaRegistry:
-    """Open the Confluent-compatible registry at `url`, or the committed file registry where there is none."""
+def open_registry(url: str | None, unknown_per_minute: int = UNKNOWN_PER_MINUTE) -> SchemaRegistry:
+    """Open the Confluent-compatible registry at `url`, or the committed file registry where there is none.
+
+    A registry that answers over HTTP is asked about so many unknown ids a minute at most.
+    """
     if url is None:
         from schemas.registries.file_registry import FileRegistry  # noqa: PLC0415 - either kind loads only what it needs
 
         return FileRegistry()
     from schemas.registries.http_registry import HttpRegistry  # noqa: PLC0415
+    from schemas.registries.sparing_registry import SparingRegistry  # noqa: PLC0415
 
-    return HttpRegistry(url)
+    return SparingRegistry(HttpRegistry(url), unknown_per_minute)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import AsyncConnection
@@ -14,14 +11,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from streams.endpoints import require_postgres
 from streams.errors import SettingsError, Unavailable
-from streams.postgres_session import begin, startup
+from streams.postgres_session import begin, cut_after, open_connection
 from streams.settings import Settings
 
 # Connection lost, refused, timed out, cancelled, deadlocked, disk full, shutting down, failing over to a standby.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _STANDBY = (psycopg.errors.FeatureNotSupported,)  # what a standby says when a transaction that writes begins
-
-CONNECT_TIMEOUT_S = 5
 
 
 async def connect(dsn: str, timeout_s: float) -> AsyncConnection:
@@ -31,36 +26,24 @@ async def connect(dsn: str, timeout_s: float) -> AsyncConnection:
         Unavailable: the server does not answer, or does not let us in; the message holds no password.
     """
     with _unavailable_when_away("connect to PostgreSQL"):
-        return await AsyncConnection.connect(
-            dsn, connect_timeout=CONNECT_TIMEOUT_S, tcp_user_timeout=int(timeout_s * 1000), **startup()
-        )
+        return await open_connection(dsn, timeout_s)
 
 
-async def begin_writing(connection: AsyncConnection, timeout_s: float) -> None:
+async def begin_writing(connection: AsyncConnection, timeout_s: float, schema: str | None = None) -> None:
     """Begin a transaction that may write, whatever the role's settings are; see streams/postgres_session.py."""
     purpose = "begin a transaction in PostgreSQL"
     with exchange(connection, purpose, timeout_s), _unavailable_when_away(purpose, _STANDBY):
-        await connection.execute(begin(timeout_s))
+        await connection.execute(begin(timeout_s, schema=schema))
 
 
 @contextmanager
 def exchange(connection: AsyncConnection, purpose: str, timeout_s: float) -> Iterator[None]:
     """Guard the statements of the body: a server that is away, or silent for `timeout_s`, raises `Unavailable`.
 
-    The server's own statement_timeout does not help when the server hangs, and cancelling a query waits for its answer;
-    so the connection is cut, which wakes whoever waits on it. It can't be used any more then.
+    The connection is cut then (`cut_after`), and can't be used any more.
     """
-    watchdog = asyncio.get_running_loop().call_later(timeout_s, _cut, connection)
-    try:
-        with _unavailable_when_away(purpose):
-            yield
-    finally:
-        watchdog.cancel()
-
-
-def _cut(connection: AsyncConnection) -> None:
-    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
-        duplicate.shutdown(socket.SHUT_RDWR)
+    with cut_after(connection, timeout_s), _unavailable_when_away(purpose):
+        yield
 
 
 @contextmanager

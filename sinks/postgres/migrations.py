@@ -11,7 +11,7 @@ from importlib.resources import files
 from psycopg import AsyncConnection
 
 from sinks.postgres.connection import begin_writing, exchange
-from sinks.postgres.statements import statements
+from sinks.postgres.table import statements
 from streams.errors import ThreadsError
 from streams.postgres_session import COMMIT
 
@@ -56,18 +56,22 @@ def migrations() -> tuple[Migration, ...]:
 
 
 async def migrate(
-    connection: AsyncConnection, timeout_s: float, wanted: Sequence[Migration] | None = None
+    connection: AsyncConnection,
+    timeout_s: float,
+    wanted: Sequence[Migration] | None = None,
+    schema: str | None = None,
 ) -> list[Migration]:
     """Bring the tables up to date in one transaction, under a lock; return what was applied.
 
-    A connection on which it fails can't be used any more.
+    They are those of `schema`, where it is named, else those that the server's default path finds. A connection on
+    which it fails can't be used any more.
 
     Raises:
         MigrationError: the database has a migration that is unknown here or that differs from ours.
         Unavailable: the server is away.
     """
     with exchange(connection, "create PostgreSQL's tables", max(timeout_s, MIGRATION_TIMEOUT_S)):
-        await begin_writing(connection, timeout_s)
+        await begin_writing(connection, timeout_s, schema)
         applied = await _migrate(connection, migrations() if wanted is None else wanted)
         await connection.execute(COMMIT)
     return applied

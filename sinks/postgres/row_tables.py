@@ -6,9 +6,11 @@ A column is a field of the record by its name; what a table has otherwise is sai
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -17,22 +19,90 @@ from schemas.records import (
     BudgetAlert,
     CostSaving,
     DeadLetter,
+    DeadOutcome,
     DraftDecided,
     DraftGenerated,
+    DraftReviewed,
     DraftScored,
+    InsightsSnapshot,
     KpiUpdate,
     NearDuplicate,
+    OperationRun,
     PersonaApplied,
     PersonaRequest,
+    PlatformNotice,
+    PostState,
     Quality,
     Record,
 )
 from sinks.postgres.connection import exchange
-from sinks.postgres.record_columns import RecordColumns
-from sinks.postgres.statements import PLACE, Row, Upsert, upsert_statements
+from sinks.postgres.table import PLACE, Row, Upsert, upsert_statements
 from streams.engine.batch import Batch, RowBatch, TopicPartition
 
+R = TypeVar("R", bound=Record)
 CHUNK_RECORDS = 5_000
+
+
+class RecordColumns(Generic[R]):
+    """The fields of a kind of record as columns, in their order.
+
+    `renamed` gives a field a column of another name, `left_out` names those without one. An array of texts is an array,
+    an array of records is jsonb. Any other field with parts is left out: its columns are the table's to say.
+    """
+
+    def __init__(
+        self, record: type[R], *, renamed: Mapping[str, str] | None = None, left_out: Sequence[str] = ()
+    ) -> None:
+        """Take the record and what differs.
+
+        Raises:
+            TypeError: the record does not have a field that is named, or has one with parts that is not left out.
+        """
+        renamed, hints = renamed or {}, get_type_hints(record)
+        names = [field.name for field in fields(record)]
+        unknown = sorted({*renamed, *left_out} - set(names))
+        if unknown:
+            raise TypeError(f"{record.__name__} has no field {', '.join(unknown)}: say it here as the .avsc file does")
+        kept = [name for name in names if name not in left_out]
+        self._columns = [renamed.get(name, name) for name in kept]
+        self._values = _getter(kept)
+        stored = [(renamed.get(name, name), _stored(hints[name], f"{record.__name__}.{name}")) for name in kept]
+        self._arrays = [(column, convert) for column, convert in stored if convert is not None]
+
+    @property
+    def nothing(self) -> Row:
+        """Return the row of no record: each column without a value."""
+        return dict.fromkeys(self._columns)
+
+    def row(self, record: R) -> Row:
+        """Return the values of a record by column."""
+        row: Row = dict(zip(self._columns, self._values(record), strict=True))
+        for column, convert in self._arrays:
+            row[column] = convert(row[column])
+        return row
+
+
+def _getter(names: Sequence[str]) -> Callable[[Any], Sequence[object]]:
+    """Return what reads these fields; the way that is quickest of many gives no sequence of one."""
+    return attrgetter(*names) if len(names) > 1 else lambda record: [getattr(record, name) for name in names]
+
+
+def _stored(hint: object, path: str) -> Callable[[Any], object] | None:
+    """Return how values of a field are handed to PostgreSQL, None for as they are."""
+    parts = get_args(hint) or (hint,)
+    has_records = any(isinstance(each, type) and issubclass(each, Record) for each in parts)
+    is_array = get_origin(hint) is tuple
+    if is_array and has_records:
+        return _as_json(RecordColumns(parts[0]))
+    if is_array and parts[0] is str:
+        return list
+    if is_array or has_records:
+        raise TypeError(f"{path} has parts: leave it out here, and say in the table which columns they are")
+    return None
+
+
+def _as_json(columns: RecordColumns[Any]) -> Callable[[Sequence[Record]], Jsonb]:
+    return lambda records: Jsonb([columns.row(each) for each in records])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +227,8 @@ def _holdable(value: object) -> object:
 _DRAFT_TOPICS = ("drafts.generated", "drafts.scored", "drafts.accepted", "drafts.rejected")
 _DRAFT_PLACE = ("source_topic", *PLACE)
 _LETTER_PLACE = ("letter_partition", "letter_offset")  # their source is that of the record they are about
+_OUTCOME_PLACE = ("outcome_partition", "outcome_offset")
+_RUN_PLACE = ("run_partition", "run_offset")
 
 ROW_TABLES = (
     RowTable(
@@ -172,6 +244,20 @@ ROW_TABLES = (
         draft_row,
         _DRAFT_PLACE,
     ),
+    # Two decide on one text at once: who is first in the log has decided; see draft_reviews_in_force.
+    RowTable(
+        Upsert("draft_reviews", ("draft_id", "content_digest", "revision")),
+        ("drafts.reviews",),
+        RecordColumns(DraftReviewed, renamed={"occurred_at": "reviewed_at"}).row,
+    ),
+    # The states of a part are counted: the last makes the row, however often it is written.
+    RowTable(
+        Upsert("publications", ("publication_id", "part"), keeps="last", rank=("sequence", *PLACE)),
+        ("posts.states",),
+        RecordColumns(PostState, renamed={"occurred_at": "changed_at"}).row,
+    ),
+    RowTable(Upsert("insights_snapshots", ("event_id",)), ("insights.snapshots",), RecordColumns(InsightsSnapshot).row),
+    RowTable(Upsert("platform_notices", ("event_id",)), ("platform.notices",), RecordColumns(PlatformNotice).row),
     # Of a pane the latest update stays, of two taken at one instant the one written later.
     RowTable(
         Upsert(
@@ -188,5 +274,18 @@ ROW_TABLES = (
     ),
     RowTable(
         Upsert("dead_letters", ("event_id",), rank=_LETTER_PLACE), ("dead.letters",), _dead_letter_row, _LETTER_PLACE
+    ),
+    RowTable(
+        Upsert("dead_outcomes", ("event_id",), rank=_OUTCOME_PLACE),
+        ("dead.outcomes",),
+        RecordColumns(DeadOutcome).row,
+        _OUTCOME_PLACE,
+    ),
+    # The steps of a run are counted: the last makes the row.
+    RowTable(
+        Upsert("operation_runs", ("run_id",), keeps="last", rank=("sequence", *_RUN_PLACE)),
+        ("operations.runs",),
+        RecordColumns(OperationRun).row,
+        _RUN_PLACE,
     ),
 )

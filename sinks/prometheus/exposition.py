@@ -17,6 +17,7 @@ from sinks.prometheus.metrics import (
     COST_PER_FOLLOW,
     DRAFT_QUALITY,
     ENGAGEMENTS,
+    ENGAGEMENTS_LAST_HOUR,
     GENERATION_LATENCY,
     LLM_COST,
     LLM_TOKENS,
@@ -31,6 +32,7 @@ from streams.metrics import Metric
 MICROS_PER_DOLLAR = 1_000_000
 PROJECTION_WINDOW = "30d"
 LIFETIME = "lifetime"
+LAST_HOUR = "1h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class SnapshotCollector(Collector):
 def families(snapshot: Snapshot, window: str) -> Iterator[Family]:
     """Yield the families of the snapshot; ratios are those of `window`, and absent where there is none."""
     of_window = [each for each in snapshot.readings.values() if each.window == window]
+    last_hour = [each for each in snapshot.readings.values() if each.window == LAST_HOUR]
     lifetime = [each for each in snapshot.readings.values() if each.window == LIFETIME]
     yield _gauge(POSTS_ENGAGEMENT_RATE, [((each.persona_id,), each.engagement_rate) for each in of_window])
     yield _gauge(COST_PER_FOLLOW, [((each.persona_id,), each.cost_per_follow_dollars) for each in of_window])
@@ -87,11 +90,14 @@ def families(snapshot: Snapshot, window: str) -> Iterator[Family]:
         (key[1:], value / MICROS_PER_DOLLAR) for key, value in snapshot.counters.items() if key[0] == LLM_COST.name
     ]
     yield _counter(LLM_COST, costs)
-    yield _counter(
-        ENGAGEMENTS, [((each.persona_id, name), value) for each in lifetime for name, value in each.counts.items()]
-    )
+    yield _counter(ENGAGEMENTS, _counts(lifetime))
+    yield _gauge(ENGAGEMENTS_LAST_HOUR, _counts(last_hour))
     yield _histogram(GENERATION_LATENCY, snapshot.counters)
     yield _histogram(DRAFT_QUALITY, snapshot.counters)
+
+
+def _counts(readings: Iterable[KpiReading]) -> list[tuple[tuple[str, ...], float]]:
+    return [((each.persona_id, name), value) for each in readings for name, value in each.counts.items()]
 
 
 def _projection_dollars(readings: Iterable[KpiReading]) -> float | None:

@@ -59,8 +59,12 @@ def draft_increments(event: DraftGenerated | DraftDecided) -> Iterator[Increment
 
 
 def cost_increments(costs: pl.DataFrame) -> Iterator[tuple[int, list[Increment]]]:
-    """Yield for each row of cost.events its offset and what it adds; in a row's list each key comes once."""
-    for offset, persona_id, step, model, latency_ms, cost_micros, *tokens in costs.select(COST_COLUMNS).iter_rows():
+    """Yield for each row of cost.events its offset and what it adds; in a row's list each key comes once.
+
+    Backfilled calls add nothing: a counter moves at the time of counting, and an old bill would be a jump of now.
+    """
+    live = costs.filter(~pl.col("backfilled")).select(COST_COLUMNS)
+    for offset, persona_id, step, model, latency_ms, cost_micros, *tokens in live.iter_rows():
         added: list[Increment] = [
             ((LLM_TOKENS.name, model, kind), count) for kind, count in zip(_TOKEN_KINDS, tokens, strict=True)
         ]

@@ -41,7 +41,8 @@ LLM_COST = Metric(
     "llm_cost_dollars_total",
     "counter",
     ("persona_id", "model"),
-    "Cost of model calls, dollars, exact to the micro-dollar; those of unknown price are in llm_unpriced_calls_total.",
+    "Cost of live model calls, dollars, exact to the micro-dollar, without imported ones; those of unknown price are "
+    "in llm_unpriced_calls_total.",
 )
 LLM_UNPRICED_CALLS = Metric(
     "llm_unpriced_calls_total",
@@ -69,6 +70,12 @@ ENGAGEMENTS = Metric(
     ("persona_id", "kind"),
     "Sum of the counts of engagement events by kind: views, likes, replies, reposts, quotes, shares, clicks, follows.",
 )
+ENGAGEMENTS_LAST_HOUR = Metric(
+    "engagements_last_hour",
+    "gauge",
+    ("persona_id", "kind"),
+    "Sum of the counts of engagement events of the last 60 minutes by their own time; imported history is not in it.",
+)
 
 METRICS = (
     POSTS_ENGAGEMENT_RATE,
@@ -82,4 +89,5 @@ METRICS = (
     GENERATION_LATENCY,
     DRAFT_QUALITY,
     ENGAGEMENTS,
+    ENGAGEMENTS_LAST_HOUR,
 )

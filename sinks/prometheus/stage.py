@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -9,6 +10,8 @@ from schemas.records import DraftDecided, DraftGenerated, KpiUpdate
 from sinks.prometheus.exposition import SnapshotCollector, snapshot_of
 from sinks.prometheus.increments import PartitionCounters, SeenDrafts, cost_increments, draft_increments
 from sinks.prometheus.kpi_readings import KpiReading, KpiReadings
+from sinks.prometheus.metrics import LLM_TOKENS
+from sinks.surroundings.watch import Probe, Surroundings
 from streams.engine.batch import Batch, ColumnBatch, Row, TopicPartition
 from streams.engine.stage import Change, Effects, Part, Rejection, Stage
 from streams.errors import RecordFault
@@ -94,12 +97,18 @@ class PrometheusStage(Stage[SeriesPart]):
     stateful: ClassVar[bool] = True
     once_per_event: ClassVar[bool] = True
 
-    def __init__(self, window: str, host: str, port: int, announce: Callable[[str], None]) -> None:
-        """Take the window of the ratios, where /metrics listens (port 0: a free one), and whom to tell its address."""
+    def __init__(
+        self, window: str, host: str, port: int, announce: Callable[[str], None], probes: Sequence[Probe] = ()
+    ) -> None:
+        """Take the window of the ratios, where /metrics listens (port 0: a free one), and whom to tell its address.
+
+        What `probes` say of the surroundings is shown too.
+        """
         self._host = host
         self._port = port
         self._announce = announce
         self._collector = SnapshotCollector(window)
+        self._surroundings = Surroundings(probes)
         self._server: MetricsServer | None = None
         self._shown = 0  # the parts that the series shown are made of
 
@@ -109,8 +118,19 @@ class PrometheusStage(Stage[SeriesPart]):
         Raises:
             SettingsError: the port is taken.
         """
-        self._server = MetricsServer(self._collector, self._host, self._port, port_setting="THREADS_METRICS_PORT")
+        collectors = (self._collector, self._surroundings)
+        self._server = MetricsServer(*collectors, host=self._host, port=self._port, port_setting="THREADS_METRICS_PORT")
+        self._surroundings.start()
         self._announce(self._server.url)
+
+    def owner_of(self, key: bytes, value: bytes) -> str | None:
+        """Return whose counter or reading an entry is; tokens are counted by model, and drafts are ids alone."""
+        del value
+        kind, rest = key[:1], key[1:]
+        if kind == _READING:
+            return str(json.loads(rest)[0])
+        name, first = json.loads(rest)[:2] if kind == _COUNTER else (LLM_TOKENS.name, "")
+        return None if name == LLM_TOKENS.name else str(first)
 
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> SeriesPart:
         del source
@@ -135,6 +155,7 @@ class PrometheusStage(Stage[SeriesPart]):
         return len(parts) != self._shown or not all(part.is_shown for part in parts)
 
     async def close(self) -> None:
+        await self._surroundings.stop()
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -9,13 +9,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from qdrant_edge import CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Point, Record, UpdateOperation
+from qdrant_edge import (
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    FieldCondition,
+    Filter,
+    MatchValue,
+    Point,
+    Record,
+    UpdateOperation,
+)
 
-from sinks.qdrant.points import Collection, DraftPoint
+from sinks.qdrant.folder_switch import FolderSwitch
+from sinks.qdrant.sink import PREFIX, Collection, DraftPoint
 from streams.errors import Unavailable
 
 LOCK_TIMEOUT_S = 10.0
-_CONFIG_FILE = "edge_config.json"  # what the engine writes last when it makes a shard
+CONFIG_FILE = "edge_config.json"  # what the engine writes last when it makes a shard
 
 
 class EmbeddedStore:
@@ -40,6 +53,12 @@ class EmbeddedStore:
     async def count(self, collection: Collection) -> int:
         return await asyncio.to_thread(self._count, collection)
 
+    async def count_of(self, persona_id: str) -> int:
+        return await asyncio.to_thread(self._of_persona, persona_id, deletes=False)
+
+    async def forget(self, persona_id: str) -> int:
+        return await asyncio.to_thread(self._of_persona, persona_id, deletes=True)
+
     async def close(self) -> None:
         """Nothing is held between calls."""
 
@@ -61,7 +80,7 @@ class EmbeddedStore:
                 return []
             with self._shard(collection) as shard:
                 found = shard.retrieve(list(point_ids), with_payload=True, with_vector=True)
-                return sorted(map(_point, found), key=lambda point: point.point_id)
+                return sorted(map(point_of_record, found), key=lambda point: point.point_id)
 
     def _count(self, collection: Collection) -> int:
         with self._locked():
@@ -69,6 +88,21 @@ class EmbeddedStore:
                 return 0
             with self._shard(collection) as shard:
                 return shard.count(CountRequest(exact=True))
+
+    def _of_persona(self, persona_id: str, *, deletes: bool) -> int:
+        """Return how many points of all collections are a persona's, and delete them where that is asked."""
+        total, of = 0, Filter(must=[FieldCondition("persona_id", match=MatchValue(persona_id))])
+        within = f"{PREFIX}*/{CONFIG_FILE}"
+        with self._locked():
+            for path in sorted(
+                [*self._folder.glob(within), *self._folder.glob(f"*/{within}")]
+            ):  # versions beside it too
+                with self._shard_at(path.parent) as shard:
+                    total += shard.count(CountRequest(exact=True, filter=of))
+                    if deletes:
+                        shard.update(UpdateOperation.delete_points_by_filter(of))
+                        shard.flush()
+        return total
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -81,20 +115,26 @@ class EmbeddedStore:
                 "it is tried again, and for more load set THREADS_QDRANT_URL to a Qdrant server"
             ) from error
         try:
+            FolderSwitch.finish(self._folder)
             yield
         finally:
             lock.release()
 
     @contextmanager
     def _shard(self, collection: Collection) -> Iterator[EdgeShard]:
-        shard = EdgeShard.load(str(self._folder / collection.name))
+        with self._shard_at(self._folder / collection.name) as shard:
+            yield shard
+
+    @contextmanager
+    def _shard_at(self, path: Path) -> Iterator[EdgeShard]:
+        shard = EdgeShard.load(str(path))
         try:
             yield shard
         finally:
             shard.close()
 
     def _exists(self, collection: Collection) -> bool:
-        return (self._folder / collection.name / _CONFIG_FILE).exists()
+        return (self._folder / collection.name / CONFIG_FILE).exists()
 
     def _create(self, collection: Collection) -> None:
         """Make a shard under another name first, so that a crash leaves no half of one."""
@@ -106,7 +146,8 @@ class EmbeddedStore:
         fresh.rename(path)
 
 
-def _point(record: Record) -> DraftPoint:
+def point_of_record(record: Record) -> DraftPoint:
+    """Return a point as the engine has it."""
     assert isinstance(record.vector, list)
     vector = tuple(number for number in record.vector if isinstance(number, float))
     return DraftPoint(str(record.id), vector, dict(record.payload or {}))

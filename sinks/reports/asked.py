@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from sinks.reports.queries import Found
 
 
+WHOLE_LIST = {"before_at": None, "before_id": None, "limit": None}
+"""Parameters of a list by time from the newest to the oldest, not a page of it."""
+
+
 def asked(name: str, parameters: Mapping[str, object] | None = None, *, file: str = "reports.sql") -> list[Found]:
     """Return the rows of a statement in sql/.
 
@@ -19,3 +23,8 @@ def asked(name: str, parameters: Mapping[str, object] | None = None, *, file: st
     from streams.settings import current_settings
 
     return report(current_settings(), name, parameters, file=file)
+
+
+def of_personas(persona: str | None) -> list[str] | None:
+    """Return the parameter `personas` of statements that are about one persona, or about all where it is None."""
+    return None if persona is None else [persona]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from schemas.engagement import POST_COUNTERS
-from sinks.postgres.connection import CONNECT_TIMEOUT_S, postgres_dsn, reason_of
+from sinks.postgres.connection import postgres_dsn, reason_of
 from streams.errors import ThreadsError, Unavailable
-from streams.postgres_session import begin, startup
+from streams.postgres_session import PostgresSession, read_statements
 from streams.settings import Settings
-from streams.sql_file import read_statements
 
 Found = dict[str, Any]
 
@@ -28,20 +30,14 @@ def report(
 ) -> list[Found]:
     """Run a statement of a file in sql/ and return its rows; sums that are whole come as int.
 
+    It runs an event loop of its own, so the thread must have none.
+
     Raises:
         NoTables: the sink never ran on this database.
         Unavailable: the server does not answer.
     """
     try:
-        with psycopg.connect(
-            postgres_dsn(settings),
-            connect_timeout=CONNECT_TIMEOUT_S,
-            tcp_user_timeout=int(settings.io_timeout_s * 1000),
-            row_factory=dict_row,
-            **startup(),
-        ) as connection:
-            connection.execute(begin(settings.io_timeout_s, read_only=True))
-            rows = connection.execute(_statement(file, name), parameters).fetchall()
+        return asyncio.run(_rows(postgres_dsn(settings), settings.io_timeout_s, statement(file, name), parameters))
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise NoTables(
             "the database has no tables yet, or those of an older version: start the stack with `threads-agent up`, "
@@ -51,12 +47,37 @@ def report(
         raise Unavailable(
             f"PostgreSQL does not answer: {reason_of(error)}; see `threads-agent status` and THREADS_POSTGRES_DSN"
         ) from error
+
+
+async def _rows(dsn: str, timeout_s: float, sql: bytes, parameters: Mapping[str, object] | None) -> list[Found]:
+    session = PostgresSession(dsn, timeout_s)
+    try:
+        async with session.transaction(read_only=True) as connection:
+            return await found_by(connection, sql, parameters)
+    finally:
+        await session.close()
+
+
+async def found_by(connection: AsyncConnection, sql: bytes, parameters: Mapping[str, object] | None) -> list[Found]:
+    """Run a statement in a transaction that has begun, and return its rows; sums that are whole come as int."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(sql, parameters)).fetchall()
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
 
-def _statement(file: str, name: str) -> bytes:
-    counters = ", ".join(POST_COUNTERS).encode()
-    return read_statements("sinks.reports", "sql", file)[name].replace(b"{post_counters}", counters)
+@cache
+def statement(file: str, name: str) -> bytes:
+    """Return a statement of a file in sql/, with the counters of posts and the parts of sql/parts.sql filled in."""
+    sums = ", ".join(f"coalesce(sum(stood.{each}), 0) AS {each}" for each in POST_COUNTERS)
+    filled = {
+        b"{post_counters}": ", ".join(POST_COUNTERS).encode(),
+        b"{post_counter_sums}": sums.encode(),
+        **{b"{%s}" % part.encode(): sql for part, sql in read_statements("sinks.reports", "sql", "parts.sql").items()},
+    }
+    text = read_statements("sinks.reports", "sql", file)[name]
+    for mark, sql in filled.items():
+        text = text.replace(mark, sql)
+    return text
 
 
 def _plain(value: object) -> object:

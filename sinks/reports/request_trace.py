@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sinks.reports.drafts import review_object, without_review
 from sinks.reports.queries import Found, report
 from streams.cli.table import Cell, Column, Table, count
 from streams.errors import ThreadsError
@@ -50,7 +51,7 @@ def trace_object(trace: RequestTrace) -> dict[str, Any]:
     """Return the object that `drafts trace --json` prints: the rows as they are, times in ISO 8601."""
     return {
         "request": _plain(trace.request),
-        "drafts": [_plain(row) for row in trace.drafts],
+        "drafts": [_plain(without_review(row)) | {"review": review_object(row)} for row in trace.drafts],
         "calls": [_plain(row) for row in trace.calls],
         "dead_letters": [_plain(row) for row in trace.letters],
         "total": _total(trace.calls),
@@ -122,3 +123,6 @@ def _verdict(draft: Found) -> Iterator[str]:
         for each in draft["features"]:
             yield f"    {each['name']} {each['value']:.2f} x {each['weight']:.2f}: {each['reason']}"
     yield f"  {draft['status']}" + "".join(f"; {reason}" for reason in draft["reasons"])
+    if draft["review_id"] is not None:
+        why = f": {draft['review_reason']}" if draft["review_reason"] else ""
+        yield f"  {draft['review_decision']} by hand, by {draft['reviewed_by']}{why}"

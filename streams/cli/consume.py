@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from streams.cli.topic_argument import TOPIC
+from streams.cli.completion import TOPIC
 from streams.errors import RecordFault
 
 if TYPE_CHECKING:
@@ -45,18 +45,14 @@ def consume(topic: Topic, start: Literal["beginning", "latest"], most: int | Non
 
 
 async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: int | None) -> None:
-    from schemas.registries.registry import open_registry
-    from streams.endpoints import require_kafka, resolve
-    from streams.kafka.connection import check_broker
-    from streams.kafka.reader import follow
+    from streams.kafka.cluster import Cluster
+    from streams.kafka.log_reader import follow
     from streams.settings import current_settings
 
-    settings = current_settings()
-    bootstrap = require_kafka(settings)
-    await check_broker(bootstrap, settings)
-    decode = _decoder(topic, open_registry(resolve(settings).schemas))
+    cluster = await Cluster.reached(current_settings())
+    decode = _decoder(topic, cluster.open_registry())
     seen = 0
-    async with aclosing(follow(settings, bootstrap, topic.name, start)) as blocks:
+    async with aclosing(follow(cluster, topic.name, start)) as blocks:
         async for _, records in blocks:
             for record in records if most is None else records[: most - seen]:
                 _print(decode, topic, record)
@@ -68,15 +64,15 @@ async def _consume(topic: Topic, start: Literal["beginning", "latest"], most: in
 def _decoder(topic: Topic, registry: SchemaRegistry) -> Decode:
     """Return what decodes values of the topic: dead letters are read without the registry too."""
     from schemas.codec.rows import RowCodec
+    from streams.engine.dead_letters import LetterReader
     from streams.kafka.record_size import DEAD_LETTERS
-    from streams.letter_reader import LetterReader
 
     return LetterReader(registry).decode if topic.name == DEAD_LETTERS else partial(RowCodec(registry).decode, topic)
 
 
 def _print(decode: Decode, topic: Topic, record: ConsumerRecord) -> None:
     from streams.json_records import render_record
-    from streams.schema_faults import schema_faults
+    from streams.validation import schema_faults
 
     try:
         with schema_faults():

@@ -19,6 +19,9 @@ COMMANDS = {
     "consume": "streams.cli.consume:consume",
     "completion": "streams.cli.completion:completion",
     "dead-letters": "streams.cli.dead_letters:dead_letters",
+    "alerts": "streams.cli.alerts:alerts",
+    "groups": "streams.cli.groups:groups",
+    "runs": "streams.cli.runs:runs",
 }
 
 if (CHECKOUT / "tests" / "benchmarks").is_dir():  # benchmarks are a checkout's, not the package's

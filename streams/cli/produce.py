@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streams.cli.topic_argument import TOPIC
+from streams.cli.completion import TOPIC
 
 if TYPE_CHECKING:
     from schemas.catalogue import Topic
@@ -35,25 +35,18 @@ def produce(ctx: click.Context, topic: Topic, file: BinaryIO) -> None:
 
 
 async def _produce(topic: Topic, file: BinaryIO) -> LineSender:
-    from schemas.registries.registry import open_registry
     from streams.cli.line_sender import LineSender
-    from streams.endpoints import require_kafka, resolve
-    from streams.kafka.connection import check_broker
+    from streams.kafka.cluster import Cluster
     from streams.kafka.producer import EventProducer
     from streams.settings import current_settings
 
-    settings = current_settings()
-    bootstrap = require_kafka(settings)
-    await check_broker(bootstrap, settings)
-    producer = EventProducer(bootstrap, open_registry(resolve(settings).schemas), settings)
-    lines = LineSender(producer, topic)
-    await producer.start()
-    try:
+    cluster = await Cluster.reached(current_settings())
+    async with EventProducer(cluster, cluster.open_registry()) as producer:
+        lines = LineSender(producer, topic)
+        await producer.start()
         number = 0
         while line := await asyncio.to_thread(file.readline):
             number += 1
             await lines.send(number, line)
         await lines.settle()
-    finally:
-        await producer.stop()
     return lines

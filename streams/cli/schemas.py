@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from schemas.catalogue import CATALOGUE
+from streams.cli.completion import topic_names
 from streams.cli.table import Column, Table, print_table, wide_option
-from streams.cli.topic_argument import topic_names
 from streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(ctx: click.Context) -> None:
     from schemas.changes import compare
     from schemas.definitions import definitions
     from schemas.registries.file_registry import FileRegistry
-    from streams.schema_faults import schema_faults
+    from streams.validation import schema_faults
 
     with schema_faults():
         changes = compare(FileRegistry(), definitions(), CATALOGUE)
@@ -65,7 +65,7 @@ def register(ctx: click.Context, url: str | None) -> None:
     from schemas.errors import IncompatibleSchema
     from schemas.registries.file_registry import FileRegistry
     from schemas.registries.http_registry import HttpRegistry
-    from streams.schema_faults import schema_faults
+    from streams.validation import schema_faults
 
     registry = HttpRegistry(url) if url else FileRegistry()
     refused = False
@@ -89,7 +89,7 @@ def register(ctx: click.Context, url: str | None) -> None:
 def show(name: str | None, *, wide: bool) -> None:
     """List subjects with the ids of their versions, or print one schema: by record name, topic, subject or id."""
     from schemas.registries.file_registry import FileRegistry
-    from streams.schema_faults import schema_faults
+    from streams.validation import schema_faults
 
     registry = FileRegistry()
     if name is None:

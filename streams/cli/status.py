@@ -23,11 +23,14 @@ _COLUMNS = (
 )
 
 
-def _entry(child: ChildStatus, metrics_url: str | None, given_up: Mapping[str, str]) -> dict[str, str | int | None]:
-    address = (metrics_url or "") if child.role == METRICS_ROLE else child.address
+def _entry(
+    child: ChildStatus, addresses: Mapping[str, str], given_up: Mapping[str, str], stopped: Mapping[str, str]
+) -> dict[str, str | int | None]:
+    address = addresses.get(child.role, child.address) if child.kind == "worker" else child.address
     pid = child.process.pid if child.process else None
-    is_given_up = child.kind == "worker" and child.state == "running" and child.role in given_up
-    state = "failing" if is_given_up else child.state
+    state = child.state
+    if child.kind == "worker" and child.state == "running":
+        state = "failing" if child.role in given_up else "stopped" if child.role in stopped else state
     return {"kind": child.kind, "role": child.role, "pid": pid, "address": address, "state": state}
 
 
@@ -44,24 +47,30 @@ def servers_table(entries: list[dict[str, str | int | None]]) -> Table:
 def status(ctx: click.Context, *, wide: bool, as_json: bool) -> None:
     """Show servers and workers; exit status 0 when all run, else 1.
 
-    A role that is failing ended again and again, whatever records came; the lines below the table say why.
+    A role that is failing ended again and again, whatever records came; one that is stopped has partitions that do not
+    go past a record, as the policy of their topic has it. The lines below the table say why, and what to do.
     """
     from streams.embedded.control import find_stack, observed
     from streams.endpoints import read_endpoints
-    from streams.running_workers import running_workers
+    from streams.running_workers import running_workers, stopped_roles
     from streams.settings import current_settings
 
     home = current_settings().home.absolute()
     state = find_stack(home)
-    metrics_url = read_endpoints(home).metrics
-    given_up = {role: why for worker in running_workers(home) for role, why in worker.failing.items()}
-    entries = [_entry(observed(child), metrics_url, given_up) for child in state.children] if state else []
+    workers = running_workers(home)
+    given_up = {role: why for worker in workers for role, why in worker.failing.items()}
+    stopped = stopped_roles(workers)
+    addresses = {role: address for worker in workers for role, address in worker.addresses.items()}
+    addresses |= {METRICS_ROLE: metrics} if (metrics := read_endpoints(home).metrics) else {}
+    entries = [_entry(observed(child), addresses, given_up, stopped) for child in state.children] if state else []
     if as_json:
         click.echo(json.dumps(entries, indent=2))
     elif entries:
         print_table(servers_table(entries), wide=wide)
         for role, why in given_up.items():
             print_text(f"{role} is failing: {why}. Mend that, then `threads-agent down` and `threads-agent up`")
+        for why in stopped.values():
+            print_text(why)
     else:
         click.echo(f"nothing runs in {home}; start it with `threads-agent up`")
     ctx.exit(0 if entries and all(entry["state"] == "running" for entry in entries) else 1)

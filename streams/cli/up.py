@@ -27,7 +27,7 @@ def up(*, detach: bool, roles: tuple[str, ...], no_workers: bool) -> None:
     from streams.settings import current_settings
 
     settings = current_settings()
-    chosen = _chosen_roles(roles, no_workers=no_workers)
+    chosen = _chosen_roles(settings, roles, no_workers=no_workers)
     if detach:
         _start_in_background(settings, chosen)
         return
@@ -45,8 +45,9 @@ def _say_with_time(began: float) -> Callable[[str], None]:
     return say
 
 
-def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
-    from streams.role import load_role, role_names
+def _chosen_roles(settings: Settings, roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
+    from streams.role import load_role
+    from streams.role_names import roles_at_work
 
     if roles and no_workers:
         raise click.UsageError("--role and --no-workers exclude each other")
@@ -54,7 +55,12 @@ def _chosen_roles(roles: tuple[str, ...], *, no_workers: bool) -> list[str]:
         load_role(role)
     if no_workers:
         return []
-    return list(dict.fromkeys(roles)) or role_names()
+    if roles:
+        return list(dict.fromkeys(roles))
+    names, left_out = roles_at_work(settings)
+    for line in left_out:
+        click.echo(line)
+    return names
 
 
 def _start_in_background(settings: Settings, roles: list[str]) -> None:

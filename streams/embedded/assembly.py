@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.alerting.rules_file import render_rules
+from streams.embedded.debian_packages import find_program
 from streams.embedded.extra import require_extra
 from streams.embedded.llm import ModelServer
 from streams.embedded.port_book import PortBook
-from streams.embedded.prometheus import PrometheusServer, find_prometheus
+from streams.embedded.prometheus import PrometheusServer
 from streams.embedded.registry import RegistryServer
 from streams.embedded.server import Server
 from streams.settings import Settings
+
+NO_PROMETHEUS = (
+    "Prometheus is left out, so there is no history and no alert: put `prometheus` on PATH; "
+    "/metrics is served all the same"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,16 @@ def assemble(settings: Settings) -> Assembly:
     if settings.openai_api_key is None and settings.openai_base_url is None:
         servers.append(ModelServer(home / "llm", ports.port("llm"), settings.offline_model, cache / "models"))
     if settings.prometheus_url is None:
-        program = find_prometheus(cache)
+        program = find_program(cache, "prometheus")
         if program:
-            servers.append(PrometheusServer(program, home / "prometheus", ports.port("prometheus")))
+            servers.append(_prometheus(settings, program, ports.port("prometheus")))
         else:
-            remarks.append("Prometheus is left out: no `prometheus` on PATH; /metrics is served all the same")
+            remarks.append(NO_PROMETHEUS)
     return Assembly(tuple(servers), tuple(remarks))
+
+
+def _prometheus(settings: Settings, program: Path, port: int) -> PrometheusServer:
+    folder = settings.home.absolute() / "prometheus"
+    return PrometheusServer(
+        program, folder, port, rules=render_rules(settings), alertmanager_url=settings.alertmanager_url
+    )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from streams.embedded.leftovers import end_leftovers
 from streams.embedded.preconditions import require_home
+from streams.embedded.process import end_leftovers
 from streams.embedded.server import ServerFailed, log_tail
 from streams.embedded.state_file import ChildStatus, StackState, read_state
 from streams.errors import ThreadsError

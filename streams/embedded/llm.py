@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from streams.embedded.http_probe import answers
 from streams.embedded.offline_models import SMOLLM2, model_file, offline_model_of
 from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
-from streams.embedded.server import Server
+from streams.embedded.server import Server, answers
 
 
 class ModelServer(Server):

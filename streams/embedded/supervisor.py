@@ -17,14 +17,14 @@ from filelock import FileLock, Timeout
 
 from streams.embedded.assembly import Assembly, assemble, qdrant_folder
 from streams.embedded.child import Child
-from streams.embedded.leftovers import end_leftovers
 from streams.embedded.preconditions import require_configured_servers, require_home
-from streams.embedded.process import Launch
+from streams.embedded.process import Launch, end_leftovers
 from streams.embedded.prometheus import SCRAPE_INTERVAL_S, PrometheusServer, Target
 from streams.embedded.server import ServerFailed, log_tail
 from streams.embedded.state_file import Phase, StackState, read_state, write_state
-from streams.endpoints import Endpoints, read_endpoints, require_kafka, resolve, update_endpoints, write_endpoints
+from streams.endpoints import Endpoints, read_endpoints, resolve, update_endpoints, write_endpoints
 from streams.errors import ThreadsError
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import create_topics
 from streams.process_mark import mark
 from streams.running_workers import running_workers
@@ -112,7 +112,7 @@ class Supervisor:
         if self._stopping.is_set():
             return
         self._step("creating topics")
-        asyncio.run(create_topics(self._settings, require_kafka(self._settings)))
+        asyncio.run(create_topics(Cluster.of(self._settings)))
         self._start_workers()
         self._step("running", phase="running")
         while not self._stopping.wait(TICK_S):

@@ -4,24 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import faust
+from faust.assignor.client_assignment import ClientAssignment
+from faust.assignor.partition_assignor import PartitionAssignor
 
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import Slice, TopicPartition
 from streams.engine.loop import CheckpointedLoop
-from streams.engine.slice_joiner import SliceJoiner
-from streams.settings import Settings
-from streams.transport.assignor import FreshAssignor
+from streams.kafka.cluster import Cluster
 from streams.transport.transport import PartitionListener, register
 
 logger = logging.getLogger(__name__)
-
 MAX_FETCH_BYTES = 4 * 2**20  # of one partition in one fetch
 COMMIT_INTERVAL_S = 1.0  # Faust's own; the loops commit at each checkpoint, this repeats what failed
 POLL_INTERVAL_S = 24 * 3600.0  # a stage may wait long for its surroundings: heartbeats tell that the worker lives
 REBALANCE_TIMEOUT_S = 60.0
+
+
+class SliceJoiner:
+    """Hand over together what arrived since the last time, so that many small slices cost no more than one.
+
+    Slices of a partition stay in order; `max_records` bounds what becomes of joining them. How much waits is bounded
+    by the transport's budget of bytes.
+    """
+
+    def __init__(self, max_records: int) -> None:
+        self._max_records = max_records
+        self._waiting: deque[tuple[Slice, int]] = deque()
+        self._arrived = asyncio.Event()
+
+    def put(self, piece: Slice, generation: int) -> None:
+        """Add a slice that was fetched in a generation of the group."""
+        self._waiting.append((piece, generation))
+        self._arrived.set()
+
+    async def take(self) -> tuple[Sequence[Slice], int]:
+        """Wait for slices; return those of the oldest generation there is, and the generation."""
+        await self._arrived.wait()
+        generation, found = self._waiting[0][1], dict[TopicPartition, list[Slice]]()
+        while self._waiting and self._waiting[0][1] == generation:
+            piece, _ = self._waiting.popleft()
+            found.setdefault(piece.source, []).append(piece)
+        if not self._waiting:
+            self._arrived.clear()
+        return [piece for pieces in found.values() for piece in joined(pieces, self._max_records)], generation
+
+
+def joined(pieces: Sequence[Slice], max_records: int) -> list[Slice]:
+    """Return slices of one partition, put together where one follows the other, up to `max_records` each."""
+    groups: list[list[Slice]] = []
+    for piece in pieces:
+        if groups and _fits(groups[-1], piece, max_records):
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [_one(group) for group in groups]
+
+
+def _fits(group: Sequence[Slice], piece: Slice, max_records: int) -> bool:
+    records = sum(len(each.records) for each in group) + len(piece.records)
+    return piece.after == group[-1].last_offset and records <= max_records
+
+
+def _one(group: Sequence[Slice]) -> Slice:
+    if len(group) == 1:
+        return group[0]
+    records = list(chain.from_iterable(piece.records for piece in group))
+    return Slice(group[0].source, records, group[0].after, sum(piece.size_bytes for piece in group))
 
 
 class SliceSchema(faust.Schema):
@@ -97,17 +150,16 @@ class RoleApp(faust.App):
                 return
 
 
-def make_app(
-    role: str, bootstrap: str, settings: Settings, instance_id: str | None, fail: Callable[[BaseException], None]
-) -> RoleApp:
+def make_app(role: str, cluster: Cluster, instance_id: str | None, fail: Callable[[BaseException], None]) -> RoleApp:
     """Make the app of a role; its consumer group is the role's name.
 
     `instance_id` is the worker's slot in the group (static membership): a worker that was killed and started again
     in its slot has its partitions back at once, instead of after the session time-out.
     """
+    settings = cluster.settings
     folder = settings.home / "faust" / role
     folder.mkdir(parents=True, exist_ok=True)
-    servers: Mapping[str, Any] = {"broker": f"{register()}://{bootstrap.replace(',', ';')}"}
+    servers: Mapping[str, Any] = {"broker": f"{register()}://{cluster.bootstrap.replace(',', ';')}"}
     return RoleApp(
         role,
         **servers,
@@ -132,3 +184,27 @@ def make_app(
         broker_heartbeat_interval=settings.session_timeout_s / 10,
         broker_commit_interval=COMMIT_INTERVAL_S,
     )
+
+
+class FreshAssignor(PartitionAssignor):
+    """Share out partitions from nothing where the members' earlier ones do not fit the topics as they are.
+
+    Faust's own asserts that they do: the leader of the group would end, and so would the next.
+    """
+
+    _forgets = False
+
+    def _perform_assignment(self, cluster: Any, member_metadata: Any) -> Any:
+        try:
+            return super()._perform_assignment(cluster, member_metadata)
+        except AssertionError:
+            logger.warning("The topics are not those that partitions were shared out of before: begun from nothing")
+        self._forgets = True
+        try:
+            return super()._perform_assignment(cluster, member_metadata)
+        finally:
+            self._forgets = False
+
+    def _get_client_metadata(self, metadata: Any) -> Any:
+        found = super()._get_client_metadata(metadata)
+        return found.derive(assignment=ClientAssignment(actives={}, standbys={})) if self._forgets else found

@@ -1,25 +1,45 @@
-"""Dead letters: a record that can't be processed, kept with its original bytes, its origin and the reason."""
+"""Dead letters: records that can't be processed, kept with their bytes, origin and reason, and how they are read.
+
+They are read also where the registry that knows their schema is away or has forgotten it: they are what somebody looks
+into when something is wrong, and only this platform writes them, by one of the committed versions of its own schema.
+Ids differ between registries, so the id of a letter says nothing of which; its bytes do: a version fits when it reads
+every byte of the body, to the last one.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
-from schemas.records import DeadLetter, Header
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import FetchedRecord, Slice
+from schemas.catalogue import Topic, topic_named
+from schemas.codec.rows import RowCodec
+from schemas.codec.wire_format import HEADER_BYTES, header, schema_id_of
+from schemas.errors import DecodeFault, RegistryUnavailable
+from schemas.records import DeadLetter, Header, Record
+from schemas.registries.file_registry import FileRegistry
+from schemas.registries.registry import SchemaRegistry
+from streams.engine.batch import FetchedRecord, Slice, TopicPartition
 from streams.engine.stage import Output, Rejection
 from streams.errors import RecordFault
 from streams.identity import derived_id
-from streams.kafka.header_names import name_text
+from streams.kafka.record_bytes import name_text
+from streams.kafka.record_size import DEAD_LETTERS
+from streams.policies import Policies
 from streams.transport.log_lives import log_offset
 
 logger = logging.getLogger(__name__)
 
+RecordType = TypeVar("RecordType", bound=Record)
+
 TOPIC = "dead.letters"
 MAX_REASON_CHARS = 4_000
+DROPPED_EVERY_S = 60.0
+_CUT = "did not fit into its dead letter)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +59,14 @@ def dead_letter(
 
     Key, headers and value are kept to `max_bytes` together: what is larger would keep its partition from going on,
     because its letter could not be written. The reason says how much is missing. Names of headers are text in a letter:
-    streams/kafka/header_names.py says how bytes that are no text stand in it.
+    streams/kafka/record_bytes.py says how bytes that are no text stand in it.
     """
     content = _kept(record, max_bytes)
     reason = str(fault)
     if len(reason) > MAX_REASON_CHARS:
         reason = f"{reason[:MAX_REASON_CHARS]}... ({len(reason):,} characters)"
     if content.lost:
-        reason = f"{reason} (the last {content.lost:,} bytes of the record did not fit into its dead letter)"
+        reason = f"{reason} (the last {content.lost:,} bytes of the record {_CUT}"
     letter = DeadLetter(
         event_id=derived_id(consumer, source.topic, str(source.partition), str(record.offset)),
         occurred_at=now,
@@ -62,6 +82,11 @@ def dead_letter(
         reason=reason,
     )
     return Output(TOPIC, letter)
+
+
+def is_cut(letter: DeadLetter) -> bool:
+    """Tell whether a letter lacks bytes of its record, which did not fit."""
+    return letter.reason.endswith(_CUT)
 
 
 def _kept(record: FetchedRecord, room: int) -> _Content:
@@ -86,17 +111,42 @@ def _cut(content: bytes | None, room: int) -> bytes | None:
 
 
 class Letters:
-    """The dead letters of a consumer that wait for the next checkpoint."""
+    """The dead letters of a consumer that wait for the next checkpoint, and how many records it dropped since the last.
 
-    def __init__(self, consumer: str, max_bytes: int) -> None:
+    What is dropped is logged once in `DROPPED_EVERY_S` for each topic.
+    """
+
+    def __init__(
+        self,
+        consumer: str,
+        max_bytes: int,
+        policies: Policies | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Take the consumer's name, and how many bytes a letter keeps of a record."""
         self.consumer = consumer
         self.waiting: list[Output] = []
+        self.dropped: Counter[str] = Counter()
         self._max_bytes = max_bytes
+        self._policies = policies or Policies()
+        self._monotonic = monotonic
+        self._silent_until: dict[str, float] = {}
+        self._untold: Counter[str] = Counter()
+
+    def stops_at(self, topic: str) -> bool:
+        """Tell whether a record of a topic that can't be processed is to stop its partition."""
+        return self._policies.of(topic) == "stop"
+
+    def drops(self, topic: str) -> bool:
+        """Tell whether nothing is kept of a topic's records that can't be processed."""
+        return self._policies.of(topic) == "drop"
 
     def add(self, part: Slice, refused: Sequence[Rejection]) -> None:
-        """Write the letters of records of a slice."""
+        """Write the letters of records of a slice, or drop them."""
         if not refused:
+            return
+        if self.drops(part.source.topic):
+            self._drop(part, refused)
             return
         faults = {rejection.offset: rejection.fault for rejection in refused}
         now = datetime.now(UTC)
@@ -114,6 +164,68 @@ class Letters:
             for part in parts:
                 self.add(part, [each for each in refused if part.first_offset <= each.offset <= part.last_offset])
 
+    def _drop(self, part: Slice, refused: Sequence[Rejection]) -> None:
+        topic, now = part.source.topic, self._monotonic()
+        self.dropped[topic] += len(refused)
+        self._untold[topic] += len(refused)
+        if now >= self._silent_until.get(topic, now):
+            self._silent_until[topic] = now + DROPPED_EVERY_S
+            at, count = log_offset(refused[-1].offset), self._untold.pop(topic)
+            logger.warning("Dropped %d of %s, the last %d@%d: %.500s", count, *part.source, at, refused[-1].fault)
+
     def forget(self) -> None:
         """Forget what waits: it is durable now, or its records come again."""
         self.waiting = []
+        self.dropped.clear()
+
+
+class OwnReader(Generic[RecordType]):
+    """Decode values of a topic that only this platform writes: by their schema id, else by the committed versions."""
+
+    def __init__(self, registry: SchemaRegistry, topic: Topic, kind: type[RecordType]) -> None:
+        committed = FileRegistry()
+        self._topic = topic
+        self._kind = kind
+        self._by_id = RowCodec(registry)
+        self._committed = RowCodec(committed)
+        self._newest_first = committed.ids(topic.subject)[::-1]
+        self._registry_is_away = False
+
+    def decode(self, value: bytes | None) -> RecordType:
+        """Return the record of a value. A registry that does not answer is asked once.
+
+        Raises:
+            DecodeFault: it is no such record of any version; says what the registry's schema made of it.
+        """
+        if self._registry_is_away:
+            return self._by_committed(value, None)
+        try:
+            return self._checked(self._by_id.decode(self._topic, value))
+        except RegistryUnavailable as error:
+            logger.warning("Reading %s by the committed schemas: %s", self._topic.name, error)
+            self._registry_is_away = True
+            return self._by_committed(value, None)
+        except DecodeFault as fault:
+            return self._by_committed(value, fault)
+
+    def _by_committed(self, value: bytes | None, fault: DecodeFault | None) -> RecordType:
+        named = schema_id_of(value)
+        assert value is not None
+        for schema_id in sorted(self._newest_first, key=lambda each: each != named):
+            try:
+                return self._checked(self._committed.decode(self._topic, header(schema_id) + value[HEADER_BYTES:]))
+            except DecodeFault as refused:
+                fault = fault or refused
+        assert fault is not None
+        raise fault
+
+    def _checked(self, record: Record) -> RecordType:
+        assert isinstance(record, self._kind)
+        return record
+
+
+class LetterReader(OwnReader[DeadLetter]):
+    """Decode values of dead.letters."""
+
+    def __init__(self, registry: SchemaRegistry) -> None:
+        super().__init__(registry, topic_named(DEAD_LETTERS), DeadLetter)

@@ -15,14 +15,13 @@ from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
 from schemas.records import Record
 from schemas.registries.registry import SchemaRegistry
-from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch
-from streams.engine.slices import FetchedRecord, Slice, offsets_of
+from streams.engine.batch import Batch, ColumnBatch, FetchedRecord, Row, RowBatch, Slice, TopicPartition, offsets_of
 from streams.engine.stage import Rejection
 from streams.errors import RecordFault, ThreadsError
+from streams.kafka.hidden import Hidden, HiddenNow, hidden_by_field, key_of, nothing_hidden
 from streams.kafka.record_size import check_size, record_limit
-from streams.schema_faults import schema_faults
 from streams.settings import Settings
-from streams.validation import invalid_rows, validate
+from streams.validation import invalid_rows, schema_faults, validate
 
 _value: Callable[[FetchedRecord], bytes | None] = attrgetter("value")
 
@@ -36,12 +35,17 @@ class Decoded:
 
 
 class Decoder:
-    """Decode and validate slices by the layout that the catalogue gives their topic."""
+    """Decode and validate slices by the layout that the catalogue gives their topic.
 
-    def __init__(self, registry: SchemaRegistry, settings: Settings) -> None:
+    Records of hidden keys (streams/kafka/hidden.py) are left out, and the tombstones of compacted topics: what they
+    mean is for those to know who keep a table of such a topic.
+    """
+
+    def __init__(self, registry: SchemaRegistry, settings: Settings, hidden: HiddenNow = nothing_hidden) -> None:
         self._rows = RowCodec(registry)
         self._columns = ColumnCodec(registry)
         self._settings = settings
+        self._hidden = hidden
         self._read: set[str] = set()  # topics of which records could be decoded
 
     def decode(self, part: Slice) -> Decoded:
@@ -90,22 +94,30 @@ class Decoder:
             return Decoded(None, [Rejection(part.first_offset, RecordFault(reason, error_class=type(error).__name__))])
 
     def _decode(self, part: Slice) -> Decoded:
-        topic = topic_named(part.source.topic)
-        decode: Callable[[Topic, Slice], Decoded] = (
-            self._decode_rows if topic.layout == "rows" else self._decode_columns
-        )
+        topic, hidden = topic_named(part.source.topic), self._hidden()
+        shown = hidden.shown(topic.name, part.records)
+        if not shown:
+            return Decoded(None, [])
+        decode = self._decode_rows if topic.layout == "rows" else self._decode_columns
         with schema_faults():
-            return decode(topic, part)
+            return decode(topic, part.source, shown, hidden)
 
-    def _decode_rows(self, topic: Topic, part: Slice) -> Decoded:
+    def _decode_rows(
+        self, topic: Topic, source: TopicPartition, records: Sequence[FetchedRecord], hidden: Hidden
+    ) -> Decoded:
+        owner = hidden_by_field(topic) if hidden else None
         rows: list[Row[Record]] = []
         rejections: list[Rejection] = []
-        for record in part.records:
+        for record in records:
+            if record.value is None and topic.compacted:
+                continue
             try:
-                rows.append(self._row(topic, record))
+                row = self._row(topic, record)
+                if owner is None or not hidden.hides(key_of(getattr(row.record, owner)), record.timestamp):
+                    rows.append(row)
             except (DecodeFault, RecordFault) as fault:
                 rejections.append(Rejection(record.offset, _as_record_fault(fault)))
-        return Decoded(RowBatch(part.source, rows) if rows else None, rejections)
+        return Decoded(RowBatch(source, rows) if rows else None, rejections)
 
     def _row(self, topic: Topic, record: FetchedRecord) -> Row[Record]:
         value = record.value
@@ -116,8 +128,10 @@ class Decoder:
         validate(decoded)
         return Row(record.offset, decoded)
 
-    def _decode_columns(self, topic: Topic, part: Slice) -> Decoded:
-        records, rejections = self._of_size(topic, part.records)
+    def _decode_columns(
+        self, topic: Topic, source: TopicPartition, shown: Sequence[FetchedRecord], hidden: Hidden
+    ) -> Decoded:
+        records, rejections = self._of_size(topic, shown)
         decoded = self._columns.decode(topic, [record.value for record in records])
         rejections += [Rejection(records[index].offset, _as_record_fault(fault)) for index, fault in decoded.faults]
         offsets = offsets_of(records)
@@ -126,7 +140,9 @@ class Decoder:
         if invalid:
             rejections += [Rejection(int(frame["offset"][row]), RecordFault(reason)) for row, reason in invalid]
             frame = frame.with_row_index("row").filter(~pl.col("row").is_in([row for row, _ in invalid])).drop("row")
-        return Decoded(ColumnBatch(part.source, frame) if len(frame) else None, rejections)
+        if hidden and topic.owned_by is not None:
+            frame = _without_hidden(frame, topic.owned_by, records, hidden)
+        return Decoded(ColumnBatch(source, frame) if len(frame) else None, rejections)
 
     def _of_size(
         self, topic: Topic, records: Sequence[FetchedRecord]
@@ -144,6 +160,17 @@ class Decoder:
             except RecordFault as fault:
                 rejections.append(Rejection(record.offset, fault))
         return kept, rejections
+
+
+def _without_hidden(frame: pl.DataFrame, owner: str, records: Sequence[FetchedRecord], hidden: Hidden) -> pl.DataFrame:
+    """Leave out rows of hidden keys whose record key is another one, as a foreign producer may have it."""
+    keys = [key.decode(errors="replace") for key in hidden.before_ms]
+    found = frame.filter(pl.col(owner).is_in(keys)).select("offset", owner).rows()
+    if not found:
+        return frame
+    taken_ms = {record.offset: record.timestamp for record in records}
+    gone = [offset for offset, key in found if hidden.hides(key.encode(), taken_ms[offset])]
+    return frame.filter(~pl.col("offset").is_in(gone))
 
 
 def _together(halves: Sequence[Decoded]) -> Decoded:

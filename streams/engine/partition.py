@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import FetchedRecord, Slice, TopicPartition
 from streams.engine.retry import CircuitBreaker
-from streams.engine.slices import Slice
-from streams.engine.stage import AnyStage, LongPart, Part
+from streams.engine.stage import AnyStage, LongPart, Part, Rejection
 from streams.errors import ThreadsError
 from streams.state.changelogged import ChangeloggedState
 from streams.state.duplicates import DuplicateFilter
-from streams.transport.log_lives import in_life
+from streams.transport.log_lives import in_life, log_offset
 
 
 class SliceMissing(ThreadsError):
@@ -26,6 +26,8 @@ class Partition:
     """What a loop knows of a partition, from its assignment until it goes.
 
     `position` is the last offset that is folded, `folded` holds the slices since the last checkpoint, in order.
+    `refused` has offset and time of the records, from the first slice on, of which dead letters stand already; None
+    until somebody has looked.
     """
 
     def __init__(self, source: TopicPartition, part: Part[Any], duplicates: DuplicateFilter | None) -> None:
@@ -34,6 +36,16 @@ class Partition:
         self.duplicates = duplicates
         self.position = -1
         self.folded: list[Slice] = []
+        self.refused: AbstractSet[tuple[int, int]] | None = None
+
+    def without_refused(self, piece: Slice) -> Slice | None:
+        """Return a slice without the records that were refused already; None where nothing is left."""
+        if not self.refused:
+            return piece
+        rest = [each for each in piece.records if _place(each) not in self.refused]
+        if len(rest) == len(piece.records):
+            return piece
+        return replace(piece, records=rest) if rest else None
 
     def beyond(self, piece: Slice) -> Slice | None:
         """Return what of a slice is not folded yet, None where all of it is.
@@ -54,6 +66,11 @@ class Partition:
         self.folded.append(piece)
 
     @property
+    def next_offset(self) -> int | None:
+        """Return the log's offset that it goes on at, None before anything was folded."""
+        return None if self.position < 0 else log_offset(self.position) + 1
+
+    @property
     def has_done(self) -> bool:
         """Tell whether a checkpoint could acknowledge anything."""
         return bool(self.folded) and self.folded[0].first_offset < self._open_from
@@ -68,10 +85,19 @@ class Partition:
         unfinished = self.part.unfinished() if isinstance(self.part, LongPart) else None
         return sys.maxsize if unfinished is None else unfinished
 
-    def by_progress(self) -> tuple[list[Slice], list[Slice]]:
-        """Return what of the folded slices is done, in order, and what is still worked on."""
-        pieces = [piece.split(self._open_from) for piece in self.folded]
+    def by_progress(self, stopping: Rejection | None = None) -> tuple[list[Slice], list[Slice]]:
+        """Return what of the folded slices is done, in order, and what is still worked on.
+
+        Nothing from the record on that it is to stop before counts as done.
+        """
+        open_from = self._open_from if stopping is None else min(self._open_from, stopping.offset)
+        pieces = [piece.split(open_from) for piece in self.folded]
         return [done for done, _ in pieces if done is not None], [rest for _, rest in pieces if rest is not None]
+
+    def durable(self) -> None:
+        """Tell the part that what it flushed last is durable."""
+        if isinstance(self.part, LongPart):
+            self.part.durable()
 
     def without_bytes(self) -> None:
         """Give no bytes back any more for what is folded: the transport has forgotten them."""
@@ -81,6 +107,10 @@ class Partition:
         """Give it up: another worker has it now, or it is read again from its last commit."""
         if isinstance(self.part, LongPart):
             await self.part.leave()
+
+
+def _place(record: FetchedRecord) -> tuple[int, int]:
+    return log_offset(record.offset), max(record.timestamp, 0)
 
 
 class Partitions:

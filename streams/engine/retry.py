@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -36,11 +37,17 @@ class Backoff:
 class CircuitBreaker:
     """Call something until it answers; only one probe at a time, and everybody can see the state.
 
-    `closed`: the last call went through. `open`: waiting after a failure. `half-open`: probing.
+    `closed`: the last call went through. `open`: waiting after a failure. `half-open`: probing. `reason` says what the
+    last failure was until a call goes through, `changed_at` when the state changed last, by the monotonic clock.
     """
 
-    def __init__(self, name: str, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, name: str, backoff: Backoff | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name = name
+        self.reason = ""
+        self.changed_at = monotonic()
+        self._monotonic = monotonic
         self.state: BreakerState = "closed"
         self.failures = 0
         self._backoff = backoff or Backoff()
@@ -61,12 +68,15 @@ class CircuitBreaker:
         self.failures += 1
         if self.state == "closed":
             logger.warning("%s is unavailable, waiting; nothing is lost: %s", self.name, error)
-        self.state = "open"
+        self._turn("open", str(error))
         await asyncio.sleep(self._backoff.delay_s(self.failures, error.retry_after_s, self._random.random()))
-        self.state = "half-open"
+        self._turn("half-open", str(error))
 
     def _close(self) -> None:
         if self.failures:
             logger.warning("%s is available again after %d failed calls", self.name, self.failures)
+            self._turn("closed", "")
         self.failures = 0
-        self.state = "closed"
+
+    def _turn(self, state: BreakerState, reason: str) -> None:
+        self.state, self.reason, self.changed_at = state, reason, self._monotonic()

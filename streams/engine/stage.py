@@ -12,6 +12,7 @@ from schemas.records import Record
 from streams.engine.batch import Batch, TopicPartition
 from streams.engine.readings import Reading
 from streams.errors import RecordFault
+from streams.kafka.hidden import Hidden
 
 B_contra = TypeVar("B_contra", bound=Batch, contravariant=True)
 Change = tuple[bytes, bytes | None]
@@ -23,6 +24,14 @@ class Rejection:
 
     offset: int
     fault: RecordFault
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What of a batch can be written (None when nothing is), and the records that can't be, each with its reason."""
+
+    batch: Batch | None
+    rejections: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Effects:
     """What a checkpoint makes durable for a partition: state first, then outputs, before any offset is committed.
 
     `changes` are new absolute values of state keys, None deletes one. `rejections` are those of records whose work
-    ended after `add` had returned.
+    ended after `add` had returned; where the policy of their topic is to stop, they and what is behind them come again.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -90,6 +99,12 @@ class LongPart(Part[B_contra]):
         Asked at once after `flush`: what lies before it must be in the effects of this flush or an earlier one.
         """
 
+    def durable(self) -> None:
+        """Go on with what waited for the last `flush`: its effects are durable, and whoever takes over finds them.
+
+        An act that can't be taken back has its intent in those effects, and is begun here.
+        """
+
     @abstractmethod
     async def leave(self) -> None:
         """Break off what is under way: the partition goes, or is read again from its last commit."""
@@ -114,6 +129,16 @@ class Stage(ABC, Generic[P]):
 
     async def open(self) -> None:
         """Connect to what the stage needs; called once, before any partition is assigned."""
+
+    def owner_of(self, key: bytes, value: bytes) -> str | None:
+        """Return the key of whose an entry of the state is, None where it is nobody's.
+
+        What is of a hidden key is deleted before `take` is given the state. Every stateful stage says it.
+        """
+        raise NotImplementedError(f"the stage {self.name} keeps state and does not say whose: define `owner_of`")
+
+    def hide(self, hidden: Hidden) -> None:
+        """Learn what is hidden, once, before any partition is taken: for stages whose records are of several keys."""
 
     @abstractmethod
     async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> P:

@@ -12,37 +12,40 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 
 from schemas.codec.columns import ColumnCodec
-from schemas.registries.registry import SchemaRegistry, open_registry
-from streams.endpoints import require_kafka, resolve
+from streams.endpoints import make_home
 from streams.engine.app import RoleApp, make_app
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import FetchedRecord, Slice, TopicPartition
 from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
-from streams.engine.free_memory import keep_returning_free_memory
-from streams.engine.garbage import tune_garbage_collection
+from streams.engine.health import LIVE, READY, WorkerHealth
 from streams.engine.loop import TICK_S, CheckpointedLoop
+from streams.engine.memory import keep_returning_free_memory, tune_garbage_collection
 from streams.engine.readings import Reading
 from streams.engine.retry import Backoff
-from streams.engine.slices import FetchedRecord, Slice
+from streams.engine.service import ServiceRun, running_service
 from streams.engine.stage import AnyStage
+from streams.engine.watchdog import Watchdog
 from streams.engine.worker_metrics import WorkerCollector
 from streams.errors import ThreadsError
-from streams.home import make_home
-from streams.kafka.connection import check_broker
+from streams.kafka.cluster import Cluster
+from streams.kafka.hidden_watch import HiddenWatch
+from streams.kafka.log_reader import read_offsets
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_offsets
 from streams.kafka.record_size import letter_room
+from streams.letters.refused import RefusedRecords
 from streams.metrics import WORKER_ROLE_FAILING
 from streams.metrics_server import MetricsServer
+from streams.policies import Policies
 from streams.quarantine.quarantines import Quarantines
-from streams.role import Role, load_role, role_names
+from streams.role import AnyRole, Role, ServiceRole, load_role, role_names
 from streams.running_workers import announced
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState
 from streams.state.duplicates import DuplicateFilter
 from streams.state.kafka_changelog import KafkaChangelog, changelog_name
 from streams.state.local_store import open_store
+from streams.state.versions import FIRST, LOOK_EVERY_S, LiveVersions
 from streams.transport.topic_watch import TopicWatch
 
 logger = logging.getLogger(__name__)
@@ -61,7 +64,7 @@ class Worker:
 
     def __init__(
         self,
-        roles: Sequence[Role],
+        roles: Sequence[AnyRole],
         settings: Settings,
         instance_id: str | None,
         quarantines: Quarantines | None = None,
@@ -75,9 +78,13 @@ class Worker:
         self._instance_id = instance_id
         self._ended: asyncio.Event = asyncio.Event()
         self._fault: BaseException | None = None
-        self._bootstrap = require_kafka(settings)
-        self._registry: SchemaRegistry = open_registry(resolve(settings).schemas)
-        self._producer = EventProducer(self._bootstrap, self._registry, settings)
+        self._is_outdated = False
+        self._addresses: dict[str, str] = {}
+        self._cluster = Cluster.of(settings)
+        self._registry = self._cluster.open_registry()
+        self._producer = EventProducer(self._cluster, self._registry)
+        self._hidden = HiddenWatch(self._cluster, self._begin_anew)
+        self._versions = LiveVersions.of(self._cluster, self._begin_anew)
 
     def fail(self, role: str, error: BaseException) -> None:
         """End the worker because of an error of a role."""
@@ -85,6 +92,12 @@ class Worker:
             self._fault = error
             self._quarantines.ended(role, error)
             logger.error("%s ends, and starts again from its last checkpoint: %r", role, error, exc_info=error)
+        self._ended.set()
+
+    def _begin_anew(self) -> None:
+        """End because records were hidden or a state was replaced: the next worker takes all over as it is now."""
+        logger.info("What this worker keeps is outdated (records were hidden, or a state was replaced): it begins anew")
+        self._is_outdated = True
         self._ended.set()
 
     def end(self) -> None:
@@ -98,33 +111,83 @@ class Worker:
         for signum in (signal.SIGTERM, signal.SIGINT):
             running.add_signal_handler(signum, self.end)
         async with contextlib.AsyncExitStack() as stack:
-            await check_broker(self._bootstrap, self._settings)
+            await self._cluster.check()
             configure_logging(self._settings.log_level)  # not before: the client logs a broker that is away, too
             collector = WorkerCollector(running)
-            url = stack.enter_context(self._served(collector))
-            await self._producer.start()
+            health = self._health(running)
+            url = stack.enter_context(self._served(collector, health))
+            if health.limit_s is not None:
+                within_s = min(STOP_TIMEOUT_S, health.limit_s)
+                stack.enter_context(
+                    Watchdog(health, self._cluster, ends=partial(self._stuck, running), within_s=within_s)
+                )
             stack.push_async_callback(self._producer.stop)
+            await stack.enter_async_context(self._hidden.kept_up())
+            if any(isinstance(role, Role) for role in self._roles):  # services keep no state
+                await stack.enter_async_context(self._versions.kept_up(LOOK_EVERY_S))
             for role in self._roles:
-                await self._start(role, collector, stack)
+                await self._start(role, collector, health, stack)
             self._tell_of_roles(collector)
             names = [role.name for role in self._roles]
-            stack.enter_context(announced(self._settings.home, names, url, self._given_up))
+            stack.enter_context(announced(self._settings.home, names, url, self._given_up, self._addresses))
             tune_garbage_collection()
             returning = asyncio.create_task(keep_returning_free_memory())
             stack.callback(returning.cancel)
             logger.info("Running %s; its metrics are at %s", ", ".join(names) or "no role", url)
             await self._ended.wait()
-        return 1 if self._fault else 0
+        return 1 if self._fault or (self._is_outdated and not self.asked_to_end.is_set()) else 0
 
-    async def _start(self, role: Role, collector: WorkerCollector, stack: contextlib.AsyncExitStack) -> None:
+    def _health(self, running: asyncio.AbstractEventLoop) -> WorkerHealth:
+        names, limit_s = [role.name for role in self._roles], self._settings.watchdog_s
+        if 0 < limit_s <= self._settings.io_timeout_s:
+            logger.warning(
+                "THREADS_WATCHDOG_S (%g) is no longer than THREADS_IO_TIMEOUT_S (%g): a call that is only slow may end "
+                "the worker",
+                limit_s,
+                self._settings.io_timeout_s,
+            )
+        return WorkerHealth(running, names, self._given_up, limit_s or None)
+
+    def _stuck(self, running: asyncio.AbstractEventLoop, why: str, role: str | None, stage: str | None) -> None:
+        """End because the watchdog found something stuck; it calls on its own thread."""
+
+        def end() -> None:
+            if role is not None and stage is not None:
+                self._quarantines.of(role, stage).hung(why)
+            self.is_stuck = True
+            self._fault = self._fault or ThreadsError(why)
+            self._ended.set()
+
+        with contextlib.suppress(RuntimeError):  # its event loop is gone: the process ends anyway
+            running.call_soon_threadsafe(end)
+
+    async def _start(
+        self, role: AnyRole, collector: WorkerCollector, health: WorkerHealth, stack: contextlib.AsyncExitStack
+    ) -> None:
         try:
-            app = await stack.enter_async_context(self._running(role))
+            if isinstance(role, ServiceRole):
+                run = await stack.enter_async_context(self._serving(role))
+                stack.enter_context(collector.showing(run.collectors))
+                stack.enter_context(health.serving(role.name))
+            else:
+                app = await stack.enter_async_context(self._running(role))
+                stack.enter_context(collector.watching(app.loops))
+                stack.enter_context(health.watching(role.name, app.loops, _Transport(app)))
         except ThreadsError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self.fail(role.name, error)
-        else:
-            stack.enter_context(collector.watching(app.loops))
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, role: ServiceRole) -> AsyncIterator[ServiceRun]:
+        self._quarantines.of(role.name, role.name).begin()  # it has no records, but knows how often it ended in a row
+        run = ServiceRun(self._settings)
+        serving = running_service(role.serve, run, self._ended, partial(self.fail, role.name))
+        async with serving:
+            if run.address:
+                self._addresses[role.name] = run.address
+            yield run
+        self.is_stuck = self.is_stuck or run.is_stuck
 
     def _tell_of_roles(self, collector: WorkerCollector) -> None:
         for role in self._roles:
@@ -134,9 +197,10 @@ class Worker:
             logger.error("%s is failing and does not run: %s. Mend that, and start the worker again", name, why)
 
     @contextlib.contextmanager
-    def _served(self, collector: WorkerCollector) -> Iterator[str]:
+    def _served(self, collector: WorkerCollector, health: WorkerHealth) -> Iterator[str]:
         host, port = self._settings.worker_metrics_host, self._settings.worker_metrics_port
-        server = MetricsServer(collector, host, port, port_setting="THREADS_WORKER_METRICS_PORT")
+        pages = {LIVE: health.live, READY: health.ready}
+        server = MetricsServer(collector, host=host, port=port, port_setting="THREADS_WORKER_METRICS_PORT", pages=pages)
         try:
             yield server.url
         finally:
@@ -144,9 +208,11 @@ class Worker:
 
     @contextlib.asynccontextmanager
     async def _running(self, role: Role) -> AsyncIterator[RoleApp]:
-        app = make_app(role.name, self._bootstrap, self._settings, self._instance_id, partial(self.fail, role.name))
+        await self._producer.start()
+        app = make_app(role.name, self._cluster, self._instance_id, partial(self.fail, role.name))
         for stage in role.build(self._settings):
             await stage.open()
+            stage.hide(self._hidden.now())
             app.add_stage(self._loop(role, stage, app))
         await app.start()
         stopping = asyncio.Event()
@@ -187,27 +253,32 @@ class Worker:
 
     def _loop(self, role: Role, stage: AnyStage, app: RoleApp) -> CheckpointedLoop:
         columns, horizon = ColumnCodec(self._registry), self._settings.duplicate_horizon
+        refused = RefusedRecords(self._cluster, role.name).of
 
         def duplicates(source: TopicPartition) -> DuplicateFilter:
-            return DuplicateFilter(source, horizon, columns, self._read_log)
+            return DuplicateFilter(source, horizon, columns, self._read_log, refused)
 
         return CheckpointedLoop(
             stage=stage,
-            decoder=Decoder(self._registry, self._settings),
+            decoder=Decoder(self._registry, self._settings, self._hidden.now),
             duplicates=duplicates if stage.once_per_event else None,
             state=self._state(role, stage, app) if stage.stateful else None,
             appender=self._producer,
             acknowledger=_Transport(app),
             limits=CheckpointLimits.of(self._settings),
             quarantine=self._quarantines.of(role.name, stage.name),
-            letters=Letters(role.name, letter_room(self._settings)),
+            letters=Letters(role.name, letter_room(self._settings), Policies(self._settings.dead_letter_policy)),
+            refused=refused,
         )
 
     async def _watch(self, role: Role, app: RoleApp) -> None:
         stages = [loop.stage for loop in app.loops]
         topics = {topic for stage in stages for topic in stage.topics}
         kept = [
-            changelog_name(role.name, each.name, topic) for each in stages if each.stateful for topic in each.topics
+            changelog_name(role.name, each.name, topic, self._versions.of_state(role.name, each.name))
+            for each in stages
+            if each.stateful
+            for topic in each.topics
         ]
         watch = TopicWatch(role.name, topics, app.consumer, self._settings.topic_watch_interval_s, changelogs=kept)
         try:
@@ -216,12 +287,20 @@ class Worker:
             self.fail(role.name, error)
 
     def _state(self, role: Role, stage: AnyStage, app: RoleApp) -> ChangeloggedState:
-        changelog = KafkaChangelog(role.name, stage.name, self._producer, self._bootstrap, self._settings)
-        folder = self._settings.home / "state" / role.name / stage.name / (self._instance_id or "0")
-        return ChangeloggedState(changelog, folder, open_store, _Transport(app).log_id)
+        changelog = KafkaChangelog(role.name, stage.name, self._producer, self._cluster, self._versions)
+        name = stage.name if changelog.version == FIRST else f"{stage.name}.v{changelog.version}"
+        folder = self._settings.home / "state" / role.name / name / (self._instance_id or "0")
+        return ChangeloggedState(
+            changelog,
+            folder,
+            open_store,
+            _Transport(app).log_id,
+            owner_of=stage.owner_of,
+            hidden=self._hidden.now,
+        )
 
     def _read_log(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[FetchedRecord]]:
-        return read_offsets(self._settings, self._bootstrap, source, start, end)
+        return read_offsets(self._cluster, source, start, end)
 
 
 class _Transport:
@@ -243,8 +322,22 @@ class _Transport:
         found: str | None = self._app.consumer.log_id(source)
         return found
 
+    def newest(self, source: TopicPartition) -> int | None:
+        consumer = self._app.consumer
+        found: int | None = None if consumer is None else consumer.newest(source)
+        return found
+
+    def is_full(self, source: TopicPartition) -> bool:
+        return self._app.consumer is not None and bool(self._app.consumer.is_full(source))
+
     async def commit(self) -> object:
         return await self._app.consumer.commit()
+
+    def hold(self, source: TopicPartition) -> None:
+        self._app.consumer.hold(source)
+
+    async def read_again(self, source: TopicPartition) -> bool:
+        return bool(await self._app.consumer.read_again(source))
 
     async def is_member(self, generation: int, max_age_s: float = 0.0) -> bool:
         return bool(await self._app.consumer.is_member(generation, max_age_s))
@@ -273,7 +366,7 @@ def run_roles(names: Sequence[str], settings: Settings, instance_id: str | None 
     return asyncio.run(keep_running(roles, settings, instance_id))
 
 
-async def keep_running(roles: Sequence[Role], settings: Settings, instance_id: str | None) -> int:
+async def keep_running(roles: Sequence[AnyRole], settings: Settings, instance_id: str | None) -> int:
     """Run worker after worker until a signal ends one; 1 when one could not stop, so that the process must end."""
     quarantines = Quarantines(settings.home, instance_id)
     try:

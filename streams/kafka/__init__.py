@@ -1,7 +1,8 @@
-"""Plain Kafka clients: connection, producer, range reader and topic administration.
+"""Plain Kafka clients: the cluster's handle, producer, range reader, tailed tables and topic administration.
 
 No consumer groups, checkpoints or state (streams/engine/) and no schemas (schemas/).
-Start with producer.py (what is durable when) and reader.py (reading a range without a group).
+Start with cluster.py (what all clients take), producer.py (what is durable when), log_reader.py (ranges without a
+group) and tailed_table.py (knowing what a topic says).
 """
 
 import logging

@@ -1,13 +1,19 @@
-"""The one producer: idempotent, acks=all, with a bound on every wait."""
+"""The one producer: idempotent, acks=all, with a bound on every wait; many small records go as whole batches."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import random
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import RecordMetadata
 
 from schemas.catalogue import Topic, topic_named
@@ -18,20 +24,78 @@ from schemas.records import Record
 from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Output, OutputColumns
-from streams.kafka.batches import QueuedBatch, know_partition, queue_batches
-from streams.kafka.connection import client_options
-from streams.kafka.faults import CLIENT_ERRORS, translated, translating
-from streams.kafka.partitioning import any_partition, partition_of
+from streams.kafka.cluster import CLIENT_ERRORS, Cluster, translated
 from streams.kafka.record_size import check_size, greatest_batch
-from streams.schema_faults import schema_faults
-from streams.settings import Settings
+from streams.validation import schema_faults
 
+REMEMBERED_KEYS = 100_000
+
+_partitioner = DefaultPartitioner()
 MAX_BATCH_BYTES = 256 * 2**10
 PATIENCE = 1.5  # times the client's own time-out, whose error tells more; a client that was closed tells nothing
-
 Headers = Sequence[tuple[str, bytes]]
 Pair = tuple[bytes | None, bytes | None]
 """Key and value; a value of None is a tombstone."""
+
+
+@lru_cache(maxsize=REMEMBERED_KEYS)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key in a topic with this many partitions."""
+    everywhere = list(range(partitions))
+    return int(_partitioner(key, everywhere, everywhere))
+
+
+def any_partition(partitions: int) -> int:
+    """Return some partition, for records without a key."""
+    return random.randrange(partitions)  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedBatch:
+    """A batch on its way; `acknowledged` gives the offset of its first record."""
+
+    acknowledged: asyncio.Future[RecordMetadata]
+    count: int
+
+
+async def queue_batches(
+    client: AIOKafkaProducer, target: TopicPartition, pairs: Iterable[tuple[bytes | None, bytes | None]], wait_s: float
+) -> AsyncIterator[QueuedBatch]:
+    """Cut pairs into batches of the client's size and queue each, waiting while the one before is not yet sent.
+
+    Raises:
+        TimeoutError: a batch could not be queued within `wait_s`: also a client that was closed meanwhile says nothing.
+        UnknownTopicOrPartitionError: there is no such partition.
+    """
+    async with asyncio.timeout(wait_s):
+        await know_partition(client, target.topic, target.partition)
+    now_ms = time.time_ns() // 1_000_000
+    rest = iter(pairs)
+    pair = next(rest, None)
+    while pair is not None:
+        batch = client.create_batch()
+        while pair is not None and batch.append(timestamp=now_ms, key=pair[0], value=pair[1]) is not None:
+            pair = next(rest, None)
+        batch.close()
+        count = batch.record_count()
+        async with asyncio.timeout(wait_s):
+            acknowledged = await client.send_batch(batch, target.topic, partition=target.partition)
+        yield QueuedBatch(acknowledged, count)
+
+
+async def know_partition(client: AIOKafkaProducer, topic: str, partition: int | None) -> None:
+    """Have a client learn of a partition that its topic got after the client has looked; None is any partition.
+
+    Raises:
+        UnknownTopicOrPartitionError: there is no such partition.
+    """
+    if partition is None or partition in await client.partitions_for(topic):
+        return
+    for _ in range(2):  # the first may join an update that was asked for before the partition was there
+        await client.client.force_metadata_update()
+        if partition in await client.partitions_for(topic):
+            return
+    raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")
 
 
 class _Encoded(NamedTuple):
@@ -49,19 +113,14 @@ class EventProducer:
     again, so records have deterministic ids. One producer keeps the order of what one task sends to a partition.
     """
 
-    def __init__(self, bootstrap: str, registry: SchemaRegistry, settings: Settings) -> None:
-        self._bootstrap = bootstrap
-        self._settings = settings
+    def __init__(self, cluster: Cluster, registry: SchemaRegistry) -> None:
+        self._cluster = cluster
+        self._settings = cluster.settings
         self._codec = RowCodec(registry)
         self._columns = ColumnWriter(registry)
         self._client: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
-        self._patience_s = PATIENCE * settings.io_timeout_s
-
-    @property
-    def bootstrap(self) -> str:
-        """Return the bootstrap servers."""
-        return self._bootstrap
+        self._patience_s = PATIENCE * cluster.settings.io_timeout_s
 
     async def start(self) -> None:
         """Connect; later calls connect by themselves after a failure.
@@ -70,6 +129,15 @@ class EventProducer:
             Unavailable: no broker answers within the io time-out.
         """
         await self._connected()
+
+    async def __aenter__(self) -> Self:
+        """Return it; it connects with the first record, or by `start`."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
 
     async def stop(self) -> None:
         """Wait for what is under way, at most one io time-out, and disconnect."""
@@ -80,7 +148,7 @@ class EventProducer:
             async with asyncio.timeout(self._settings.io_timeout_s):
                 await client.stop()
         except CLIENT_ERRORS:
-            await _abandon(client)
+            await abandon(client)
 
     async def send(
         self, topic_name: str, record: Record, *, partition: int | None = None
@@ -93,12 +161,11 @@ class EventProducer:
         """
         each = self._encoded(topic_named(topic_name), record, partition)
         client = await self._connected()
-        with translating(f"appending to {topic_name}", self._bootstrap):
-            async with asyncio.timeout(self._patience_s):
-                await know_partition(client, topic_name, partition)
-                queued: asyncio.Future[RecordMetadata] = await client.send(
-                    topic_name, each.value, key=each.key, partition=partition
-                )
+        async with self._cluster.exchange(f"appending to {topic_name}", self._patience_s):
+            await know_partition(client, topic_name, partition)
+            queued: asyncio.Future[RecordMetadata] = await client.send(
+                topic_name, each.value, key=each.key, partition=partition
+            )
         return queued
 
     async def acknowledged(self, queued: Sequence[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
@@ -121,10 +188,9 @@ class EventProducer:
         """
         client = await self._connected()
         doing = f"appending to {topic}"
-        with translating(doing, self._bootstrap):
-            async with asyncio.timeout(self._patience_s):
-                await know_partition(client, topic, partition)
-                queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
+        async with self._cluster.exchange(doing, self._patience_s):
+            await know_partition(client, topic, partition)
+            queued = await client.send(topic, value, key=key, partition=partition, headers=list(headers))
         return (await self._acknowledged([queued], client, doing))[0]
 
     async def append_all(self, outputs: Iterable[Output | OutputColumns]) -> None:
@@ -188,9 +254,8 @@ class EventProducer:
 
     async def _partition_count(self, topic: str) -> int:
         client = await self._connected()
-        with translating(f"looking up the partitions of {topic}", self._bootstrap):
-            async with asyncio.timeout(self._settings.io_timeout_s):
-                return len(await client.partitions_for(topic))
+        async with self._cluster.exchange(f"looking up the partitions of {topic}"):
+            return len(await client.partitions_for(topic))
 
     async def _append(self, groups: Mapping[TopicPartition, Sequence[Pair]]) -> int:
         """Append the pairs of each partition, wait for all acknowledgements, and return the greatest offset."""
@@ -202,10 +267,10 @@ class EventProducer:
                 async for batch in queue_batches(client, target, pairs, self._patience_s):
                     queued.append(batch)  # noqa: PERF401 - what is queued before an error must be known
         except (TimeoutError, KafkaTimeoutError) as error:
-            raise translated(error, doing, self._bootstrap) from error
+            raise translated(error, doing, self._cluster.bootstrap) from error
         except CLIENT_ERRORS as error:
             await self._drop(client)
-            raise translated(error, doing, self._bootstrap) from error
+            raise translated(error, doing, self._cluster.bootstrap) from error
         results = await self._acknowledged([batch.acknowledged for batch in queued], client, doing)
         return max(int(result.offset) + batch.count - 1 for result, batch in zip(results, queued, strict=True))
 
@@ -217,24 +282,24 @@ class EventProducer:
         errors = [error for future in done if (error := future.exception()) is not None]
         if errors:
             await self._drop(client)
-            raise translated(errors[0], doing, self._bootstrap) from errors[0]
+            raise translated(errors[0], doing, self._cluster.bootstrap) from errors[0]
         if pending:
             for future in pending:
                 future.cancel()
             error = TimeoutError(f"{len(pending)} acknowledgements missing after {self._settings.io_timeout_s:g} s")
-            raise translated(error, doing, self._bootstrap) from error
+            raise translated(error, doing, self._cluster.bootstrap) from error
         return [future.result() for future in futures]
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._connecting:
             if self._client is None:
-                client = AIOKafkaProducer(**self._options())
+                client = AIOKafkaProducer(**producer_options(self._cluster))
                 try:
                     async with asyncio.timeout(self._settings.io_timeout_s):
                         await client.start()
                 except CLIENT_ERRORS as error:
-                    await _abandon(client)
-                    raise translated(error, "connecting a producer", self._bootstrap) from error
+                    await abandon(client)
+                    raise translated(error, "connecting a producer", self._cluster.bootstrap) from error
                 self._client = client
             return self._client
 
@@ -242,20 +307,22 @@ class EventProducer:
         """Give up a client after an error: its sequence numbers may be off. The next call connects afresh."""
         if self._client is client:
             self._client = None
-            await _abandon(client)
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            **client_options(self._settings, self._bootstrap),
-            "acks": "all",
-            "enable_idempotence": True,
-            "compression_type": None if self._settings.compression == "none" else self._settings.compression,
-            "max_batch_size": MAX_BATCH_BYTES,
-            "max_request_size": greatest_batch(self._settings),
-        }
+            await abandon(client)
 
 
-async def _abandon(client: AIOKafkaProducer) -> None:
+def producer_options(cluster: Cluster) -> dict[str, Any]:
+    """Return the keyword arguments of every producer: idempotent, acks=all, as large as any topic takes."""
+    return {
+        **cluster.client_options(),
+        "acks": "all",
+        "enable_idempotence": True,
+        "compression_type": None if cluster.settings.compression == "none" else cluster.settings.compression,
+        "max_batch_size": MAX_BATCH_BYTES,
+        "max_request_size": greatest_batch(cluster.settings),
+    }
+
+
+async def abandon(client: AIOKafkaProducer) -> None:
     """Close a client without waiting for what it still has to send, which its own `stop` would do without end."""
     client._closed = True  # noqa: SLF001 - aiokafka has no public way to give up pending batches
     await client._sender.close()  # noqa: SLF001

@@ -6,6 +6,7 @@ attributes as varints and their bytes: https://kafka.apache.org/documentation/#r
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,9 +16,22 @@ from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBa
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
-from streams.kafka.header_names import HeaderName
+HeaderName = str | bytes
+"""As records come: text where the bytes are UTF-8, else the bytes."""
 
+_ESCAPED = re.compile(rb"\\(?:x([0-9a-f]{2})|\\)")
 _LENGTH = struct.Struct(">8xi")  # of what follows, after a batch's first offset
+
+
+def name_text(name: HeaderName) -> str:
+    r"""Return a header's name as text that any string field holds: `b"n\xe4me"` becomes `n\xe4me`, `a\b` `a\\b`."""
+    as_bytes = name if isinstance(name, bytes) else name.encode(errors="surrogatepass")
+    return as_bytes.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
+
+
+def name_bytes(text: str) -> bytes:
+    """Return the bytes that `name_text` wrote as text."""
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else b"\\", text.encode())
 
 
 class ByteRecord(NamedTuple):

@@ -12,8 +12,7 @@ from typing import TypeGuard
 
 from pydantic import TypeAdapter, ValidationError
 
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import Slice
+from streams.engine.batch import Slice, TopicPartition
 from streams.errors import RecordFault, ThreadsError, Unavailable
 from streams.quarantine.suspects import Span, Step, Suspect, steps_of
 
@@ -106,7 +105,7 @@ class Quarantine:
         self._began_at = monotonic()
         self._has_ended = False
         if self._findings.at_work:
-            self._died_silently()
+            self._died_silently("ProcessDied", SILENT)
 
     @property
     def findings(self) -> Findings:
@@ -208,6 +207,12 @@ class Quarantine:
         blamed = spans if _may_be_of_records(error) else ()
         self._judge(blamed, type(error).__name__, str(error) or "(no message)", is_silent=False)
 
+    def hung(self, message: str) -> None:
+        """Note that the work under way came to no end: it is held against the records as a silent death is."""
+        if self._findings.at_work and not self._has_ended:
+            self._has_ended = True
+            self._died_silently("Hung", message)
+
     def forgive(self) -> None:
         """Begin anew, because somebody who is there to see what happens starts the worker again."""
         self._keep_all(Findings())
@@ -219,11 +224,11 @@ class Quarantine:
             self._file.close()
             self._file = None
 
-    def _died_silently(self) -> None:
+    def _died_silently(self, error_class: str, message: str) -> None:
         deaths, spans = self._findings.silent_deaths + 1, self._findings.at_work
         self._keep_all(replace(self._findings, at_work=(), silent_deaths=deaths))
         if deaths >= SILENT_DEATHS:
-            self._judge(spans, "ProcessDied", SILENT, is_silent=True)
+            self._judge(spans, error_class, message, is_silent=True)
 
     def _judge(self, spans: Sequence[Span], error_class: str, message: str, *, is_silent: bool) -> None:
         known = {each.span: each for each in self._findings.suspects}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import Slice
+from streams.engine.batch import Slice, TopicPartition
 from streams.errors import RecordFault
 
 STEPS = 100  # a range on trial is taken in so many steps: one that ends the worker again leaves a hundredth of it

@@ -1,24 +1,49 @@
-"""Changelogged state of a stage: first the compacted topic, acknowledged, then the local store."""
+"""Changelogged state of a stage: first the compacted topic, acknowledged, then the local store; and whose log it is."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from streams.engine.batch import TopicPartition
+from streams.kafka.hidden import Hidden, HiddenNow, nothing_hidden
 from streams.state.local_store import LocalStore, StoreDamaged
-from streams.state.log_mark import MARK, LogMark
 
+OF_THE_ENGINE = b"\xff"
+"""What keys begin with that are not the stage's: those begin with text, which no UTF-8 does so."""
+MARK = b"\xfflog"
 logger = logging.getLogger(__name__)
-
+HIDDEN = b"\xffhidden"
+"""Key of what was hidden when entries were last deleted for it: JSON of times by key."""
 CHANGELOG = b"\xffchangelog"  # key of the changelog's id, in local stores alone
-
 Changes = Sequence[tuple[bytes, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LogMark:
+    """The id of a log, and its number among those that the state has seen: `life` 0 is the first."""
+
+    log_id: str
+    life: int = 0
+
+    def followed_by(self, log_id: str) -> LogMark:
+        """Return the mark of the log there is now: this one, or that of the next life."""
+        return self if log_id == self.log_id else LogMark(log_id, self.life + 1)
+
+    def encoded(self) -> bytes:
+        return json.dumps({"log": self.log_id, "life": self.life}).encode()
+
+    @classmethod
+    def decoded(cls, value: bytes) -> Self:
+        found = json.loads(value)
+        return cls(str(found["log"]), int(found["life"]))
 
 
 class Changelog(Protocol):
@@ -46,6 +71,11 @@ def _unknown(source: TopicPartition) -> None:
     del source
 
 
+def _nobody(key: bytes, value: bytes) -> None:
+    """Tell that an entry is nobody's."""
+    del key, value
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """Changes that the changelog has; `end` is the offset behind them."""
@@ -62,6 +92,8 @@ class ChangeloggedState:
     `store` follows. A crash between the two is made good at the next `restore`, which reads the changelog's tail.
 
     With the state stands which log of the source its offsets count in (streams/transport/log_lives.py says what for).
+    Entries of keys that became hidden are deleted at the next `restore`, once for each time of hiding: what comes later
+    is of somebody else.
     """
 
     def __init__(
@@ -70,11 +102,16 @@ class ChangeloggedState:
         folder: Path,
         open_store: Callable[[Path], LocalStore],
         log_id_of: Callable[[TopicPartition], str | None] = _unknown,
+        *,
+        owner_of: Callable[[bytes, bytes], str | None] = _nobody,
+        hidden: HiddenNow = nothing_hidden,
     ) -> None:
         self._changelog = changelog
         self._folder = folder
         self._open_store = open_store
         self._log_id_of = log_id_of
+        self._owner_of = owner_of
+        self._hidden = hidden
         self._stores: dict[TopicPartition, LocalStore] = {}
         self._marks: dict[TopicPartition, LogMark] = {}
         self._unmarked: set[TopicPartition] = set()  # their mark is written before any state that it is to explain
@@ -109,9 +146,16 @@ class ChangeloggedState:
         if identity is not None:
             store.apply([(CHANGELOG, identity.encode())], end)
         self._stores[source] = store
-        items = await self._marked(source, items)
+        items = await self._without_hidden(source, await self._marked(source, items))
         logger.info("Restored %s: %d changes read, %.2f s", source, count, time.monotonic() - began)
         return iter(items)
+
+    def sizes(self) -> dict[str, int]:
+        """Return what the local stores take by source topic, in files and in memory, bytes."""
+        sizes: Counter[str] = Counter()
+        for source, store in self._stores.items():
+            sizes[source.topic] += store.size_bytes()
+        return dict(sizes)
 
     def life(self, source: TopicPartition) -> int:
         """Return the number of the log's life among those that the state of a restored partition has seen."""
@@ -130,6 +174,24 @@ class ChangeloggedState:
         if mark != found:
             await self._mark(source, found, has_state=any(key != CHANGELOG for key, _ in items))
         return [item for item in items if item[0] not in (MARK, CHANGELOG)]
+
+    async def _without_hidden(
+        self, source: TopicPartition, items: list[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Delete what is of keys that were hidden since the last time; return the rest."""
+        told = next((value for key, value in items if key == HIDDEN), b"{}")
+        kept = [item for item in items if item[0] != HIDDEN]
+        known, now = _decoded(told), self._hidden()
+        fresh = {key for key, at in now.before_ms.items() if at > known.get(key, -1)}
+        if not fresh:
+            return kept
+        gone = [key for key, value in kept if (self._owner_of(key, value) or "").encode() in fresh]
+        changes = [*((key, None) for key in gone), (HIDDEN, _encoded(now))]
+        self.store(await self.append({source: changes}))
+        if gone:
+            logger.info("%s/%d: %d entries of hidden keys are deleted from its state", *source, len(gone))
+        deleted = set(gone)
+        return [item for item in kept if item[0] not in deleted]
 
     async def _mark(self, source: TopicPartition, found: LogMark | None, *, has_state: bool) -> None:
         if found is not None:
@@ -226,3 +288,11 @@ class ChangeloggedState:
     def close(self) -> None:
         for source in list(self._stores):
             self.release(source)
+
+
+def _encoded(hidden: Hidden) -> bytes:
+    return json.dumps({key.hex(): at for key, at in hidden.before_ms.items()}).encode()
+
+
+def _decoded(value: bytes) -> dict[bytes, int]:
+    return {bytes.fromhex(key): int(at) for key, at in json.loads(value).items()}

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 WRITE_BUFFER_BYTES = 4 * 2**20  # a partition of a stage holds it up to twice; RocksDB's own 64 MB outgrow the rest
 _HELD = re.compile("While lock file|lock hold by current process")  # RocksDB's words for a store that is in use
 _STATE = b"s"  # prefix of the keys of the state
+_SIZES = ("rocksdb.total-sst-files-size", "rocksdb.cur-size-all-mem-tables")
 _POSITION = b"t"  # key of the next changelog offset, behind all of the state: who reads on to it has read all
 
 
@@ -46,6 +47,9 @@ class LocalStore(Protocol):
             StoreDamaged: after the last that can be read; what was yielded is not all.
         """
 
+    def size_bytes(self) -> int:
+        """Return about how much it takes, in files and in memory."""
+
     def clear(self) -> None:
         """Forget everything, the position too."""
 
@@ -75,6 +79,9 @@ class MemoryStore:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(list(self._values.items()))
+
+    def size_bytes(self) -> int:
+        return sum(len(key) + len(value) for key, value in self._values.items())
 
     def clear(self) -> None:
         self._values.clear()
@@ -142,6 +149,10 @@ class RocksStore:
         if self.position() is not None:  # else it is new and empty
             # RocksDB ends an iteration at a block whose checksum is wrong, and rocksdict does not tell
             raise StoreDamaged(f"the local store in {self._folder} ends before its end; it has a damaged block")
+
+    def size_bytes(self) -> int:
+        found = (self._db.property_int_value(name) for name in _SIZES)
+        return sum(size for size in found if size is not None)
 
     def clear(self) -> None:
         self.remove()

@@ -1,4 +1,4 @@
-"""The fetch budget: back-pressure by the bytes that are fetched and still held."""
+"""Back-pressure by the bytes of fetched records that are still held."""
 
 from __future__ import annotations
 

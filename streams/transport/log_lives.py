@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from streams.engine.slices import FetchedRecord, Slice
+from streams.engine.batch import FetchedRecord, Slice
 
 LIFE = 2**44  # a million records a second fill a partition in half a year; 2**19 lives fit into 63 bits
 

@@ -10,26 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition as KafkaPartition
+from faust.exceptions import ConsumerNotStarted
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import FetchedRecord, Slice, cut
+from streams.engine.batch import FetchedRecord, Slice, TopicPartition, cut
 from streams.kafka.fetch_by_id import ClientById
+from streams.kafka.raw_results import RawResults
 from streams.kafka.record_bytes import take_any_header_name
 from streams.kafka.topic_ids import TopicNow
 from streams.transport.assignment_logs import AssignmentLogs
 from streams.transport.fetch_budget import FetchBudget
 from streams.transport.log_lives import log_offset
 from streams.transport.membership import Confirmation
-from streams.transport.raw_records import RawResults
 
 MAX_SLICE_BYTES = 8 * 2**20
 MEMBERSHIP_TIMEOUT_S = 5.0
@@ -125,6 +127,8 @@ class SliceConsumer(driver.Consumer):
         self.budget = FetchBudget(self.app.inflight_max_bytes)
         self._last_fetched: dict[TP, int] = {}
         self._durable: dict[TP, int] = {}
+        self._held: set[TP] = set()  # not fetched: nobody takes them for now
+        self._reread: Counter[TP] = Counter()  # how often each was gone back with
         self._confirmed: Confirmation | None = None
         self.topic_news = asyncio.Event()  # a topic is not what it was: the watch looks at once
 
@@ -133,14 +137,15 @@ class SliceConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch and yield one message a slice, in the order of each partition."""
-        generation = self.app.consumer_generation_id
+        generation, reread = self.app.consumer_generation_id, self._reread.copy()
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
         if not self.flow_active:
             await self._seek_quietly()
             return
-        slices = [part for tp, fetched in records.items() if fetched for part in self._cut(tp, fetched)]
+        cut_now = {tp: self._cut(tp, fetched) for tp, fetched in records.items() if fetched}
+        slices = [part for tp, parts in cut_now.items() if self._reread[tp] == reread[tp] for part in parts]
         for part in slices:
             tp = TP(*part.source)
             if not self._may_hand_over(tp, active, generation):
@@ -163,9 +168,9 @@ class SliceConsumer(driver.Consumer):
         return active is None or tp in active or tp in self._buffered_partitions
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        wanted = active_partitions or set()
+        wanted = (active_partitions or set()) - self._held
         fetchable = self.budget.fetchable(TopicPartition(*tp) for tp in wanted)
-        if wanted and not fetchable:
+        if not fetchable:
             await asyncio.sleep(FULL_POLL_S)
             return {}
         return await super()._getmany({tp for tp in wanted if TopicPartition(*tp) in fetchable}, timeout)
@@ -182,6 +187,23 @@ class SliceConsumer(driver.Consumer):
         self.budget.forget_all()
         await super().perform_seek()
 
+    def hold(self, source: TopicPartition) -> None:
+        """Fetch nothing more of a partition, until it is read again or the group shares out its partitions anew."""
+        self._held.add(TP(*source))
+
+    async def read_again(self, source: TopicPartition) -> bool:
+        """Go back to a partition's commit and fetch on from there; what was fetched before and comes later is void.
+
+        Where the broker does not tell of the commit it stays held, and False is returned.
+        """
+        tp = TP(*source)
+        if not await self._quietly(self._thread.logs.rewind({KafkaPartition(*source)})):
+            return False
+        self._reread[tp] += 1
+        self._last_fetched.pop(tp, None)
+        self._held.discard(tp)
+        return True
+
     async def seek(self, partition: TP, offset: int) -> None:
         self._last_fetched.pop(partition, None)
         await super().seek(partition, offset)
@@ -191,6 +213,7 @@ class SliceConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self._last_fetched.clear()
         self._durable.clear()
+        self._held.clear()
         self._confirmed = None
         self.budget.forget_all()
         await self._quietly(self._thread.logs.prepare_join())
@@ -263,6 +286,18 @@ class SliceConsumer(driver.Consumer):
     def behind(self, part: Slice) -> int:
         """Return how many offsets the broker is known to have after a slice, fetched or not."""
         return max((self.highwater(TP(*part.source)) or 0) - log_offset(part.last_offset) - 1, 0)
+
+    def newest(self, source: TopicPartition) -> int | None:
+        """Return the offset behind the newest record that the broker told of, None where it has told of none yet."""
+        try:
+            found: int | None = self.highwater(TP(*source))
+        except (AssertionError, AttributeError, KeyError, ConsumerNotStarted):  # in the middle of a rebalance or a stop
+            return None
+        return found
+
+    def is_full(self, source: TopicPartition) -> bool:
+        """Tell whether fetching a partition pauses because of what is in flight."""
+        return source not in self.budget.fetchable([source])
 
     def acknowledge(self, part: Slice) -> None:
         """Mark a slice as durable; slices of a partition are acknowledged in order."""

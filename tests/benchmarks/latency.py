@@ -18,9 +18,9 @@ from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, KpiUpdate
 from schemas.registries.registry import open_registry
 from streams.errors import ThreadsError
+from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import follow
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import follow
-from streams.settings import Settings
 from tests.benchmarks.job import TOPIC, persona_name
 from tests.benchmarks.running.told_updates import LIFETIME, UPDATES
 
@@ -79,16 +79,16 @@ class Waiting:
                 self.seconds.append(at - sent)
 
 
-async def measure(settings: Settings, bootstrap: str, load: Load, check: Callable[[], None]) -> Latency:
+async def measure(cluster: Cluster, load: Load, check: Callable[[], None]) -> Latency:
     """Append a load while a worker runs, and return its latencies; `check` raises where the worker has ended.
 
     Raises:
         ThreadsError: an event was not told within ANSWER_TIMEOUT_S.
     """
     waiting = Waiting()
-    following = asyncio.create_task(_follow(settings, bootstrap, waiting))
+    following = asyncio.create_task(_follow(cluster, waiting))
     try:
-        await _append(settings, bootstrap, load, waiting)
+        await _append(cluster, load, waiting)
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while waiting.left:
             check()
@@ -103,9 +103,9 @@ async def measure(settings: Settings, bootstrap: str, load: Load, check: Callabl
     return Latency.of(waiting.seconds)
 
 
-async def _append(settings: Settings, bootstrap: str, load: Load, waiting: Waiting) -> None:
+async def _append(cluster: Cluster, load: Load, waiting: Waiting) -> None:
     """Append at fixed times, whether or not earlier events are acknowledged: a slow answer slows no later event."""
-    producer = EventProducer(bootstrap, open_registry(None), settings)
+    producer = EventProducer(cluster, open_registry(None))
     await producer.start()
     try:
         began, queued = time.monotonic(), []
@@ -132,9 +132,9 @@ def _view(persona_id: str) -> EngagementEvent:
     )
 
 
-async def _follow(settings: Settings, bootstrap: str, waiting: Waiting) -> None:
+async def _follow(cluster: Cluster, waiting: Waiting) -> None:
     codec, topic = RowCodec(open_registry(None)), topic_named(UPDATES)
-    async with aclosing(follow(settings, bootstrap, UPDATES, "beginning")) as blocks:
+    async with aclosing(follow(cluster, UPDATES, "beginning")) as blocks:
         async for _, records in blocks:
             for record in records:
                 update = codec.decode(topic, record.value)

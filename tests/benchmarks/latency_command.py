@@ -122,13 +122,12 @@ def _at_full_load(intervals: tuple[float, ...], events: int, repeats: int) -> di
 def _at_low_load(load: Load, settings: Mapping[str, str]) -> Latency:
     waited = f"low load for {load.warm_up_s + load.seconds:g} s, {' '.join(settings.values())} s between checkpoints"
     with broker(0) as running, Console(stderr=True).status(waited):
-        asyncio.run(create_topics(running.settings(), running.bootstrap))
+        asyncio.run(create_topics(running.cluster()))
         with workers(running, 1, settings) as (worker,):
             return asyncio.run(_measured(running, load, worker))
 
 
 async def _measured(running: Broker, load: Load, worker: WorkerProcess) -> Latency:
-    settings = running.settings()
-    async with GroupProgress(settings, running.bootstrap, ROLE) as group:
+    async with GroupProgress(running.cluster(), ROLE) as group:
         await group.until_members(1, START_TIMEOUT_S, worker.check)
-    return await measure(settings, running.bootstrap, load, worker.check)
+    return await measure(running.cluster(), load, worker.check)

@@ -67,7 +67,7 @@ class RecoveryBench:
         began = time.monotonic()
         on_step(f"building the state of {self._load.posts:,} posts")
         await self._append(self._load.views())
-        async with GroupProgress(self._broker.settings(), self._broker.bootstrap, ROLE) as group:
+        async with GroupProgress(self._broker.cluster(), ROLE) as group:
             await group.until_done(SOURCES, self._timeout_s, self._worker.check)
             build_s = round(time.monotonic() - began, 1)
             on_step("reading the changelog")
@@ -87,7 +87,7 @@ class RecoveryBench:
         self._worker.start_again()
         await group.until_done(SOURCES, self._timeout_s, self._worker.check)
         seconds, usage = time.time() - killed_at, self._worker.usage()
-        told = await newest_updates(self._broker.settings(), self._broker.bootstrap)
+        told = await newest_updates(self._broker.cluster())
         started_at = self._worker.started_at
         return Recovery(
             local_store=name,

@@ -48,7 +48,7 @@ def recovery(*, keys: int, new_events: int, as_json: bool) -> None:
     """
     load = StateLoad.of(keys, last_hour_ms(int(time.time() * 1000)))
     with broker(2 * keys) as running, Console(stderr=True).status("starting a worker") as status:
-        asyncio.run(create_topics(running.settings(), running.bootstrap))
+        asyncio.run(create_topics(running.cluster()))
         with workers(running, 1) as (worker,):
             found = asyncio.run(RecoveryBench(running, worker, load, new_events).run(status.update))
     if as_json:

@@ -48,21 +48,20 @@ def scaled(size: WorkloadSize, count: int) -> Scaled:
     """
     with broker(size.events) as running:
         folder = load(running, Path(sys.executable), size, TOPIC)
-        asyncio.run(create_topics(running.settings(), running.bootstrap))
+        asyncio.run(create_topics(running.cluster()))
         expected = expected_lifetimes(read_answer(folder), size)
         with workers(running, count) as started:
             return asyncio.run(_measured(running, size, started, expected))
 
 
 async def _measured(running: Broker, size: WorkloadSize, started: list[WorkerProcess], expected: Told) -> Scaled:
-    settings = running.settings()
     broker_cpu = cpu_seconds(running.pid)
 
     def check() -> None:
         for worker in started:
             worker.check()
 
-    async with GroupProgress(settings, running.bootstrap, ROLE) as group:
+    async with GroupProgress(running.cluster(), ROLE) as group:
         await group.until_members(len(started), START_TIMEOUT_S, check)
         all_there, before = time.time(), await _events_committed(group)
         if before == size.events:
@@ -71,7 +70,7 @@ async def _measured(running: Broker, size: WorkloadSize, started: list[WorkerPro
         done = time.time()
     usages = tuple(worker.usage() for worker in started)
     broker_cpu = cpu_seconds(running.pid) - broker_cpu
-    told = await newest_updates(settings, running.bootstrap)
+    told = await newest_updates(running.cluster())
     return Scaled(
         workers=len(started),
         events_per_second=round((size.events - before) / (done - all_there)),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -126,14 +126,22 @@ class WorkerProcess:
 SpawnWorker = Callable[..., WorkerProcess]
 
 
-@pytest.fixture
-def spawn_worker(stack: Stack, tmp_path: Path) -> Iterator[SpawnWorker]:
-    """Start workers: spawn_worker("kpis", slot="0"); they end with the test."""
+@contextmanager
+def spawning(surroundings: Surroundings, folder: Path) -> Iterator[SpawnWorker]:
+    """Start workers that log to a folder; they end with the context."""
     with ExitStack() as cleanup:
 
         def spawn(*roles: str, slot: str, **environment: str) -> WorkerProcess:
-            worker = WorkerProcess(stack, roles, slot, tmp_path / f"{'-'.join(roles)}-{slot}.log", **environment)
+            log = folder / f"{'-'.join(roles)}-{slot}.log"
+            worker = WorkerProcess(surroundings, roles, slot, log, **environment)
             cleanup.callback(worker.stop)
             return worker
 
+        yield spawn
+
+
+@pytest.fixture
+def spawn_worker(stack: Stack, tmp_path: Path) -> Iterator[SpawnWorker]:
+    """Start workers: spawn_worker("kpis", slot="0"); they end with the test."""
+    with spawning(stack, tmp_path) as spawn:
         yield spawn

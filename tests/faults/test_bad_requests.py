@@ -24,7 +24,7 @@ from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.records import DraftGenerated, EngagementEvent, KpiUpdate, PersonaRequest, Record
 from schemas.registries.registry import open_registry
-from streams.kafka.reader import read_range
+from streams.kafka.log_reader import read_range
 from streams.kafka.record_size import letter_room
 from tests.faults.conftest import WorkerProcess
 from tests.support.faults.consumer_group import ConsumerGroup
@@ -77,7 +77,7 @@ async def generating(broker: OwnBroker, folder: Path) -> AsyncIterator[WorkerPro
 
 async def records(broker: OwnBroker, topic: str) -> list[Record]:
     found = []
-    async for _, block in read_range(broker.settings, broker.bootstrap, topic):
+    async for _, block in read_range(broker.cluster, topic):
         found += [CODEC.decode(topic_named(topic), record.value) for record in block]
     return found
 
@@ -156,7 +156,7 @@ async def test_bad_requests_are_set_aside_with_a_reason_and_their_neighbours_are
             return written == {"good-1", "good-2", "good-3"}
 
         await until(all_written, worker.log)
-        group = ConsumerGroup(broker.settings, broker.bootstrap, "generation")
+        group = ConsumerGroup(broker.cluster, "generation")
         await group.until_done(("persona.requests",), worker.log)
         assert worker.process.poll() is None
     reasons = "\n".join(await letters(broker, "persona.requests"))

@@ -30,7 +30,7 @@ async def test_a_broker_that_dies_and_comes_back_costs_no_event_and_no_worker(
     moments = sorted(random.Random(seed).sample(range(len(load_.events)), 2))
     worker = WorkerProcess(broker, ("kpis",), "0", tmp_path / "worker.log")
     try:
-        await ConsumerGroup(broker.settings, broker.bootstrap, "kpis").until_members(1, worker.log)
+        await ConsumerGroup(broker.cluster, "kpis").until_members(1, worker.log)
         async for sent in produced(broker, load_):
             while moments and moments[0] < sent:
                 moments.pop(0)

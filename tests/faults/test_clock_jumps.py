@@ -32,7 +32,7 @@ def broker() -> Iterator[OwnBroker]:
 
 
 async def append(broker: OwnBroker, events: Sequence[EngagementEvent]) -> None:
-    producer = EventProducer(broker.bootstrap, open_registry(None), broker.settings)
+    producer = EventProducer(broker.cluster, open_registry(None))
     await producer.start()
     try:
         await producer.append_all([Output("engagement.events", event) for event in events])

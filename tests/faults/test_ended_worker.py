@@ -52,7 +52,7 @@ def broker() -> Iterator[OwnBroker]:
 
 @asynccontextmanager
 async def producing(broker: OwnBroker) -> AsyncIterator[EventProducer]:
-    producer = EventProducer(broker.bootstrap, open_registry(None), broker.settings)
+    producer = EventProducer(broker.cluster, open_registry(None))
     await producer.start()
     try:
         yield producer

@@ -136,7 +136,7 @@ def _without_logical(schema: Any) -> Any:
 
 
 async def append(broker: OwnBroker, topic: Topic, records: list[Foreign]) -> dict[Place, Foreign]:
-    producer = EventProducer(broker.bootstrap, COMMITTED, broker.settings)
+    producer = EventProducer(broker.cluster, COMMITTED)
     await producer.start()
     try:
         sent = [(await producer.send_raw(topic.name, b"key", each.value, [], 0), each) for each in records]
@@ -164,7 +164,7 @@ async def test_records_of_any_writer_are_read_or_set_aside_and_no_role_ends(
                 ("generation", (REQUESTS,)),
                 ("sink-postgres", (EVENTS, REQUESTS)),
             ):
-                group = ConsumerGroup(broker.settings, broker.bootstrap, role)
+                group = ConsumerGroup(broker.cluster, role)
                 await group.until_done(tuple(each.name for each in topics), worker.log)
             assert not worker.said("starts again from its last checkpoint"), worker.log()
         finally:

@@ -18,8 +18,8 @@ from schemas.errors import DecodeFault
 from schemas.records import CostEvent, DraftDecided, DraftGenerated, PersonaRequest, Record
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
+from streams.kafka.log_reader import read_range
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
 from tests.support.drafting import samples
@@ -47,7 +47,7 @@ def requests(seed: int) -> list[PersonaRequest]:
 async def read(stack: Stack, topic_name: str) -> list[Record]:
     codec, topic = RowCodec(open_registry(None)), topic_named(topic_name)
     found: list[Record] = []
-    async for _, records in read_range(stack.settings, stack.bootstrap, topic_name):
+    async for _, records in read_range(stack.cluster, topic_name):
         for record in records:
             with contextlib.suppress(DecodeFault):  # other tests append garbage
                 found.append(codec.decode(topic, record.value))
@@ -78,7 +78,7 @@ async def test_every_request_is_decided_once_and_its_calls_booked_once(
 ) -> None:
     run = begin_fault("kill -9 of a generation worker")
     random_ = random.Random(seed)
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     async with contextlib.AsyncExitStack() as cleanup:
         await producer.start()
         cleanup.push_async_callback(producer.stop)

@@ -72,7 +72,7 @@ class Mixture:
 
     async def append(self, broker: OwnBroker) -> None:
         """Append it to empty partitions in whole batches: a record's place in the list is its offset."""
-        producer = EventProducer(broker.bootstrap, open_registry(None), broker.settings)
+        producer = EventProducer(broker.cluster, open_registry(None))
         await producer.start()
         try:
             for partition, pairs in enumerate(self.pairs):

@@ -84,7 +84,7 @@ async def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(
 ) -> None:
     run = begin_fault("kill -9 of PostgreSQL, started again")
     load_ = load(seed, 20_000)
-    group = ConsumerGroup(broker.settings, broker.bootstrap, ROLE)
+    group = ConsumerGroup(broker.cluster, ROLE)
     environment = {"THREADS_POSTGRES_DSN": database.server.dsn, "THREADS_IO_TIMEOUT_S": "5"}
     worker = WorkerProcess(broker, (ROLE,), "0", tmp_path / "worker.log", **environment)
     try:

@@ -26,7 +26,7 @@ class Crew:
     def __init__(self, stack: Stack, spawn: SpawnWorker, run: FaultRun) -> None:
         self._spawn = spawn
         self._run = run
-        self.group = ConsumerGroup(stack.settings, stack.bootstrap, "kpis")
+        self.group = ConsumerGroup(stack.cluster, "kpis")
         self.workers: dict[str, WorkerProcess] = {}
         self.present: set[str] = set()
 

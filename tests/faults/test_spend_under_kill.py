@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.spend.day_spend import HOURS
+from agents.spend.spend_book import HOURS
 from agents.spend.spend_topics import alerts_since
 from schemas.catalogue import topic_named
 from schemas.records import SpendTotal
 from schemas.registries.registry import open_registry
-from streams.kafka.beginning import WHOLE
 from streams.kafka.producer import EventProducer
-from streams.kafka.topic_tail import TopicTail
+from streams.kafka.topic_tail import WHOLE, TopicTail
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
 from tests.support.cost_load import CostLoad, cost_load
@@ -38,7 +37,7 @@ class ToldSpend:
     """The sums last told of some personas, over all partitions."""
 
     def __init__(self, stack: Stack, load: CostLoad) -> None:
-        self._tail = TopicTail(stack.settings, open_registry(None), {topic_named("spend.totals"): WHOLE}, SpendTotal)
+        self._tail = TopicTail(stack.cluster, open_registry(None), {topic_named("spend.totals"): WHOLE}, SpendTotal)
         self._personas = set(load.personas)
         self._newest: dict[str, SpendTotal] = {}
 
@@ -73,7 +72,7 @@ async def kill_again_and_again(worker: WorkerProcess, random_: random.Random, ru
 
 
 async def produced_while(stack: Stack, load: CostLoad, work: asyncio.Future[list[None]]) -> None:
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     outputs = load.outputs()
     try:
         for start in range(0, len(outputs), CHUNK):
@@ -108,7 +107,7 @@ async def every_level_is_told(stack: Stack, since: datetime) -> None:
     deadline = time.monotonic() + DEADLINE_S
     wanted = {"warn", "downgrade", "pause"}
     while time.monotonic() < deadline:
-        alerts = await alerts_since(stack.settings, open_registry(None), since)
+        alerts = await alerts_since(stack.cluster, open_registry(None), since)
         if wanted <= {each.kind for each in alerts if each.persona_id == "*" and each.period == "day"}:
             return
         await asyncio.sleep(POLL_S)

@@ -19,35 +19,35 @@ LEADERS_KILLED = 2
 
 
 @pytest.fixture
-def cluster() -> Iterator[OwnCluster]:
+def brokers() -> Iterator[OwnCluster]:
     with own_cluster() as made:
         yield made
 
 
-async def kill_leaders(cluster: OwnCluster, random_: random.Random, run: FaultRun) -> None:
+async def kill_leaders(brokers: OwnCluster, random_: random.Random, run: FaultRun) -> None:
     """Kill the leader of some partition, let another take over, start it again, and once more."""
     for partition in random_.sample(range(4), LEADERS_KILLED):
-        await cluster.until_in_sync(TOPIC)
-        leader = await cluster.leader(TOPIC, partition)
-        cluster.kill(leader)
+        await brokers.until_in_sync(TOPIC)
+        leader = await brokers.leader(TOPIC, partition)
+        brokers.kill(leader)
         run.inflict("kill -9 of a leader")
-        await cluster.until_led_by_another(TOPIC, partition, leader)
-        await cluster.start(leader)
-    await cluster.until_in_sync(TOPIC)
+        await brokers.until_led_by_another(TOPIC, partition, leader)
+        await brokers.start(leader)
+    await brokers.until_in_sync(TOPIC)
 
 
 @pytest.mark.timeout(600)
 async def test_a_leader_that_is_killed_under_load_costs_no_event_and_no_worker(
-    cluster: OwnCluster, tmp_path: Path, seed: int, begin_fault: BeginFault
+    brokers: OwnCluster, tmp_path: Path, seed: int, begin_fault: BeginFault
 ) -> None:
     run = begin_fault("three brokers, the leader killed")
     load_ = load(seed, 60_000)
-    worker = WorkerProcess(cluster, ("kpis",), "0", tmp_path / "worker.log")
+    worker = WorkerProcess(brokers, ("kpis",), "0", tmp_path / "worker.log")
     try:
-        group = ConsumerGroup(cluster.settings, cluster.bootstrap, "kpis")
+        group = ConsumerGroup(brokers.cluster, "kpis")
         await group.until_members(1, worker.log, deadline_s=120.0)
-        await produced_during(cluster, load_, kill_leaders(cluster, random.Random(seed), run))
-        left = await run.settle(cluster, load_)
+        await produced_during(brokers, load_, kill_leaders(brokers, random.Random(seed), run))
+        left = await run.settle(brokers, load_)
         assert worker.process.poll() is None, worker.log()[-5_000:]
         assert left == 0, worker.log()[-5_000:]
         assert await group.ends("dead.letters") == {}

@@ -19,8 +19,8 @@ from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, KpiUpdate, Record, RevenueEvent
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
+from streams.kafka.log_reader import read_range
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
 from tests.conftest import Stack
 from tests.faults.conftest import WorkerProcess
 from tests.support.faults.consumer_group import ConsumerGroup
@@ -45,7 +45,7 @@ class Scene:
 
     async def append(self, topic: str, partition: int, count: int) -> None:
         """Append records worth 1 each to a partition."""
-        producer = EventProducer(self.broker.bootstrap, open_registry(None), self.broker.settings)
+        producer = EventProducer(self.broker.cluster, open_registry(None))
         try:
             await producer.append_all([Output(topic, self._record(topic), partition) for _ in range(count)])
         finally:
@@ -71,7 +71,7 @@ class Scene:
     async def _told(self, topic: str) -> int:
         newest: KpiUpdate | None = None
         codec = RowCodec(open_registry(None))
-        async for _, records in read_range(self.broker.settings, self.broker.bootstrap, "kpi.updates"):
+        async for _, records in read_range(self.broker.cluster, "kpi.updates"):
             for record in records:
                 update = codec.decode(topic_named("kpi.updates"), record.value)
                 assert isinstance(update, KpiUpdate)
@@ -94,7 +94,7 @@ class Scene:
 
     async def until_committed(self, *topics: str) -> None:
         for role in ROLES:
-            group = ConsumerGroup(self.broker.settings, self.broker.bootstrap, role)
+            group = ConsumerGroup(self.broker.cluster, role)
             await group.until_done(topics, self.worker.log)
 
 
@@ -124,7 +124,7 @@ async def test_new_partitions_are_read_within_a_minute(scene: Scene, workers: st
     if workers == "restarted in their slots":
         scene.worker.start()
         await scene.worker.until_running()
-    await grow(scene.broker.settings, ENGAGEMENT, 6)
+    await grow(scene.broker.cluster, ENGAGEMENT, 6)
     for partition in all_of(6):
         await scene.append(ENGAGEMENT, partition, 2)
     if workers == "down":
@@ -144,8 +144,8 @@ async def test_a_topic_that_is_made_again_is_read_from_its_beginning(scene: Scen
     await scene.until_committed(topic)
     if workers == "down":
         scene.worker.kill()
-    await delete(scene.broker.settings, topic)
-    await make_again(scene.broker.settings, topic, 4)
+    await delete(scene.broker.cluster, topic)
+    await make_again(scene.broker.cluster, topic, 4)
     await scene.append(topic, 2, 5)
     if workers == "down":
         scene.worker.start()
@@ -161,13 +161,13 @@ async def test_a_topic_that_is_gone_is_waited_for_and_told_once_while_the_others
     await scene.append(REVENUE, 1, 2)
     await scene.until_counted(REVENUE, 2)
     scene.worker.kill()
-    await delete(scene.broker.settings, REVENUE)
+    await delete(scene.broker.cluster, REVENUE)
     scene.worker.start()
     await scene.append(ENGAGEMENT, 1, 4)
     await scene.until_counted(ENGAGEMENT, 4)
     for role in ROLES:
         await scene.worker.until_said(f"{role}: topic revenue.events is not there")
-    await make_again(scene.broker.settings, REVENUE, 2)  # fewer than it had
+    await make_again(scene.broker.cluster, REVENUE, 2)  # fewer than it had
     for partition in all_of(2):
         await scene.append(REVENUE, partition, 3)
     await scene.until_counted(REVENUE, 8)
@@ -178,8 +178,8 @@ async def test_a_topic_that_is_gone_is_waited_for_and_told_once_while_the_others
 async def test_a_topic_that_shrinks_under_workers_is_read_and_told(scene: Scene) -> None:
     await scene.append(ENGAGEMENT, 3, 2)
     await scene.until_counted(ENGAGEMENT, 2)
-    await delete(scene.broker.settings, ENGAGEMENT)
-    await make_again(scene.broker.settings, ENGAGEMENT, 2)
+    await delete(scene.broker.cluster, ENGAGEMENT)
+    await make_again(scene.broker.cluster, ENGAGEMENT, 2)
     for partition in all_of(2):
         await scene.append(ENGAGEMENT, partition, 3)
     await scene.until_counted(ENGAGEMENT, 8)
@@ -193,7 +193,7 @@ async def test_records_that_were_deleted_before_they_were_read_are_told_by_their
     await scene.until_committed(REVENUE)
     scene.worker.kill()
     await scene.append(REVENUE, 2, 5)
-    await delete_before(scene.broker.settings, REVENUE, 2, 7)
+    await delete_before(scene.broker.cluster, REVENUE, 2, 7)
     scene.worker.start()
     await scene.until_counted(REVENUE, 4)
     assert scene.worker.said(r"revenue.events/2: 4 records \(3 to 6\) were deleted before they were read") == len(ROLES)
@@ -205,9 +205,9 @@ async def test_a_changelog_that_is_lost_is_told_and_written_from_its_local_copy(
     await scene.append(ENGAGEMENT, 1, 3)
     await scene.until_counted(ENGAGEMENT, 3)
     changelog = "kpis.merge.kpi.partials.changelog"
-    await delete(scene.broker.settings, changelog)
+    await delete(scene.broker.cluster, changelog)
     if made_again:
-        await make_again(scene.broker.settings, changelog, 4)
+        await make_again(scene.broker.cluster, changelog, 4)
     await scene.worker.until_said(f"the changelog {changelog} was deleted", WITHIN_S)
     await scene.worker.until_said("are written to it from the local copy", WITHIN_S)
     await scene.append(ENGAGEMENT, 1, 2)

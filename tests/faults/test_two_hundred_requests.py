@@ -15,8 +15,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from agents.costs.cost import cost_micros
-from agents.costs.prices import read_prices
+from agents.costs.prices import cost_micros, read_prices
 from agents.llm.answers.reply import Usage
 from agents.personas.persona import Persona, PersonaBudget
 from agents.personas.persona_topic import persona_applied
@@ -27,8 +26,8 @@ from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record, Spe
 from schemas.registries.registry import open_registry
 from sinks.reports.queries import Found, NoTables, report
 from streams.engine.stage import Output
+from streams.kafka.log_reader import read_range
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
 from streams.settings import Settings
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
@@ -47,6 +46,7 @@ TIMEOUT_S, SLOW_S = 4.0, 5.0
 IN_FLIGHT = 8
 MICROS = 1_000_000
 DEADLINE_S, POLL_S = 200.0, 0.25
+QUIET_S = 2.0
 Money = Counter[tuple[str, str]]
 """Micro-dollars by persona and model."""
 
@@ -84,7 +84,7 @@ class Run:
     async def read(self, *topics: str) -> AsyncIterator[Record]:
         codec = RowCodec(open_registry(None))
         for name in topics:
-            async for _, records in read_range(self.stack.settings, self.stack.bootstrap, name):
+            async for _, records in read_range(self.stack.cluster, name):
                 for record in records:
                     with contextlib.suppress(DecodeFault):  # other tests append garbage
                         found = codec.decode(topic_named(name), record.value)
@@ -184,19 +184,29 @@ class Outcome:
         return +found
 
 
+async def asked_in_all(model: LoopbackOpenAI, log: Callable[[], str]) -> int:
+    """Return how many calls a killed worker made: some are read from their connections after its death."""
+    while True:
+        await until(lambda: model.in_flight == 0, log)
+        asked = len(model.requests)
+        await asyncio.sleep(QUIET_S)
+        if (model.in_flight, len(model.requests)) == (0, asked):
+            return asked
+
+
 async def outcome_of(run: Run, worker: WorkerProcess) -> Outcome:
     """Kill the worker in the middle, wait until every request is settled and every sum is told, and read it all."""
     await until(lambda: len(run.model.bills) >= KILL_AFTER_CALLS, worker.log)
     worker.kill()
-    await until(lambda: run.model.in_flight == 0, worker.log)
-    asked_before_kill = len(run.model.requests)
+    asked_before_kill = await asked_in_all(run.model, worker.log)
     worker.start()
     restarted_at = time.monotonic()
     await until(run.is_settled, worker.log)
     settled_s = time.monotonic() - restarted_at
     assert worker.stop() == 0, worker.log()[-2_000:]
     await until(lambda: run.model.in_flight == 0, worker.log)
-    found = Outcome(await booked(run), await decisions(run), run.totals(), run.reasons(), asked_before_kill, settled_s)
+    totals, reasons = await asyncio.to_thread(lambda: (run.totals(), run.reasons()))
+    found = Outcome(await booked(run), await decisions(run), totals, reasons, asked_before_kill, settled_s)
     await run.sinks.until(lambda: run.money_in_postgres() == found.money)
     await run.sinks.until(lambda: run.money_in_prometheus(sorted(found.money)) == found.money)
     async with asyncio.timeout(DEADLINE_S):
@@ -231,7 +241,7 @@ async def test_no_request_is_lost_and_every_call_is_booked_once_to_the_micro_dol
         latency_s=0.02, fault_rate=0.1, fault_kinds=FAULTS, fault_seed=seed, slow_s=SLOW_S, retry_after="0.1"
     )
     ours = personas(seed)
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     async with contextlib.AsyncExitStack() as cleanup:
         await producer.start()
         cleanup.push_async_callback(producer.stop)

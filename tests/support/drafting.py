@@ -12,36 +12,19 @@ from agents.costs.budget import BudgetLimits, BudgetPolicy
 from agents.generation.asking.writer import Past
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_file import read_personas
+from agents.personas.persona_file import SAMPLES, read_personas
 from agents.personas.persona_topic import persona_applied
-from agents.personas.sample_files import SAMPLES
-from agents.spend.budgets import Budgets
-from agents.spend.directory import SpendDirectory
+from agents.spend.budgets import Budgets, SpendDirectory
 from schemas.records import DraftDecided, DraftGenerated, PersonaApplied, PersonaRequest, Quality, Record, SpendTotal
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.settings import Settings
+from tests.support.listed_tail import ListedTail
 from tests.support.single_outputs import single
 from tests.support.stage_driver import DrivenStage, Emitted
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REQUESTS = TopicPartition("persona.requests", 0)
 SCORED = TopicPartition("drafts.scored", 0)
-
-
-class ListedPersonas:
-    """A persona log that is a list; `append` makes news."""
-
-    def __init__(self, personas: Sequence[Persona] = ()) -> None:
-        self.pending = [persona_applied(each, NOW) for each in personas]
-        self.readings = 0
-
-    async def news(self) -> Sequence[PersonaApplied]:
-        self.readings += 1
-        news, self.pending = self.pending, []
-        return news
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 NO_PAST = Past()
@@ -68,8 +51,13 @@ def samples() -> list[Persona]:
     return read_personas(SAMPLES)
 
 
+def listed(personas: Sequence[Persona]) -> ListedTail[PersonaApplied]:
+    """Return a personas topic with these in force."""
+    return ListedTail([(each.persona_id, persona_applied(each, NOW)) for each in personas])
+
+
 def sample_directory() -> PersonaDirectory:
-    return PersonaDirectory(ListedPersonas(samples()))
+    return PersonaDirectory(listed(samples()))
 
 
 def request(
@@ -150,22 +138,8 @@ class SettableClock:
 
 def budgets(limits: BudgetLimits, totals: Sequence[SpendTotal] = (), clock: SettableClock | None = None) -> Budgets:
     """Budgets of all personas together, of which these totals were spent."""
-    spend = SpendDirectory(ListedSpend(list(totals)), clock=clock or SettableClock())
+    spend = SpendDirectory(ListedTail([(each.total_id, each) for each in totals]), clock=clock or SettableClock())
     return Budgets(spend, BudgetPolicy.of(Settings()), limits)
-
-
-class ListedSpend:
-    """A log of spending that is a list."""
-
-    def __init__(self, pending: list[SpendTotal]) -> None:
-        self.pending = pending
-
-    async def news(self) -> Sequence[SpendTotal]:
-        news, self.pending = self.pending, []
-        return news
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 async def finished_effects(

@@ -31,7 +31,7 @@ class Log:
         self._append("posts.published", partition, values | event)
 
     def _append(self, topic: str, partition: int, values: Row) -> None:
-        marks = {"persona_id": "ada", "source": "test", "simulated": False, "causation_id": None}
+        marks = {"persona_id": "ada", "source": "test", "simulated": False, "backfilled": False, "causation_id": None}
         part = self.parts[TopicPartition(topic, partition)]
         part.append(marks | values | {"offset": len(part)})
 
@@ -59,4 +59,5 @@ def schema(topic: str) -> dict[str, Any]:
         "posts.published": ("persona_id", "event_id", "post_id", "draft_id", "text", "source", "causation_id"),
     }[topic]
     numbers = ("count", "occurred_at", "offset") if topic == "engagement.events" else ("occurred_at", "offset")
-    return dict.fromkeys(names, pl.String) | dict.fromkeys(numbers, pl.Int64) | {"simulated": pl.Boolean}
+    marks = ("simulated", "backfilled")
+    return dict.fromkeys(names, pl.String) | dict.fromkeys(numbers, pl.Int64) | dict.fromkeys(marks, pl.Boolean)

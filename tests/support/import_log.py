@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from agents.importing.csv_source import CsvRow
-from agents.importing.decisions.change_columns import encode_changes
+from agents.importing.decisions.known_counts import encode_changes
 from agents.importing.decisions.ledger import LedgerState, new_entry
 from agents.importing.decisions.planning import Planner
+from agents.importing.decisions.twins import RepeatedRows, RepeatedTwins
 from agents.importing.events import entry_columns
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.rows import RowReader
+from agents.importing.sources.source import Row
 from schemas.codec.column_encoder import Constant
 from schemas.records import ImportProgress
 from streams.identity import derived_id
@@ -119,9 +120,11 @@ def import_steps(
     header = sorted({name for row in rows for name in row})
     layout = bind(reading, header, "x.csv")
     reader = RowReader(layout)
-    cells = [CsvRow(number, number + 1, [row.get(name, "") for name in header]) for number, row in enumerate(rows, 1)]
+    cells = [Row(number, number + 1, [row.get(name, "") for name in header]) for number, row in enumerate(rows, 1)]
     key = layout.source_key(repr(cells))
-    planner = Planner(reading, reader.kinds, reading=key)
+    with RepeatedRows() as repeated:
+        repeated.note(reader.read(cells)[0])
+        planner = Planner(reading, reader.kinds, RepeatedTwins(repeated.found()), reading=key)
     state = log.state()
     for start in range(0, len(cells), block_rows):
         block, faults = reader.read(cells[start : start + block_rows])

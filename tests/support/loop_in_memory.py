@@ -15,17 +15,17 @@ from typing import Literal
 from schemas.catalogue import topic_named
 from schemas.codec.columns import ColumnCodec
 from schemas.codec.rows import RowCodec
-from schemas.records import EngagementEvent, PersonaRequest
+from schemas.records import DeadLetter, EngagementEvent, PersonaRequest
 from schemas.registries.registry import open_registry
-from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.batch import ColumnBatch, Slice, TopicPartition, weigh
 from streams.engine.checkpoint import CheckpointLimits
 from streams.engine.dead_letters import Letters
 from streams.engine.decoding import Decoder
 from streams.engine.loop import CheckpointedLoop
 from streams.engine.retry import Backoff
-from streams.engine.slices import Slice, weigh
 from streams.engine.stage import AnyStage, Effects, Output, OutputColumns, Part, Rejection, Stage
 from streams.errors import RecordFault, Unavailable
+from streams.policies import Policies
 from streams.quarantine.quarantine import Quarantine
 from streams.settings import Settings
 from streams.state.changelogged import ChangeloggedState, Changes
@@ -51,6 +51,9 @@ Moment = Literal["before", "after"]
 Fault = tuple[Operation, Moment, Exception]
 
 
+START_MS = 1_772_323_200_000
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A record as a client fetches it."""
@@ -58,7 +61,7 @@ class Fetched:
     offset: int
     value: bytes | None
     key: bytes | None = None
-    timestamp: int = 1_772_323_200_000
+    timestamp: int = START_MS
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
@@ -87,17 +90,19 @@ class Surroundings:
         self.journal: list[str] = []
         self.faults: list[Fault] = []
         self.log_ids: dict[TopicPartition, str] = {}
+        self.now_ms = START_MS
 
     def make_again(self, source: TopicPartition, log_id: str) -> None:
         """Delete a log with its records and its commit, and begin another."""
         self.log_ids[source] = log_id
+        self.now_ms += 1  # no two logs are written in the same millisecond
         self.log.pop(source, None)
         self.committed.pop(source, None)
 
     def produce(self, value: bytes | None, source: TopicPartition = SOURCE, *, hole: int = 0) -> Fetched:
         """Append a record behind `hole` offsets that compaction took."""
         end = self.log[source][-1].offset + 1 if self.log[source] else 0
-        record = Fetched(end + hole, value, b"key", headers=(("trace", b"1"), ("empty", None)))
+        record = Fetched(end + hole, value, b"key", self.now_ms, headers=(("trace", b"1"), ("empty", None)))
         self.log[source].append(record)
         return record
 
@@ -131,6 +136,16 @@ class Surroundings:
 
     async def read_log(self, source: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[Fetched]]:
         yield [record for record in self.log[source] if start <= record.offset < end]
+
+    async def refused(self, source: TopicPartition, since_ms: int) -> set[tuple[int, int]]:
+        """Return offset and time of records of which dead letters stand."""
+        del since_ms  # all letters
+        letters = [each.record for each in self.outputs if isinstance(each.record, DeadLetter)]
+        return {
+            (each.source_offset, round(each.source_timestamp.timestamp() * 1000))
+            for each in letters
+            if (each.source_topic, each.source_partition) == source
+        }
 
     def open_store(self, folder: Path) -> LocalStore:
         return self.stores.setdefault(folder, _KeptStore(self))
@@ -252,6 +267,7 @@ class Transport:
     durable: dict[TopicPartition, int] = field(default_factory=dict)
     position: dict[TopicPartition, int] = field(default_factory=dict)
     after: dict[TopicPartition, int] = field(default_factory=dict)
+    held: set[TopicPartition] = field(default_factory=set)
 
     def behind(self, part: Slice) -> int:
         log = self.surroundings.log[part.source]
@@ -273,15 +289,25 @@ class Transport:
         del max_age_s  # always asked anew
         return generation == self.generation
 
+    def hold(self, source: TopicPartition) -> None:
+        self.held.add(source)
+
+    async def read_again(self, source: TopicPartition) -> bool:
+        self.held.discard(source)
+        self.after.pop(source, None)
+        self.position[source] = self.surroundings.committed.get(source, 0)
+        return True
+
     def seek(self, owned: set[TopicPartition]) -> None:
         """Go back to the committed offsets, as the transport does at a rebalance."""
         self.durable.clear()
         self.after.clear()
+        self.held.clear()
         self.position = {source: self.surroundings.committed.get(source, 0) for source in owned}
 
     def fetch(self, source: TopicPartition, most: int) -> Slice | None:
         """Return the next slice of a partition, None at its end."""
-        log = self.surroundings.log[source]
+        log = [] if source in self.held else self.surroundings.log[source]
         records = [record for record in log if record.offset >= self.position[source]][:most]
         if not records:
             return None
@@ -302,6 +328,8 @@ class StageWorker:
         slot: str = "0",
         horizon: int = 1_000,
         quarantine: Quarantine | None = None,
+        *,
+        policies: str = "park",
     ) -> None:
         self.transport = Transport(surroundings)
         self.now = 0.0
@@ -318,7 +346,8 @@ class StageWorker:
             acknowledger=self.transport,
             limits=CheckpointLimits(1.0, 1.0, 1.0, NEVER, NEVER),
             quarantine=quarantine or Quarantine(),
-            letters=Letters("test", MAX_LETTER_BYTES),
+            letters=Letters("test", MAX_LETTER_BYTES, Policies(policies), lambda: self.now),
+            refused=surroundings.refused,
             monotonic=lambda: self.now,
         )
         self.loop.breaker._backoff = Backoff(first_s=0.002, max_s=0.01)
@@ -347,9 +376,11 @@ class StageWorker:
 class Worker(StageWorker):
     """A worker that counts."""
 
-    def __init__(self, surroundings: Surroundings, slot: str = "0", horizon: int = 1_000) -> None:
+    def __init__(
+        self, surroundings: Surroundings, slot: str = "0", horizon: int = 1_000, policies: str = "park"
+    ) -> None:
         self.stage = CountingStage()
-        super().__init__(surroundings, self.stage, slot, horizon)
+        super().__init__(surroundings, self.stage, slot, horizon, policies=policies)
 
     @property
     def parts(self) -> dict[TopicPartition, CountingPart]:
@@ -369,8 +400,8 @@ class Worker(StageWorker):
         return total
 
 
-async def joined(surroundings: Surroundings, *owned: TopicPartition) -> Worker:
+async def joined(surroundings: Surroundings, *owned: TopicPartition, policies: str = "park") -> Worker:
     """Return a worker that has partitions, SOURCE unless others are named."""
-    worker = Worker(surroundings)
+    worker = Worker(surroundings, policies=policies)
     await worker.join(1, *(owned or (SOURCE,)))
     return worker

@@ -24,15 +24,23 @@ class Home:
         self.folder = folder
         self.environment = {**os.environ, "THREADS_HOME": str(folder), "THREADS_CACHE": str(CACHE), **settings}
 
-    def run(self, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, prefix: tuple[str, ...] = (), timeout_s: float = COMMAND_TIMEOUT_S
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*prefix, sys.executable, "-m", "streams.cli.main", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=COMMAND_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
+
+    def told(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
+        """Run a command that has to succeed, and return what it prints."""
+        done = self.run(*arguments, timeout_s=timeout_s)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def up(self, *arguments: str) -> None:
         done = self.run("up", "--detach", "--no-workers", *arguments)

@@ -19,11 +19,11 @@ SINK_TIMEOUT_S = 20
 
 
 @contextmanager
-def own_database(server_dsn: str) -> Iterator[str]:
+def own_database(server_dsn: str, tablespace: str = "pg_default") -> Iterator[str]:
     """Make an empty database of a server, and drop it at the end."""
     name = f"test_{uuid4().hex}"
     with psycopg.connect(server_dsn, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
+        server.execute(f"CREATE DATABASE {name} TABLESPACE {tablespace}".encode())
         try:
             yield make_conninfo(server_dsn, dbname=name)
         finally:

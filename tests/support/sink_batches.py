@@ -20,6 +20,7 @@ from schemas.records import (
     Record,
 )
 from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
+from tests.support.drafts import plain_draft
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -47,6 +48,8 @@ def columns(topic: str, frame: dict[str, Any]) -> ColumnBatch:
         "occurred_at": [NOON_MS] * count,
         "persona_id": ["nova"] * count,
         "causation_id": pl.Series([None] * count, dtype=pl.String),
+        "source": ["unknown"] * count,
+        "backfilled": [False] * count,
         "offset": range(count),
     }
     return ColumnBatch(TopicPartition(topic, 0), pl.DataFrame(common | frame))
@@ -64,6 +67,7 @@ def engagement(partition: int, ids: Sequence[str], first_offset: int = 0, **chan
         "source": 'import:"quoted"\nname',
         "simulated": False,
         "basis": "event",
+        "backfilled": False,
         "offset": range(first_offset, first_offset + len(ids)),
     } | changes
     series = {name: value for name, value in columns.items() if not isinstance(value, str | bool | pl.Expr)}
@@ -76,21 +80,18 @@ def engagement(partition: int, ids: Sequence[str], first_offset: int = 0, **chan
 
 
 def draft(number: int, text: str = "Hook\nand body") -> DraftGenerated:
-    return DraftGenerated(
+    return plain_draft(
         event_id=f"generated-{number}",
         occurred_at=NOON + timedelta(seconds=number),
-        persona_id="nova",
         draft_id=f"draft-{number}",
         request_id="request-1",
         persona_version="v1",
         hook="Hook",
         body="and body",
         text=text,
-        language="en",
         model="smollm2",
         prompt_tokens=10,
         completion_tokens=20,
-        cost_micros=None,
         latency_ms=1500,
     )
 

@@ -6,7 +6,22 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.records import BudgetAlert, CostSaving, DeadLetter, Header, PersonaApplied, PersonaRequest
+from schemas.records import (
+    BudgetAlert,
+    CostSaving,
+    DeadLetter,
+    DeadOutcome,
+    DraftReviewed,
+    Header,
+    InsightsSnapshot,
+    LinkClicks,
+    LogPosition,
+    OperationRun,
+    PersonaApplied,
+    PersonaRequest,
+    PlatformNotice,
+    PostState,
+)
 from streams.engine.batch import Batch
 from tests.support.sink_batches import NOON, columns, decided, draft, engagement, kpi, rows, scored
 
@@ -30,6 +45,33 @@ def every_kind_of_batch() -> list[Batch]:
         error_class="DecodeFault",
         reason="got \x00\x01",
     )
+    dropped = DeadOutcome(
+        event_id="outcome-1",
+        occurred_at=NOON,
+        letter_id=letter.event_id,
+        outcome="dropped",
+        source_topic=letter.source_topic,
+        source_partition=letter.source_partition,
+        source_offset=letter.source_offset,
+        reason='sent by a "test"\t\\.',
+        run_id="run-1",
+        run_letters=1,
+        selection="--id letter-1",
+        requested_by="ada",
+    )
+    run = OperationRun(
+        event_id="run-1/1",
+        occurred_at=NOON,
+        run_id="run-1",
+        sequence=1,
+        operation="replay",
+        status="running",
+        requested_by="ada",
+        selection="engagement.events --persona 'a \\. b'",
+        target="postgres",
+        positions=(LogPosition(topic="engagement.events", partition=0, start=0, next=7, end=9),),
+        started_at=NOON,
+    )
     return [
         engagement(0, ids),
         engagement(0, ids[:10], first_offset=50, source="a repeat that differs"),
@@ -45,8 +87,82 @@ def every_kind_of_batch() -> list[Batch]:
             "kpi.updates", 0, [kpi("lifetime", second, views) for second, views in ((1, 10), (3599, 5))], first_offset=4
         ),
         rows("dead.letters", 0, [letter]),
+        rows("operations.runs", 0, [run, replace(run, sequence=2, status="done", read=9, ended_at=NOON), run]),
+        rows("dead.outcomes", 0, [dropped, replace(dropped, reason="a repeat that differs"), dropped]),
+        *review_batches(),
+        *publishing_batches(),
         *spend_batches(),
         *column_batches(),
+    ]
+
+
+def review_batches() -> list[Batch]:
+    """Batches of reviews: two that compete, in one partition and in two, and one that replaces whichever stands."""
+    first = DraftReviewed(
+        event_id="review-1",
+        occurred_at=NOON,
+        persona_id="nova",
+        draft_id="draft-1",
+        content_digest="0" * 64,
+        decision="accepted",
+        reviewed_by="token:page",
+    )
+    other = replace(first, event_id="review-2", decision="rejected", reason='off "brand"\t\\.')
+    replacing = replace(other, event_id="review-3", revision=2)
+    return [
+        rows("drafts.reviews", 0, [first, other, first, replacing]),
+        rows("drafts.reviews", 1, [replace(other, event_id="review-4"), replace(first, event_id="review-5")]),
+    ]
+
+
+def publishing_batches() -> list[Batch]:
+    """Batches of states, told again and in two partitions, of snapshots, known and unknown, and of notices."""
+    state = PostState(
+        event_id="state-1",
+        occurred_at=NOON,
+        persona_id="nova",
+        publication_id="publication-1",
+        sequence=1,
+        state="approved",
+        platform="threads",
+        text='two\r\nlines, "quoted" \\.',
+        content_digest="0" * 64,
+    )
+    intent = replace(state, event_id="state-2", sequence=2, state="publishing", container_id="c", attempt=1)
+    there = replace(intent, event_id="state-3", sequence=3, state="published", post_id="post-1", due_at=NOON)
+    second = replace(state, event_id="state-4", part=1, parts=2, state="failed", reason="over 500", retryable=False)
+    snapshot = InsightsSnapshot(
+        event_id="snapshot-1",
+        occurred_at=NOON,
+        persona_id="nova",
+        account_id="account-1",
+        platform="threads",
+        post_id="post-1",
+        sequence=1,
+        views=10,
+        links=(LinkClicks(url="https://example.com/?a=b", clicks=3),),
+    )
+    notice = PlatformNotice(
+        event_id="notice-1",
+        occurred_at=NOON,
+        received_at=NOON,
+        platform="threads",
+        user_id="1784",
+        field="publish",
+        post_id="post-1",
+        body='{"id": "post-1", "text": "a\\n\\"b\\""}',
+    )
+    return [
+        rows("posts.states", 0, [state, intent, there, intent, second]),
+        rows("posts.states", 1, [intent, replace(state, publication_id="publication-2")]),
+        rows(
+            "insights.snapshots",
+            0,
+            [snapshot, replace(snapshot, views=11), replace(snapshot, event_id="s", views=None)],
+        ),
+        rows("insights.snapshots", 1, [replace(snapshot, views=12)]),
+        rows("platform.notices", 0, [notice, replace(notice, event_id="notice-2", post_id=None), notice]),
+        rows("platform.notices", 1, [notice]),
     ]
 
 

@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.endpoints import read_endpoints
+from streams.kafka.cluster import Cluster
 from streams.settings import Settings
 from tests.support.postgres_tables import own_database
 
@@ -29,6 +30,7 @@ class Servers(Protocol):
 
     postgres_dsn: str
     bootstrap: str
+    cluster: Cluster
     settings: Settings
 
 

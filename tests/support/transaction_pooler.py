@@ -9,9 +9,8 @@ from typing import ClassVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from streams.embedded.account import give, unprivileged_account
 from streams.embedded.ports import LOOPBACK
-from streams.embedded.process import Launch
+from streams.embedded.process import Launch, give, unprivileged_account
 from streams.embedded.server import Server
 
 CACHED = Path("pgbouncer")

@@ -273,6 +273,6 @@ def _other_moment(draw: Draw) -> Way:
 def _other_symbols(draw: Draw, kind: Enum) -> Way:
     symbols = draw(st.permutations([*kind.symbols, "never_heard_of"]))[: draw(st.integers(1, len(kind.symbols) + 1))]
     symbol = draw(st.sampled_from(symbols))
-    name = draw(st.sampled_from([kind.name, "com.example.OtherName"]))
+    name = draw(st.sampled_from([kind.name, f"com.example.OtherName{kind.name}"]))
     known = symbol if symbol in kind.symbols else (kind.default or REFUSED)
     return Way({"type": "enum", "name": name, "symbols": symbols}, symbol, known)

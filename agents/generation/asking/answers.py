@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from langchain_core.utils.json import parse_partial_json
 
+from agents.llm.answers.loose_answer import clean_text
 from agents.llm.answers.reply import Reply
-from agents.llm.answers.said_text import clean_text
 
 MAX_TEXTS = 8  # of one answer: three hooks are asked for
 MAX_CHARS = 4_000  # of a text: eight times what a post holds; what is longer would only fill the state

@@ -1,27 +1,44 @@
-"""Ask models that follow instructions: one structured call for a burst, through cache, breakers and tiers."""
+"""Ask models that follow instructions: one structured call for a burst, or the lines of a batch for the batch API."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from agents.caching.response_cache import Question, ResponseCache, worth_keeping
-from agents.generation.asking.answers import Answer, Answers, Thrift, answer_text, answers_in, answers_schema
-from agents.generation.asking.call_gate import CallGate
-from agents.generation.asking.prompts import Instructions, body_prompt, hook_prompt, instructions
-from agents.generation.asking.writer import BodyTask, HookTask, ModelTiers, Step, reply_to
+from agents.costs.prices import PriceList, cost_micros
+from agents.generation.asking.answers import (
+    Answer,
+    Answers,
+    Thrift,
+    answer_text,
+    answered,
+    answers_in,
+    answers_schema,
+    schema_of_answers,
+)
+from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
+from agents.generation.asking.prompts import Instructions, body_prompt, draft_prompt, hook_prompt, instructions
+from agents.generation.asking.writer import BodyTask, CallGate, HookTask, ModelTiers, Step, reply_to
 from agents.generation.assignment import Assignment
 from agents.llm.answers.reply import UNKNOWN_USAGE, Reply, usage_shares
+from agents.llm.batches import BatchLine
 from agents.llm.caller import ModelCaller
 from agents.llm.client import JsonSchema, LanguageModelClient, Sampling
 from agents.llm.faults.faults import ModelMissing, NoAnswer, NoMoreAnswers
+from schemas.records import CostEvent, PersonaRequest
 from streams.errors import RecordFault
+from streams.identity import derived_id
 
 HOOK_CANDIDATES = 3
 HOOK_TOKENS = 80  # of one candidate
 BODY_TOKENS = 260
 MOST_UNREAD = 3  # answers that can't be read, each maybe paid for, before they count as an attempt
+DRAFT_TOKENS = 340  # of one draft: hook and body
+_FIELDS: tuple[tuple[Step, str], ...] = (("hook", "hook"), ("body", "body"))
+_TEXTS = {field: {"type": "string"} for _, field in _FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +200,51 @@ class ChatWriter:
 def _first(reply: Reply, field: str) -> tuple[str, ...]:
     (texts,) = answers_in(reply.text, field, 1)
     return texts
+
+
+def line_of(assignments: Sequence[Assignment], model: str, instruction_tokens: int) -> BatchLine:
+    """Return the question for all drafts of a request, hook and body of each; the request's id names it."""
+    first = assignments[0]
+    system = instructions(first.persona, first.language, instruction_tokens)
+    return BatchLine(
+        custom_id=first.request_id,
+        model=model,
+        system=system.text,
+        user=draft_prompt(assignments),
+        answer=JsonSchema("drafts", schema_of_answers(_TEXTS, len(assignments))),
+        sampling=Sampling(
+            DRAFT_TOKENS * len(assignments), first.persona.temperature, seed_of(call_id(first, "hook", 0))
+        ),
+    )
+
+
+def calls_in(
+    reply: Reply, assignments: Sequence[Assignment], occurred_at: datetime, prices: PriceList
+) -> list[tuple[Assignment, Call]]:
+    """Return the calls that the answer stands for: the first hook and the first body of each draft, half of it each."""
+    found = []
+    for (step, field), usage in zip(_FIELDS, usage_shares(reply.usage, len(_FIELDS)), strict=True):
+        texts = answers_in(reply.text, field, len(assignments))
+        answers = answered(replace(reply, usage=usage), texts, batch=True)
+        calls = calls_of(answers, step, 0, occurred_at, prices)
+        found += list(zip(assignments, calls, strict=True))
+    return found
+
+
+def unused_cost(reply: Reply, request: PersonaRequest, occurred_at: datetime, prices: PriceList) -> CostEvent:
+    """Return the booking of an answer that came for a request which can't be written any more: it is paid for."""
+    usage = reply.usage
+    return CostEvent(
+        event_id=derived_id(request.event_id, "unused batch line"),
+        occurred_at=occurred_at,
+        persona_id=request.persona_id,
+        causation_id=request.event_id,
+        request_id=request.event_id,
+        step="hook",
+        model=reply.model,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_micros=cost_micros(usage, reply.model, prices, on=occurred_at.date(), batch=True),
+    )

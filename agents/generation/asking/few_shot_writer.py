@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.generation.asking.answers import MAX_CHARS, Answers, answered
-from agents.generation.asking.call_gate import CallGate
-from agents.generation.asking.writer import BodyTask, HookTask, reply_to
+from agents.generation.asking.writer import BodyTask, CallGate, HookTask, reply_to
 from agents.generation.assignment import Assignment
 from agents.llm.client import LanguageModelClient, Sampling
 from agents.llm.provider import EMBEDDED_MODEL

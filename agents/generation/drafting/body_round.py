@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Literal
 
 from agents.generation.asking.answers import Answers
-from agents.generation.asking.call_memory import CallMemory, calls_or_faults
-from agents.generation.asking.calls import Call
+from agents.generation.asking.calls import Call, CallMemory, calls_or_faults
 from agents.generation.asking.writer import BodyTask, Writer
 from agents.generation.drafting.cleaning import cleaned_body
 from agents.generation.drafting.draft_work import DraftWork, Node, Version
 from agents.generation.drafting.guard import DraftGuard, Judgement, Written
-from agents.guard.threads_length import threads_length
+from agents.guard.threads_counts import threads_length
 from streams.errors import RecordFault
 
 MAX_REVISIONS = 2

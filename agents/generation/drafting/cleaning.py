@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agents.guard.threads_length import threads_length, without_emoji
+from agents.guard.threads_counts import threads_length, without_emoji
 from agents.personas.persona import MAX_HOOK_LENGTH, EmojiPolicy
 from agents.scoring.words import sentences_of, words_of
 

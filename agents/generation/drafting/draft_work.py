@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from agents.costs.cost import sum_of_costs
+from agents.costs.prices import sum_of_costs
 from agents.generation.asking.calls import Call, call_id
 from agents.generation.asking.writer import Past
 from agents.generation.assignment import Assignment

@@ -7,7 +7,7 @@ from typing import TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 
-from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import CallMemory
 from agents.generation.asking.writer import PastPosts, Writer
 from agents.generation.assignment import Burst
 from agents.generation.drafting.body_round import (
@@ -21,7 +21,7 @@ from agents.generation.drafting.body_round import (
 from agents.generation.drafting.draft_work import DraftOutcome, DraftWork, outcome_of
 from agents.generation.drafting.guard import DraftGuard, fixed_part_problems
 from agents.generation.drafting.hook_round import MAX_ROUNDS, asked_for_hooks, chosen, wants_hook
-from agents.guard.threads_length import MAX_LENGTH
+from agents.guard.threads_counts import MAX_LENGTH
 
 
 class BurstState(TypedDict, total=False):

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from agents.generation.asking.prompts import instruction_echo
 from agents.generation.assignment import Assignment
 from agents.guard.findings import GuardPolicy, PostParts, findings
-from agents.guard.links import links_in
 from agents.guard.moderation import Moderator
-from agents.scoring.features import language_match
-from agents.scoring.quality import GATES
-from agents.scoring.repetition import coherence
-from agents.scoring.words import words_of
+from agents.guard.threads_counts import links_in
+from agents.scoring.quality import GATES, coherence
+from agents.scoring.words import language_match, words_of
 from streams.errors import RecordFault
 
 LEAST_LANGUAGE_MATCH = GATES["language_match"]

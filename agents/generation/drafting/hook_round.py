@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.generation.asking.answers import Answers
-from agents.generation.asking.call_memory import CallMemory, calls_or_faults
-from agents.generation.asking.calls import Call
+from agents.generation.asking.calls import Call, CallMemory, calls_or_faults
 from agents.generation.asking.writer import HookTask, Writer
 from agents.generation.drafting.cleaning import cleaned_hook
 from agents.generation.drafting.draft_work import DraftWork

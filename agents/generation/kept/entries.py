@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,3 +145,17 @@ FINISHED = EntryKind(b"f", FinishedRequest)
 UNDER_WAY = EntryKind(b"c", UnderWay)
 PARKED = EntryKind(b"p", ParkedRequest)
 BATCHES = EntryKind(b"b", BatchJob)
+
+
+def owner_of(key: bytes, value: bytes) -> str | None:
+    """Return the persona of what an entry is about; None for a batch, and for a request that came to no draft or call.
+
+    Such entries hold ids alone.
+    """
+    entry, mark = json.loads(value), key[:1]
+    if mark == b"c":
+        return str(json.loads(entry["definition"])["persona_id"])
+    if mark == b"p":
+        return str(entry["request"]["persona_id"])
+    told = [*entry.get("drafts", ()), *entry.get("costs", ()), *entry.get("savings", ())]
+    return str(told[0]["persona_id"]) if told else None

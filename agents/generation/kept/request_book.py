@@ -1,14 +1,23 @@
-"""The request book: what a partition knows of its requests, as much of it in the state as another worker needs."""
+"""The books of requests and batches: what a partition knows of them, as much in the state as another worker needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents.generation.asking.call_memory import CallMemory
+from agents.generation.asking.calls import CallMemory
 from agents.generation.drafting.draft_work import DraftOutcome
-from agents.generation.kept.entries import FINISHED, PARKED, UNDER_WAY, FinishedRequest, ParkedRequest, UnderWay
+from agents.generation.kept.entries import (
+    BATCHES,
+    FINISHED,
+    PARKED,
+    UNDER_WAY,
+    BatchJob,
+    FinishedRequest,
+    ParkedRequest,
+    UnderWay,
+)
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent
 from streams.engine.stage import Change
@@ -22,6 +31,7 @@ class RequestWork:
     """A request whose drafts are being written: the offsets that wait for it, and what came of its drafts by now.
 
     `offset` is where it stood in its partition first; `offsets` is empty for a parked one, which no offset waits for.
+    `requested_at` is when it was asked for; None for one that was to wait.
     """
 
     offset: int
@@ -30,6 +40,7 @@ class RequestWork:
     begun_at: datetime
     offsets: list[int] = field(default_factory=list)
     outcomes: dict[int, DraftOutcome] = field(default_factory=dict)
+    requested_at: datetime | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -208,3 +219,51 @@ class RequestBook:
         """Forget the calls of all requests under way: the partition goes."""
         for request_id in [*self._work, *self._begun]:
             self._memory.forget(request_id)
+
+
+class BatchBook:
+    """The jobs that have not ended; `keep` is handed every change of state."""
+
+    def __init__(
+        self,
+        state: Iterable[tuple[bytes, bytes]],
+        requests: RequestBook,
+        keep: Callable[[Iterable[Change]], None],
+    ) -> None:
+        self._requests = requests
+        self._keep = keep
+        self._jobs = {job.key: job for job in BATCHES.restored(state).values()}
+
+    @property
+    def has_any(self) -> bool:
+        """Tell whether a request waits for a batch, or a batch has not ended."""
+        return bool(self._jobs) or any(each.for_batch for each in self._requests.waiting())
+
+    def jobs(self) -> list[BatchJob]:
+        """Return the jobs that have not ended."""
+        return list(self._jobs.values())
+
+    def without_job(self) -> list[ParkedRequest]:
+        """Return the requests that wait for a batch and are in none yet, in the order in which they came."""
+        in_jobs = {request_id for job in self._jobs.values() for request_id in job.request_ids}
+        requests = self._requests
+        return [
+            each
+            for each in requests.waiting()
+            if each.for_batch and each.request.event_id not in in_jobs and not requests.is_answered(each)
+        ]
+
+    def requests_of(self, job: BatchJob) -> list[ParkedRequest]:
+        """Return the requests of a job that still wait for it."""
+        waiting = {each.request.event_id: each for each in self._requests.waiting()}
+        return [waiting[request_id] for request_id in job.request_ids if request_id in waiting]
+
+    def keep(self, job: BatchJob) -> None:
+        """Keep a job, or what became known of it."""
+        self._jobs[job.key] = job
+        self._keep([BATCHES.kept(job.key, job)])
+
+    def end(self, job: BatchJob) -> None:
+        """Forget a job: its requests are under way, or wait for another."""
+        del self._jobs[job.key]
+        self._keep([BATCHES.dropped(job.key)])

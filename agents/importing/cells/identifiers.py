@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.importing.cells.visible_text import visible
-from agents.importing.import_fault import ImportFault
+from agents.importing.cells.visible_text import ImportFault, visible
 from schemas.rules import shown
 
 EXACT_DIGITS = 15  # a spreadsheet keeps so many digits of a number, and writes zeros for the others
@@ -25,6 +24,8 @@ def identifier(cell: str) -> str:
         ValueError: a spreadsheet or a program has rounded it.
     """
     text = visible(cell)
+    if text[:1].isalpha() or text.isdecimal():  # as most are
+        return text
     formula = _FORMULA.fullmatch(text)
     text = formula[1] if formula else text
     if _SCIENTIFIC.fullmatch(text) or _FLOAT.fullmatch(text):

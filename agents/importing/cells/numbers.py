@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-from agents.importing.cells.visible_text import is_blank, visible
-from agents.importing.import_fault import ImportFault
+from agents.importing.cells.visible_text import ImportFault, is_blank, visible
 from schemas.rules import shown
 
 Decimal = Literal[".", ","]
@@ -20,9 +20,18 @@ DISTINCT_COUNTS_KEPT = 65_536
 DECIMALS: tuple[Decimal, ...] = (".", ",")
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}\N{FIGURE SPACE}"
 APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
+FRACTION_LOOKED_AT = 400  # digits, more than any program writes
 _PLAIN_BELOW = 1_000  # the least number that is written in groups
 
-_SHORT = re.compile(r"[\d.,\s]+\s*(k|m|b|mil|mio|mln|tsd|млн|тыс|тис)\.?", re.IGNORECASE)
+SHORT_FORMS: Mapping[str, int] = {
+    **dict.fromkeys(("k", "tsd", "mil", "тыс", "тис"), 10**3),
+    **dict.fromkeys(("m", "mi", "mn", "mio", "mln", "млн"), 10**6),
+    **dict.fromkeys(("b", "bn", "mrd", "млрд"), 10**9),
+}
+"""What `1.2K` and its kin multiply by, in the languages of exports."""
+_SHORT = re.compile(
+    rf"(?P<number>\d(?:[\d.,{SPACES}{APOSTROPHES}]*\d)?)\s*(?P<unit>{'|'.join(SHORT_FORMS)})\.?", re.IGNORECASE
+)
 _SIGNED = re.compile(r"[-\N{MINUS SIGN}](?=\d)")
 
 
@@ -43,10 +52,10 @@ class NumberFormat:
 
     def fit(self, cell: str) -> Fit:
         """Return what a visible cell is."""
-        match = _pattern(self).fullmatch(cell)
-        if match is None:
+        value = self._value(cell)
+        if value is None:
             return Fit.NONE
-        return Fit.FRACTION if match["fraction"] and match["fraction"].strip("0") else Fit.WHOLE
+        return Fit.WHOLE if value.denominator == 1 else Fit.FRACTION
 
     def count(self, cell: str) -> int:
         """Return the whole number in a cell.
@@ -55,10 +64,10 @@ class NumberFormat:
             ValueError: it is none from 0 to MAX_COUNT.
         """
         text = visible(cell)
-        value = self._magnitude(text)
-        if value is None or value > MAX_COUNT:
+        value = self._value(text)
+        if value is None or value > MAX_COUNT or value.denominator != 1:
             raise ValueError(f"is not a whole number from 0 to 2^63-1, written {self.described()}{_advice(text)}")
-        return value
+        return int(value)
 
     def change(self, cell: str) -> int:
         """Return the whole number in a cell, which may be negative; raises as `count` does."""
@@ -71,12 +80,18 @@ class NumberFormat:
             return "in digits alone"
         return f"like {'1' + self.thousands[0] + '234'!r}"
 
-    def _magnitude(self, text: str) -> int | None:
-        match = _pattern(self).fullmatch(text)
-        if match is None or (match["fraction"] or "").strip("0"):
+    def _value(self, text: str) -> Fraction | None:
+        """Return the number in a text, None where there is none: 1.2K is 1200, as far as the file says it."""
+        short = _SHORT.fullmatch(text)
+        match = _pattern(self).fullmatch(short["number"] if short else text)
+        if match is None:
             return None
-        digits = "".join(filter(str.isdecimal, match["whole"]))
-        return int(digits) if len(digits.lstrip("0")) <= len(str(MAX_COUNT)) else None
+        digits = "".join(filter(str.isdecimal, match["whole"])).lstrip("0")
+        if len(digits) > len(str(MAX_COUNT)):
+            return Fraction(MAX_COUNT + 1)
+        factor = SHORT_FORMS[short["unit"].casefold()] if short else 1
+        fraction = (match["fraction"] or "0")[:FRACTION_LOOKED_AT]
+        return (int(digits or 0) + Fraction(int(fraction), 10 ** len(fraction))) * factor
 
 
 PLAIN = NumberFormat()
@@ -90,9 +105,12 @@ def _pattern(form: NumberFormat) -> re.Pattern[str]:
     return re.compile(rf"(?P<whole>{whole})(?:{re.escape(form.decimal)}(?P<fraction>\d+))?", re.ASCII)
 
 
+def is_short(text: str) -> bool:
+    """Tell whether a number is written shortened, and so rounded by who wrote it."""
+    return not text.isdecimal() and _SHORT.fullmatch(text) is not None
+
+
 def _advice(text: str) -> str:
-    if _SHORT.fullmatch(text):
-        return "; it is shortened: export exact numbers"
     return "; it is a share, not a count" if text.endswith("%") else ""
 
 
@@ -144,7 +162,7 @@ class _Column:
         best = min(fits, key=lambda fit: fit.value)
         for place, (form, fit) in enumerate(zip(CANDIDATES, fits, strict=True)):
             self.refuted[place] |= fit.value > best.value
-            if fit is not Fit.NONE:
+            if fit is not Fit.NONE and not is_short(cell):
                 self.grouped[place] |= any(sign in cell.partition(form.decimal)[0] for sign in form.thousands)
                 self.fraction[place] |= form.decimal in cell
         if self.doubtful is None and best is not Fit.NONE and ("." in cell or "," in cell):
@@ -160,13 +178,16 @@ class NumberEvidence:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._columns = {name: _Column() for name in names}
+        self.short: tuple[str, int] | None = None  # the first cell that is shortened, and its line
 
     def see(self, name: str, cell: str, line: int) -> None:
         """Take note of a cell of a column of counts."""
         if cell.isdecimal() and cell.isascii():
             self._columns[name].see(cell, line)
         elif not is_blank(cell):
-            self._columns[name].see(_SIGNED.sub("", visible(cell)), line)
+            text = _SIGNED.sub("", visible(cell))
+            self.short = self.short or ((text, line) if is_short(text) else None)
+            self._columns[name].see(text, line)
 
     def format(self, file_name: str) -> NumberFormat:
         """Return the convention by which every cell that is a number at all is one.

@@ -1,9 +1,11 @@
-"""Text as it is seen: without byte order marks, soft hyphens, zero-width characters and stray white space."""
+"""Text as it is seen, without marks and stray white space, and the fault of a file that can't be imported as it is."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
+
+from streams.errors import ThreadsError
 
 _INVISIBLE = dict.fromkeys(
     [0xAD, 0x34F, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
@@ -13,6 +15,7 @@ _SUMS = frozenset(
     {"total", "totals", "grand total", "sum", "gesamt", "summe", "gesamtsumme", "suma", "somme", "totale", "totaal"}
     | {"итого", "разом", "всього", "razem", "合计", "合計", "総計"}
 )
+_SUM_INITIALS = frozenset(word[0] for word in _SUMS)
 
 
 def visible(cell: str) -> str:
@@ -27,14 +30,20 @@ def heading(cell: str) -> str:
 
 def is_blank(cell: str) -> bool:
     """Tell whether a cell says nothing: empty, a dash, N/A or null."""
-    return visible(cell).lower() in _BLANKS
+    return not cell[:1].isdigit() and visible(cell).lower() in _BLANKS
 
 
 def is_sum(cell: str) -> bool:
     """Tell whether a cell that should identify a row says that the row sums up others."""
-    return visible(cell).casefold() in _SUMS
+    first = cell[:1]
+    may_be = not first.isdigit() and (not first.isascii() or first.isspace() or first.casefold() in _SUM_INITIALS)
+    return may_be and visible(cell).casefold() in _SUMS
 
 
 def all_blank(cells: Collection[str]) -> bool:
     """Tell whether nothing at all stands in a row."""
     return not any(map(visible, cells))
+
+
+class ImportFault(ThreadsError):
+    """A file can't be imported as it is; the text says where and what to do."""

@@ -1,13 +1,29 @@
-"""What is known of each post and kind from imports: folded from the ledger, in the order of its entries. Pure."""
+"""What is known of each post and kind from imports, folded from the ledger, and changes of it as bytes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import polars as pl
+
 TOTAL = -1
 """Number of the slot that takes what totals add; rows of new counts have slots from 0 on."""
+CHANGE_COLUMNS = {
+    "persona_id": pl.String,
+    "post_id": pl.String,
+    "kind": pl.String,
+    "at_ms": pl.Int64,
+    "number": pl.Int32,
+    "value": pl.Int64,
+    "change": pl.Int64,
+    "row": pl.Int64,
+    "fresh": pl.Boolean,
+    "as_of_ms": pl.Int64,
+}
+_POSTS = {"persona_id": pl.String, "post_id": pl.String}
 
 
 class CountKey(NamedTuple):
@@ -80,7 +96,6 @@ class KnownCounts:
         self._counts: dict[CountKey, KnownCount] = {}
         self._posts: set[PostKey] = set()
         self._levels: set[tuple[str, str, str, bool]] = set()
-        self._readings: dict[str, set[str]] = {}  # by channel
 
     def branch(self) -> KnownCounts:
         """Return a view that can be changed without changing this; this must not change while it is used."""
@@ -103,7 +118,6 @@ class KnownCounts:
         """Take over changes in their order; `reading` is who decided them, `told_ms` when."""
         for change in changes:
             channel, persona_id, post_id, kind = change.key
-            self._readings.setdefault(channel, set()).add(reading)
             self._levels.add((channel, persona_id, kind, post_id is None))
             known = self._own(change.key)
             known.slots[change.slot] = change.value
@@ -112,10 +126,6 @@ class KnownCounts:
                 known.readings |= {reading}
             if change.as_of_ms is not None:
                 known.as_of_ms = max(known.as_of_ms or 0, change.as_of_ms)
-
-    def has_others(self, channel: str, reading: str) -> bool:
-        """Tell whether other readings than one have counted something of a channel."""
-        return bool(self._readings.get(channel, set()) - {reading})
 
     def added_up(self) -> set[tuple[str, str, str]]:
         """Return channel, persona and kind of what is counted both by post and by account: KPIs add these up."""
@@ -134,3 +144,52 @@ class KnownCounts:
             earlier = self._trunk.of(key) if self._trunk else None
             known = self._counts[key] = earlier.copy() if earlier else KnownCount()
         return known
+
+
+def changes_frame(changes: Sequence[Change]) -> pl.DataFrame:
+    """Return changes of one channel as a table with the columns CHANGE_COLUMNS, in their order."""
+    rows = [(*each.key[1:], *each.slot, *_rest(each)) for each in changes]
+    return pl.DataFrame(rows, schema=CHANGE_COLUMNS, orient="row")
+
+
+def encode_changes(changes: pl.DataFrame) -> bytes | None:
+    """Return a table of changes as bytes, None where there are none."""
+    return _to_ipc(changes)
+
+
+def decode_frame(encoded: bytes | None) -> pl.DataFrame:
+    """Return the table of the changes in an entry."""
+    return pl.DataFrame(schema=CHANGE_COLUMNS) if encoded is None else pl.read_ipc_stream(io.BytesIO(encoded))
+
+
+def decode_changes(encoded: bytes | None, channel: str) -> list[Change]:
+    """Return the changes in an entry of a channel."""
+    rows = decode_frame(encoded).iter_rows()
+    return [
+        Change(CountKey(channel, persona_id, post_id, kind), Slot(at_ms, number), *rest)
+        for persona_id, post_id, kind, at_ms, number, *rest in rows
+    ]
+
+
+def encode_posts(posts: Sequence[PostKey]) -> bytes | None:
+    """Return posts of one channel as bytes, None where there are none."""
+    return _to_ipc(pl.DataFrame([post[1:] for post in posts], schema=_POSTS, orient="row"))
+
+
+def decode_posts(encoded: bytes | None, channel: str) -> list[PostKey]:
+    """Return the posts in an entry of a channel."""
+    if encoded is None:
+        return []
+    return [PostKey(channel, *row) for row in pl.read_ipc_stream(io.BytesIO(encoded)).iter_rows()]
+
+
+def _rest(change: Change) -> tuple[int, int, int, bool, int | None]:
+    return change.value, change.change, change.row, change.fresh, change.as_of_ms
+
+
+def _to_ipc(frame: pl.DataFrame) -> bytes | None:
+    if frame.is_empty():
+        return None
+    target = io.BytesIO()
+    frame.write_ipc_stream(target, compression="zstd")
+    return target.getvalue()

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agents.importing.decisions.known_counts import TOTAL, Change, CountKey, KnownCount, KnownCounts, Slot
+import numpy as np
+import polars as pl
+
+from agents.importing.cells.visible_text import ImportFault
+from agents.importing.decisions.first_reading import first_changes
+from agents.importing.decisions.known_counts import (
+    TOTAL,
+    Change,
+    CountKey,
+    KnownCount,
+    KnownCounts,
+    Slot,
+    changes_frame,
+)
+from agents.importing.decisions.twins import Numbers, RepeatedTwins
 from agents.importing.fields import FieldMapping
-from agents.importing.import_fault import ImportFault
-from agents.importing.rows import RowBlock
+from agents.importing.row_block import RowBlock, RowFault
+from agents.importing.sources.source import Unit
 from agents.importing.times import as_datetime
 from schemas.record_rules import MAX_AMOUNT
 from schemas.records import EngagementKind
-from streams.errors import RecordFault
 
 
 @dataclass(slots=True)
 class Plan:
     """What a block of rows changes, in their order; `older` counts totals that a newer export has replaced."""
 
-    changes: list[Change] = field(default_factory=list)
-    faults: list[RecordFault] = field(default_factory=list)
+    changes: pl.DataFrame = field(default_factory=lambda: changes_frame(()))
+    faults: list[RowFault] = field(default_factory=list)
     older: int = 0
+
+    def by_kind(self) -> dict[str, int]:
+        """Return by how much the counts of each kind change."""
+        sums = self.changes.group_by("kind", maintain_order=True).agg(pl.col("change").sum())
+        return dict(sums.iter_rows())
 
 
 class _Cell(NamedTuple):
@@ -35,6 +52,7 @@ class _Cell(NamedTuple):
     row: int
     line: int
     as_of_ms: int | None
+    unit: Unit
 
 
 class Planner:
@@ -48,56 +66,67 @@ class Planner:
     """
 
     def __init__(
-        self, mapping: FieldMapping, kinds: Sequence[EngagementKind], *, reading: str, adopted_rows: int = 0
+        self,
+        mapping: FieldMapping,
+        kinds: Sequence[EngagementKind],
+        twins: RepeatedTwins,
+        *,
+        reading: str,
+        adopted_rows: int = 0,
     ) -> None:
         """Take the kinds of the blocks' counts; an older version sent the events of the first `adopted_rows` rows."""
         self._mapping = mapping
         self._kinds = kinds
         self._reading = reading
         self._adopted_rows = adopted_rows
-        self._twins: Counter[tuple[str, str | None, int]] = Counter()
+        self._twins = twins
 
-    def slots(self, block: RowBlock) -> list[Slot]:
-        """Return the slot of each row of the next block; to be asked once for each block, in order."""
-        slots = []
-        for row, at_ms in enumerate((block.occurred_ms - block.shift_ms).tolist()):
-            if self._mapping.counts == "totals":
-                slots.append(Slot(at_ms, TOTAL))
-                continue
-            twin = (block.persona_ids[row], _post(block, row), at_ms)
-            slots.append(Slot(at_ms, self._twins[twin]))
-            self._twins[twin] += 1
-        return slots
+    def slots(self, block: RowBlock) -> Numbers:
+        """Return the number of each row's slot of the next block; to be asked once for each block, in order."""
+        if self._mapping.counts == "totals":
+            return np.full(len(block.numbers), TOTAL, dtype=np.int64)
+        return self._twins.numbers(block)
 
-    def plan(self, block: RowBlock, slots: Sequence[Slot], known: KnownCounts, told_ms: int) -> Plan:
+    def is_first(self, channel_readings: Collection[str]) -> bool:
+        """Tell whether this reading decides without what is known, given the readings that its channel has."""
+        return self._mapping.counts != "totals" and not self._adopted_rows and {*channel_readings} <= {self._reading}
+
+    def plan_first(self, block: RowBlock, slots: Numbers) -> Plan:
+        """Return what a block changes of a channel of which no other reading is known."""
+        return Plan(*first_changes(block, slots, self._kinds))
+
+    def plan(self, block: RowBlock, slots: Numbers, known: KnownCounts, told_ms: int) -> Plan:
         """Return what a block changes, and apply it to `known`.
 
         Raises:
             ImportFault: it can't be known what a count changes; the text says what to say.
         """
-        plan = Plan()
+        plan, decided = Plan(), list[Change]()
         for cell in self._cells(block, slots):
             if abs(cell.value) > MAX_AMOUNT:
-                plan.faults.append(RecordFault(f"line {cell.line}: {cell.key.kind} is over {MAX_AMOUNT:,}, too many"))
+                fault = f"{cell.unit} {cell.line}: {cell.key.kind} is over {MAX_AMOUNT:,}, too many"
+                plan.faults.append(RowFault(cell.line, fault))
                 continue
             state = known.of(cell.key)
             is_total = self._mapping.counts == "totals"
             changes = self._total(cell, state, plan) if is_total else self._news(cell, state)
             changes = [each._replace(change=0) for each in changes] if cell.row <= self._adopted_rows else changes
             known.apply(changes, self._reading, told_ms)
-            plan.changes += changes
+            decided += changes
+        plan.changes = changes_frame(decided)
         return plan
 
-    def _cells(self, block: RowBlock, slots: Sequence[Slot]) -> Iterator[_Cell]:
+    def _cells(self, block: RowBlock, slots: Numbers) -> Iterator[_Cell]:
         channel = self._mapping.source
         said, counts = block.said.tolist(), block.counts.tolist()
-        for row, slot in enumerate(slots):
+        times = (block.occurred_ms - block.shift_ms).tolist()
+        for row, slot in enumerate(map(Slot, times, slots.tolist())):
             persona_id, post_id = block.persona_ids[row], _post(block, row)
             for place, kind in enumerate(self._kinds):
                 if said[row][place]:
                     key = CountKey(channel, persona_id, post_id, kind)
                     number, line = block.numbers[row], block.lines[row]
-                    yield _Cell(key, slot, counts[row][place], number, line, block.as_of_ms[row])
+                    yield _Cell(key, slot, counts[row][place], number, line, block.as_of_ms[row], block.unit)
 
     def _news(self, cell: _Cell, state: KnownCount | None) -> list[Change]:
         before = state.slots.get(cell.slot) if state else None
@@ -171,16 +200,16 @@ def _of(key: CountKey) -> str:
 
 def _ask_counts(cell: _Cell, state: KnownCount) -> str:
     return (
-        f"line {cell.line}: {cell.value:,} {_of(cell.key)}, of which {state.total:,} are known from another import. "
-        "Are the file's counts totals so far, or new since the last file? Say --counts totals or --counts new; if it "
-        "is of another platform, name it with --source. Nothing was sent."
+        f"{cell.unit} {cell.line}: {cell.value:,} {_of(cell.key)}, of which {state.total:,} are known from another "
+        "import. Are the file's counts totals so far, or new since the last file? Say --counts totals or --counts new; "
+        "if it is of another platform, name it with --source. Nothing was sent."
     )
 
 
 def _ask_falls(cell: _Cell, state: KnownCount) -> str:
     known_as_of = "at an unknown time" if state.as_of_ms is None else f"on {as_datetime(state.as_of_ms):%Y-%m-%d}"
     return (
-        f"line {cell.line}: {cell.value:,} {_of(cell.key)}, but {state.total:,} were known {known_as_of}. Is this an "
-        "older export, or were counts taken back? Say when it was exported, e.g. --as-of 2026-03-01, or say "
+        f"{cell.unit} {cell.line}: {cell.value:,} {_of(cell.key)}, but {state.total:,} were known {known_as_of}. Is "
+        "this an older export, or were counts taken back? Say when it was exported, e.g. --as-of 2026-03-01, or say "
         "--falls correct (take the lower total) or --falls keep (leave the greater one). Nothing was sent."
     )

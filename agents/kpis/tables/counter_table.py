@@ -1,17 +1,63 @@
-"""A table of counters in one array, so that whole batches are added at once."""
+"""A table of counters in one array, to which batches are added at once: its keys, and its rows as bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import repeat
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, repeat
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from agents.kpis.tables.encoded_rows import Entries, decode_rows, encode_rows, entries_of
+Ints = NDArray[np.int64]
 
+_STAMP_BYTES = 8
+_PLACE_BYTES = 2
+_ENTRY_BYTES = _PLACE_BYTES + 8
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Counters that are not zero: in which row, at which place of it (below 65,536), and how much. Shapes (n,)."""
+
+    row: Ints
+    place: Ints
+    amount: Ints
+
+
+def entries_of(values: Ints) -> Entries:
+    """Return the entries of counters, shape (rows, width)."""
+    row, place = np.nonzero(values)
+    return Entries(row, place, values[row, place])
+
+
+def encode_rows(stamps: Ints, entries: Entries) -> list[bytes]:
+    """Return each row as bytes: the stamp, the places of its n entries, and their amounts.
+
+    `stamps` has the shape (rows,), entries ascend by row. Stamp and amounts are little-endian int64, places
+    little-endian uint16: 8 + 10 * n bytes.
+    """
+    ends = np.cumsum(np.bincount(entries.row, minlength=len(stamps))).tolist() if len(stamps) else []
+    starts = stamps.astype("<i8").tobytes()
+    places, amounts = entries.place.astype("<u2").tobytes(), entries.amount.astype("<i8").tobytes()
+    return [
+        starts[8 * number : 8 * number + 8] + places[2 * first : 2 * end] + amounts[8 * first : 8 * end]
+        for number, (first, end) in enumerate(pairwise([0, *ends]))
+    ]
+
+
+def decode_rows(encoded: Sequence[bytes]) -> tuple[Ints, Entries]:
+    """Return the stamps, shape (rows,), and the entries."""
+    counts = [(len(each) - _STAMP_BYTES) // _ENTRY_BYTES for each in encoded]
+    stamps = np.frombuffer(b"".join(each[:_STAMP_BYTES] for each in encoded), dtype="<i8").astype(np.int64)
+    ends = [_STAMP_BYTES + _PLACE_BYTES * count for count in counts]
+    pairs = list(zip(encoded, ends, strict=True))
+    places = np.frombuffer(b"".join(each[_STAMP_BYTES:end] for each, end in pairs), dtype="<u2").astype(np.int64)
+    amounts = np.frombuffer(b"".join(each[end:] for each, end in pairs), dtype="<i8").astype(np.int64)
+    return stamps, Entries(np.repeat(np.arange(len(encoded)), counts), places, amounts)
 
 
 def grown(values: NDArray[Scalar], length: int) -> NDArray[Scalar]:
@@ -22,7 +68,6 @@ def grown(values: NDArray[Scalar], length: int) -> NDArray[Scalar]:
     return np.concatenate((values, more))
 
 
-Ints = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Key = TypeVar("Key", int, str)
@@ -138,3 +183,65 @@ class CounterTable(Generic[Key]):
         self._values[rows] = 0
         self._stamps[rows] = NOTHING_APPLIED
         self._changed[rows] = False
+
+
+class PaneKey(NamedTuple):
+    """A persona's block of consecutive panes; `block` numbers them since the epoch."""
+
+    block: int
+    persona_id: str
+
+    def text(self) -> str:
+        return f"{self.block}|{self.persona_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> PaneKey:
+        block, persona_id = text.split("|", 1)
+        return cls(int(block), persona_id)
+
+
+class PostKey(NamedTuple):
+    """A post of a persona.
+
+    In its text the two ids follow each other; they may hold any text, so the first is preceded by its length.
+    """
+
+    persona_id: str
+    post_id: str
+
+    @classmethod
+    def parse(cls, text: str) -> PostKey:
+        length, rest = text.split("|", 1)
+        return cls(rest[: int(length)], rest[int(length) :])
+
+
+def post_key_column() -> pl.Expr:
+    """Return the text of PostKey, of the columns persona_id and post_id."""
+    persona = pl.col("persona_id")
+    return pl.concat_str(persona.str.len_chars().cast(pl.String), pl.lit("|"), persona, pl.col("post_id"))
+
+
+class PersonaNumbers:
+    """Number personas from 0 in the order they come."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def of(self, personas: Iterable[str]) -> NDArray[np.int64]:
+        """Return the numbers of personas, in their order; new ones are numbered."""
+        return np.array([self._of(persona) for persona in personas], dtype=np.int64)
+
+    def _of(self, persona: str) -> int:
+        number = self._number.get(persona)
+        if number is None:
+            number = self._number[persona] = len(self._names)
+            self._names.append(persona)
+        return number
+
+    def name(self, number: int) -> str:
+        """Return the persona of a number."""
+        return self._names[number]

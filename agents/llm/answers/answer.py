@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel, Field, ValidationError
 
-from agents.llm.answers.loose_answer import Loose, loose_answer
+from agents.llm.answers.loose_answer import Loose, clean_name, clean_text, loose_answer
 from agents.llm.answers.reply import Reply, usage_of
-from agents.llm.answers.said_text import clean_name, clean_text
 
 CUT_OFF = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"))
 _FILTERED = (

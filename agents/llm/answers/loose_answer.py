@@ -1,17 +1,20 @@
-"""An answer in whatever form a server gave it: in parts, by other vendors' names, as a stream nobody asked for.
+"""What a provider said in whatever form: text that can be kept, and answers in parts, by other names, as a stream.
 
-It is read where the body is no chat completion as OpenAI sends it. What was answered is paid for, so nothing that can
-be read is thrown away, and nothing that can't be raises anything but `ValueError`.
+An answer is read loosely where the body is no chat completion as OpenAI sends it. What was answered is paid for, so
+nothing that can be read is thrown away, and nothing that can't raises anything but `ValueError`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.llm.answers.said_text import json_body, mapping_in, text_of
+MAX_NAME = 200  # of a model, an id, a reason: what is longer is no name
 
+# lone halves of surrogate pairs have no UTF-8, NUL is refused by PostgreSQL, the other controls say nothing
+_UNUSABLE = re.compile(r"[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MAX_DEPTH = 8  # of parts within parts
 _CHOICES = ("choices", "candidates", "output")
 _USAGES = ("usage", "usageMetadata", "usage_metadata")
@@ -19,6 +22,51 @@ _REASONS = ("finish_reason", "finishReason", "stop_reason", "done_reason")
 _CONTENTS = ("content", "parts", "text", "output_text", "value")
 _TEXT_TYPES = frozenset(("text", "output_text", "message", "refusal"))
 _LIST_CHARS = 2_000_000  # a text longer than that is cut: no draft needs it
+
+
+def clean_text(said: str, most: int | None = None) -> str:
+    """Return a text without lone surrogates and control characters but tab and line ends, cut to `most` characters.
+
+    Two halves of a pair that came apart are one character again.
+    """
+    if not said.isascii():
+        said = said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _UNUSABLE.sub("", said)[:most]
+
+
+def clean_name(said: object) -> str:
+    """Return a name in one line without blanks around; empty for what is no text or number."""
+    if isinstance(said, bool) or not isinstance(said, str | int | float):
+        return ""
+    try:
+        return " ".join(clean_text(str(said)[: 4 * MAX_NAME]).split())[:MAX_NAME]
+    except ValueError:  # an integer of more digits than Python writes out
+        return ""
+
+
+def json_body(body: bytes) -> object:
+    """Return what a body of JSON says; bytes that are no UTF-8 are replaced, a byte order mark is passed over.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply to be read.
+    """
+    try:
+        found: object = json.loads(text_of(body))
+    except RecursionError as error:
+        raise ValueError("expected JSON of some levels, got thousands") from error
+    return found
+
+
+def text_of(body: bytes) -> str:
+    """Return a body as text."""
+    return body.decode("utf-8-sig", "replace")
+
+
+def mapping_in(said: object) -> Mapping[object, object]:
+    """Return an object of JSON, also where it is wrapped in a list; an empty one for anything else."""
+    if isinstance(said, list):
+        return next((each for each in said if isinstance(each, Mapping)), {})
+    return said if isinstance(said, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)

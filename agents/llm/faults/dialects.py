@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agents.llm.answers.said_text import clean_name
+from agents.llm.answers.loose_answer import clean_name
 from agents.llm.settings import Omitted
 
 logger = logging.getLogger(__name__)

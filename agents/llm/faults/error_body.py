@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.llm.answers.said_text import clean_name
+from agents.llm.answers.loose_answer import clean_name
 
 MAX_WORDS = 4_000  # of a message that are looked at
 MAX_DEPTH = 6

@@ -118,6 +118,55 @@ FROM found
 GROUP BY outcome, reason
 ORDER BY outcome DESC, count DESC, reason;
 
+-- name: requests
+-- Where requests are, the newest first. `paused` are the personas whose budget lets nothing be written, * for all.
+SELECT
+    request.*,
+    coalesce(bill.cost_micros, 0) AS cost_micros, bill.calls, bill.unpriced_calls
+FROM (
+    SELECT
+        requests.event_id AS request_id, persona_id, brief, language, trend, deadline, draft_count, occurred_at,
+        outcome.drafts, outcome.accepted, outcome.rejected, dead.reasons,
+        CASE
+            WHEN dead.reasons IS NOT NULL THEN 'dead_lettered'
+            WHEN outcome.accepted + outcome.rejected >= draft_count THEN 'decided'
+            WHEN
+                outcome.drafts = 0
+                AND (deadline = 'tomorrow' OR ARRAY[persona_id, '*'] && %(paused)s::text[])
+                THEN 'parked'
+            ELSE 'writing'
+        END AS status
+    FROM requests
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) AS drafts,
+            count(*) FILTER (WHERE status = 'accepted') AS accepted,
+            count(*) FILTER (WHERE status = 'rejected') AS rejected
+        FROM drafts
+        WHERE drafts.request_id = requests.event_id
+    ) AS outcome
+    CROSS JOIN LATERAL (
+        SELECT array_agg(DISTINCT reason) AS reasons
+        FROM dead_letters AS letter
+        WHERE
+            letter.source_topic = 'persona.requests'
+            AND letter.source_partition = requests.source_partition
+            AND letter.source_offset = requests.source_offset
+    ) AS dead
+    WHERE
+        (%(request)s::text IS NULL OR requests.event_id = %(request)s)
+        AND (%(personas)s::text[] IS NULL OR persona_id = ANY(%(personas)s))
+        AND (%(before_at)s::timestamptz IS NULL OR (occurred_at, event_id) < (%(before_at)s, %(before_id)s::text))
+) AS request
+CROSS JOIN LATERAL (
+    SELECT sum(cost_micros) AS cost_micros, count(*) AS calls, count(*) - count(cost_micros) AS unpriced_calls
+    FROM costs
+    WHERE costs.request_id = request.request_id
+) AS bill
+WHERE %(status)s::text IS NULL OR request.status = %(status)s
+ORDER BY request.occurred_at DESC, request.request_id DESC
+LIMIT %(limit)s;
+
 -- name: request
 -- By the id of a request, or of one of its drafts.
 SELECT event_id, persona_id, brief, language, draft_count, trend, deadline, occurred_at, source_partition, source_offset
@@ -126,13 +175,16 @@ WHERE event_id = coalesce((SELECT request_id FROM drafts WHERE draft_id = %(id)s
 
 -- name: drafts
 SELECT
-    draft_id, persona_version, status, language, model, hook, body, call_to_action, text, revisions, guard_reasons, steps,
+    drafts.draft_id, persona_version, status, language, model, hook, body, call_to_action, text, revisions, guard_reasons, steps,
     prompt_tokens, completion_tokens, cost_micros, latency_ms, generated_at,
     score, threshold, passed, features, reasons, near_duplicate_id, near_duplicate_similarity, embedding_model, decided_at,
-    source_topic, source_partition, source_offset
+    drafts.source_topic, drafts.source_partition, drafts.source_offset,
+    encode(sha256(convert_to(text, 'UTF8')), 'hex') AS content_digest,
+    review.*
 FROM drafts
+LEFT JOIN LATERAL ({review_in_force}) AS review ON TRUE
 WHERE request_id = %(id)s
-ORDER BY generated_at, draft_id;
+ORDER BY generated_at, drafts.draft_id;
 
 -- name: calls
 SELECT

@@ -2,7 +2,7 @@
 
 The time goes from the first partition taken over, before its first fetch, to the moment when the broker has the
 committed offsets of all events and of all partials: state in its changelogs and local stores, duplicates dropped, KPI
-updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/telling.py).
+updates told; where more than 100 personas change at once the last come up to 5 s later (agents/kpis/merge.py).
 
 Kept across a crash: everything. Counters carry the offsets applied, so what is read again does not count again, and
 recent ids are read from the log again.
@@ -25,6 +25,7 @@ from schemas.engagement import POST_COUNTER_OF, POST_COUNTERS
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import AnyStage, Effects, Rejection
 from streams.engine.worker import Worker
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import create_topics
 from streams.role import Role
 from streams.settings import Settings
@@ -83,11 +84,12 @@ class WatchedMerge(MergeStage):
 async def count_topic(task: Assignment, watch: Stopwatch) -> list[PersonaCounters]:
     """Run a worker on the topic until everything is counted and committed; return its merged counters."""
     settings = Settings(home=task.scratch, kafka=task.bootstrap, partitions=task.partitions, log_level="warning")
+    cluster = Cluster.of(settings)
     fold, merge = TimedFold(watch, settings.partitions), WatchedMerge()
-    await _empty_topics(task, settings)
+    await _empty_topics(cluster)
     worker = Worker([Role(task.run_id, partial(_stages, fold, merge))], settings, None)
     running = asyncio.create_task(worker.run())
-    async with GroupProgress(settings, task.bootstrap, task.run_id) as group:
+    async with GroupProgress(cluster, task.run_id) as group:
         while fold.events < NEAR_THE_END * task.events or not await group.is_done(_sources(task)):
             if running.done():
                 raise RuntimeError(f"the worker ended early, status {running.result()}")
@@ -108,16 +110,16 @@ def _sources(task: Assignment) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for topic in (task.topic, PARTIALS) for number in range(task.partitions)]
 
 
-async def _empty_topics(task: Assignment, settings: Settings) -> None:
+async def _empty_topics(cluster: Cluster) -> None:
     """Create the topics that the role writes, without what an earlier run wrote.
 
     A topic that was just deleted can be made again only a moment later.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=task.bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     await admin.start()
     try:
         await admin.delete_topics([name for name in TOLD if name in await admin.list_topics()])
-        while any(change.state == "missing" for change in await create_topics(settings, task.bootstrap)):
+        while any(change.state == "missing" for change in await create_topics(cluster)):
             await asyncio.sleep(POLL_S)
     finally:
         await admin.close()

@@ -35,7 +35,7 @@ def request_of(post: Post) -> PersonaRequest:
 
 async def make_ready(broker: Broker, personas: Sequence[Persona]) -> None:
     """Create the topics and put the personas in force."""
-    await create_topics(broker.settings(), broker.bootstrap)
+    await create_topics(broker.cluster())
     await apply_personas(broker.settings(), personas, utc_now())
 
 
@@ -64,7 +64,7 @@ async def append_at_rate(broker: Broker, requests: Sequence[PersonaRequest], per
 @asynccontextmanager
 async def producer_of(broker: Broker) -> AsyncIterator[EventProducer]:
     """Connect a producer."""
-    producer = EventProducer(broker.bootstrap, open_registry(None), broker.settings())
+    producer = EventProducer(broker.cluster(), open_registry(None))
     await producer.start()
     try:
         yield producer

@@ -15,7 +15,7 @@ from typing import Any
 import openai
 from celery import Celery
 
-from agents.embedding.normalised_text import text_hash
+from agents.embedding.embedding import text_hash
 from agents.generation.asking.answers import answers_schema
 from agents.generation.asking.chat_writer import BODY_TOKENS, HOOK_CANDIDATES, HOOK_TOKENS
 from agents.generation.asking.prompts import body_prompt, hook_prompt, instructions

@@ -57,12 +57,12 @@ class DecisionLog:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._reader = LogReader(broker.settings(), broker.bootstrap)
+        self._reader = LogReader(broker.cluster())
         self._sources: dict[str, list[TopicPartition]] = {}
 
     async def __aenter__(self) -> Self:
         names = (ACCEPTED, REJECTED, LETTERS, COSTS)
-        counts = await partition_counts(self._broker.settings(), self._broker.bootstrap, names)
+        counts = await partition_counts(self._broker.cluster(), names)
         self._sources = {name: [TopicPartition(name, each) for each in range(counts[name])] for name in names}
         await self._reader.__aenter__()
         return self

@@ -9,10 +9,9 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from streams.embedded.http_probe import answers
 from streams.embedded.ports import LOOPBACK
 from streams.embedded.process import Launch
-from streams.embedded.server import Server
+from streams.embedded.server import Server, answers
 from tests.benchmarks.generation.instant_answers import InstantAnswers
 from tests.benchmarks.generation.posts import sample_posts
 from tests.benchmarks.running.module_process import PROJECT

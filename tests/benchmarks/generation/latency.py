@@ -71,7 +71,7 @@ def at_steady_rate(steady: SteadyLoad, python: Path) -> SteadyLatency:
 
 
 async def _measured(running: Broker, steady: SteadyLoad, posts: PostBook, check: Callable[[], None]) -> SteadyLatency:
-    async with GroupProgress(running.settings(), running.bootstrap, ROLE) as group:
+    async with GroupProgress(running.cluster(), ROLE) as group:
         await group.until_members(steady.load.processes, START_TIMEOUT_S, check)
     requests = [request_of(posts.post(number)) for number in range(steady.requests)]
     sent_at = await append_at_rate(running, requests, steady.rate)

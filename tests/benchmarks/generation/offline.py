@@ -151,7 +151,7 @@ def _class_of(reason: str) -> str:
 async def _measured(
     running: Broker, requests: Sequence[PersonaRequest], worker: WorkerProcess, model_pid: int
 ) -> Callable[[str, str], OfflineRun]:
-    async with GroupProgress(running.settings(), running.bootstrap, ROLE) as group:
+    async with GroupProgress(running.cluster(), ROLE) as group:
         await group.until_members(1, START_TIMEOUT_S, worker.check)
     began, worker_cpu, model_cpu = time.time(), worker.usage().cpu_seconds, cpu_seconds(model_pid)
     await append_requests(running, requests)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from agents.generation.assignment import Assignment
 from agents.personas.persona import Persona
-from agents.personas.persona_file import read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.personas.persona_file import SAMPLES, read_personas
 from agents.scoring.words import sentences_of
 
 HOOKS = 3  # as many as the platform asks for

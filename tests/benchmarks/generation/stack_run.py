@@ -71,7 +71,7 @@ async def _prepared(running: Broker, posts: PostBook, requests: int) -> None:
 
 async def _measured(running: Broker, load: Load, started: Sequence[WorkerProcess]) -> Run:
     check = check_of(started)
-    async with GroupProgress(running.settings(), running.bootstrap, ROLE) as group:
+    async with GroupProgress(running.cluster(), ROLE) as group:
         await group.until_members(load.processes, FIRST_DRAFT_TIMEOUT_S, check)
     began, before, broker_before = time.time(), _cpu(started), cpu_seconds(running.pid)
     async with DecisionLog(running) as log:

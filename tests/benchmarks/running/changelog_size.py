@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.kafka.reader import read_range
+from streams.kafka.log_reader import read_range
 from tests.benchmarks.running.own_broker import Broker
 
 
@@ -22,7 +22,7 @@ async def changelog_size(broker: Broker, topic: str) -> ChangelogSize:
     """Read a changelog from its beginning; a key whose last record is a tombstone is not live."""
     live: set[tuple[int, bytes]] = set()
     records = size = 0
-    async for source, block in read_range(broker.settings(), broker.bootstrap, topic):
+    async for source, block in read_range(broker.cluster(), topic):
         for record in block:
             key = (source.partition, record.key or b"")
             if record.value is None:

@@ -13,21 +13,20 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.engine.batch import TopicPartition
 from streams.errors import ThreadsError
-from streams.kafka.connection import client_options
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import LogReader
-from streams.settings import Settings
 
 POLL_S = 0.05
 STABLE = "Stable"
 
 
 class GroupProgress:
-    """Watch a group of the broker at `bootstrap` over connections that stay open; used as an async context."""
+    """Watch a group over connections that stay open; used as an async context."""
 
-    def __init__(self, settings: Settings, bootstrap: str, group: str) -> None:
+    def __init__(self, cluster: Cluster, group: str) -> None:
         self._group = group
-        self._admin = AIOKafkaAdminClient(**client_options(settings, bootstrap))
-        self._log = LogReader(settings, bootstrap)
+        self._admin = AIOKafkaAdminClient(**cluster.client_options())
+        self._log = LogReader(cluster)
 
     async def __aenter__(self) -> Self:
         await self._admin.start()

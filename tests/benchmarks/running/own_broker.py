@@ -14,6 +14,7 @@ from streams.embedded.ports import free_port
 from streams.embedded.process import stop
 from streams.embedded.server import run_server
 from streams.errors import ThreadsError
+from streams.kafka.cluster import Cluster
 from streams.settings import Settings, current_settings
 from tests.benchmarks.job import PARTITIONS
 
@@ -36,6 +37,10 @@ class Broker:
     def settings(self) -> Settings:
         """Return the settings of a client of this broker."""
         return Settings(home=self.home, kafka=self.bootstrap, partitions=PARTITIONS)
+
+    def cluster(self) -> Cluster:
+        """Return the broker as its clients know it."""
+        return Cluster(self.bootstrap, self.settings())
 
     def log_bytes(self, topic: str) -> int:
         """Return the size of a topic on disk."""

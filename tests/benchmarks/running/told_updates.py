@@ -14,8 +14,8 @@ from schemas.codec.rows import RowCodec
 from schemas.engagement import COUNTER_OF, ENGAGING_COUNTERS
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
-from streams.kafka.reader import read_range
-from streams.settings import Settings
+from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import read_range
 from tests.benchmarks.answers import Answer
 from tests.benchmarks.job import persona_name, post_name
 from tests.benchmarks.running.workload import WorkloadSize, personas_of_posts
@@ -29,11 +29,11 @@ Told = dict[tuple[str, str], dict[str, int]]
 """By persona and window: the counters that are not zero."""
 
 
-async def newest_updates(settings: Settings, bootstrap: str) -> Told:
+async def newest_updates(cluster: Cluster) -> Told:
     """Return what was told last; a persona's updates are in one partition, so in order."""
     codec, topic = RowCodec(open_registry(None)), topic_named(UPDATES)
     newest: dict[tuple[str, str], KpiUpdate] = {}
-    async for _, records in read_range(settings, bootstrap, UPDATES):
+    async for _, records in read_range(cluster, UPDATES):
         for record in records:
             update = codec.decode(topic, record.value)
             assert isinstance(update, KpiUpdate)

@@ -9,9 +9,8 @@ from typing import Any, Literal, get_args
 
 from agents.caching.settings import CachingSettings
 from agents.costs.prices import PriceList
-from agents.generation.asking.batch_lines import calls_in, line_of
-from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.calls import call_id
+from agents.generation.asking.calls import CallMemory, call_id
+from agents.generation.asking.chat_writer import calls_in, line_of
 from agents.generation.asking.writer import Past
 from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.graph import DraftGraph

@@ -10,8 +10,7 @@ from agents.generation.admission import assignments_of
 from agents.generation.assignment import Assignment
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
-from agents.personas.persona_file import read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.personas.persona_file import SAMPLES, read_personas
 from schemas.records import PersonaRequest
 from streams.identity import derived_id
 

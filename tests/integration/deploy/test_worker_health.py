@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from http import HTTPStatus
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+import pytest
 from aiokafka import AIOKafkaConsumer
 
 from deploy.worker_health import check, fault_of, main
 from streams.embedded.ports import free_port
+from streams.metrics_server import MetricsServer, Page
+from streams.running_workers import announced
 from streams.settings import Settings
 
 DEADLINE_S, POLL_S = 30.0, 0.1
@@ -56,3 +61,20 @@ async def test_a_broker_that_is_away_is_unhealthy_with_its_address() -> None:
 
 def test_a_role_has_to_be_named() -> None:
     assert main([]) == 1
+
+
+@pytest.mark.parametrize(("status", "expected"), [(HTTPStatus.OK, HEALTHY), (HTTPStatus.SERVICE_UNAVAILABLE, "stuck")])
+async def test_a_worker_that_says_of_itself_that_it_is_stuck_is_unhealthy(
+    tmp_path: Path, status: HTTPStatus, expected: str
+) -> None:
+    pages: dict[str, Page] = {"/livez": lambda: (status, {"status": "stuck"})}
+    server = MetricsServer(host="127.0.0.1", port=0, port_setting="none", pages=pages)
+    settings = Settings(home=tmp_path, kafka=f"127.0.0.1:{free_port()}")
+    try:
+        assert "no worker in" in str(await check("gateway", settings))
+        with announced(tmp_path, ["gateway"], server.url):
+            assert expected in (await check("gateway", settings) or HEALTHY)
+    finally:
+        await asyncio.to_thread(server.close)
+    with announced(tmp_path, ["gateway"], server.url):
+        assert "does not answer at" in str(await check("gateway", settings))

@@ -1,19 +1,15 @@
-"""Every query of the dashboard, as Grafana runs it: on a Prometheus that scrapes the real sink, and on PostgreSQL."""
+"""Every query of the dashboards, as Grafana runs it: on a Prometheus that scrapes the real sink, and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import re
 import subprocess
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,26 +36,35 @@ from streams.embedded.ports import free_port
 from streams.embedded.prometheus import PrometheusServer, Target
 from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
 from streams.engine.readings import Reading, breaker_readings
-from streams.engine.worker_metrics import gauge_families
+from streams.engine.worker_metrics import families
 from streams.json_records import parse_record
-from streams.metrics import catalogue
+from streams.metrics import WORKER_BUILD, Metric, catalogue
 from streams.metrics_server import MetricsServer
+from tests.support.dashboards import (
+    ANNOTATIONS,
+    PROMQL,
+    SQL,
+    TARGETS,
+    VARIABLES,
+    Prometheus,
+    expanded,
+    filled_in,
+    is_positive,
+    offered,
+    table,
+)
 from tests.support.stage_driver import DrivenStage
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GOLDEN = REPOSITORY / "tests" / "golden"
-DASHBOARD = REPOSITORY / "grafana" / "dashboards" / "business-kpis.json"
 READER_SQL = REPOSITORY / "deploy" / "postgres" / "reader.sql"
 REGISTRY = FileRegistry()
 
-BOARD: dict[str, Any] = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-TARGETS = [(panel["title"], target) for panel in BOARD["panels"] for target in panel.get("targets", [])]
-PROMQL = [(title, each["expr"], each["legendFormat"]) for title, each in TARGETS if "expr" in each]
-SQL = [(title, each["rawSql"]) for title, each in TARGETS if "rawSql" in each]
-
 PERSONA = "ada"  # of the golden records
-DEADLINE_S, POLL_S, TIMEOUT_S = 60.0, 0.2, 10
-RATE_INTERVAL, STEP_S, SPAN_S = "30s", 2, 300
+ROLE = "consumergroup"  # of the busy worker, which gives labels their names as values
+VALUES = {"status": "503", "role": ROLE}  # but these
+TIMEOUT_S = 10
+RATE_INTERVAL = "30s"
 
 
 class Servers(Protocol):
@@ -95,6 +100,7 @@ def kpis(number: int) -> list[Record]:
             update, event_id=f"30d-{number}", window="30d", revenue_projection_monthly_micros=31_000_000 * number, **at
         ),
         replace(update, event_id=f"life-{number}", window="lifetime", viral_posts=number, **at),
+        replace(update, event_id=f"hour-{number}", window="1h", **at),
     ]
 
 
@@ -115,6 +121,12 @@ def events(number: int) -> Iterator[Batch]:
     yield batch("budget.alerts", [replace(golden("budget.alerts"), event_id=f"b-{number}")], number)
     yield batch("engagement.events", counts, 2 * number)
     yield batch("kpi.updates", kpis(number), 3 * number)
+    state = replace(golden("posts.states"), publication_id=f"p-{number}", draft_id=one.draft_id, reason=None)
+    failed = replace(state, part=1, state="failed", reason="over 500 characters: shorten it", retryable=False)
+    yield batch("posts.states", [state, failed], 2 * number)
+    yield batch("insights.snapshots", [replace(golden("insights.snapshots"), event_id=f"i-{number}")], number)
+    yield batch("platform.notices", [replace(golden("platform.notices"), event_id=f"n-{number}")], number)
+    yield batch("dead.letters", [replace(golden("dead.letters"), event_id=f"l-{number}")], number)
 
 
 async def feed(stage: DrivenStage[Any], number: int) -> None:
@@ -122,37 +134,6 @@ async def feed(stage: DrivenStage[Any], number: int) -> None:
         if each.source.topic in stage.stage.topics:
             assert list(await stage.add(each)) == []
     await stage.flush()
-
-
-class Prometheus:
-    """The HTTP interface that Grafana uses."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def ask(self, path: str, **parameters: str) -> Any:
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self._url}/api/v1/{path}?{query}", timeout=TIMEOUT_S) as answer:
-            return json.load(answer)["data"]
-
-    def history(self, expression: str) -> list[tuple[dict[str, str], list[float]]]:
-        """Return labels and finite values of each series over the last minutes."""
-        now = time.time()
-        span = {"start": str(now - SPAN_S), "end": str(now), "step": str(STEP_S)}
-        series = self.ask("query_range", query=expression, **span)["result"]
-        values = [(each["metric"], [float(value) for _, value in each["values"]]) for each in series]
-        return [(labels, [each for each in found if math.isfinite(each)]) for labels, found in values]
-
-    def awaited(self, expression: str, holds: Callable[[list[float]], bool]) -> list[dict[str, str]]:
-        """Return the labels of the series once there is one whose values hold."""
-        until = time.monotonic() + DEADLINE_S
-        while time.monotonic() < until:
-            found = self.history(expression)
-            kept = [labels for labels, values in found if holds(values)]
-            if kept:
-                return kept
-            time.sleep(POLL_S)
-        raise AssertionError(f"no such data within {DEADLINE_S:.0f} s for: {expression}")
 
 
 async def opened(announce: Callable[[str], None]) -> DrivenStage[PrometheusStage]:
@@ -164,25 +145,37 @@ async def opened(announce: Callable[[str], None]) -> DrivenStage[PrometheusStage
 
 
 class BusyWorker(Collector):
-    """What a worker shows that has each of its series."""
+    """What a worker shows that has each of its series: counters grow, gauges go up and come down."""
+
+    def __init__(self) -> None:
+        self._scrapes = 0
 
     def collect(self) -> Iterator[Family]:
+        self._scrapes += 1
         for metric in (each for each in catalogue() if each not in folded.METRICS):
-            if metric.labels[-1:] == ("state",):
-                yield from gauge_families(breaker_readings(metric, metric.labels[:-1], "open"))
-            else:
-                yield from gauge_families([Reading(metric, metric.labels, 1)])
+            yield from families(self._readings(metric))
+
+    def _readings(self, metric: Metric) -> Iterator[Reading]:
+        labels = tuple(VALUES.get(label, label) for label in metric.labels)
+        value = self._scrapes if metric.type != "gauge" else 1 + self._scrapes % 3
+        if metric.type == "gauge" and labels[-1:] == ("state",):
+            yield from breaker_readings(metric, labels[:-1], "open")
+        elif metric is WORKER_BUILD:
+            yield Reading(metric, labels, 1)
+        else:
+            counts = (self._scrapes,) * (len(metric.buckets) + 1) if metric.type == "histogram" else ()
+            yield Reading(metric, labels, value, counts)
 
 
 @pytest.fixture(scope="module")
 def prometheus(stack: Servers, prometheus_program: Path) -> Iterator[Prometheus]:
     """A Prometheus that has scraped the sink before and after its counters grew."""
     urls: list[str] = []
-    worker = MetricsServer(BusyWorker(), "127.0.0.1", 0, port_setting="none")
+    worker = MetricsServer(BusyWorker(), host="127.0.0.1", port=0, port_setting="none")
     stage = asyncio.run(opened(urls.append))
     server = PrometheusServer(prometheus_program, stack.home / "grafana queries", free_port())
     stack.start(server)
-    server.scrape([Target(urls[0]), Target(worker.url)])
+    server.scrape([Target(urls[0]), Target(worker.url, role=ROLE)])
     client = Prometheus(server.address)
     asyncio.run(feed(stage, 1))
     client.awaited("engagements_total", bool)
@@ -193,12 +186,8 @@ def prometheus(stack: Servers, prometheus_program: Path) -> Iterator[Prometheus]
     worker.close()
 
 
-def is_positive(values: Sequence[float]) -> bool:
-    return max(values, default=0) > 0
-
-
 def as_grafana_fills_in(expression: str) -> str:
-    return expression.replace("$__rate_interval", RATE_INTERVAL).replace("$persona", PERSONA)
+    return filled_in(expression, PERSONA, ROLE, RATE_INTERVAL)
 
 
 def test_every_promql_query_finds_the_series_that_were_fed(prometheus: Prometheus) -> None:
@@ -215,10 +204,24 @@ def test_rates_and_percentiles_are_numbers_above_zero(prometheus: Prometheus) ->
         prometheus.awaited(as_grafana_fills_in(expression), is_positive)
 
 
-def test_the_persona_variable_offers_the_personas_there_are(prometheus: Prometheus) -> None:
-    [variable] = [each for each in BOARD["templating"]["list"] if each["name"] == "persona"]
-    [(selector, label)] = re.findall(r"^label_values\((.+), (\w+)\)$", variable["query"])
-    assert prometheus.ask(f"label/{label}/values", **{"match[]": selector}) == [PERSONA]
+def test_a_heat_map_has_a_series_for_each_bucket(prometheus: Prometheus) -> None:
+    maps = [target["expr"] for panel, target in TARGETS if panel["type"] == "heatmap"]
+    assert len(maps) >= 2
+    for expression in maps:
+        prometheus.awaited(as_grafana_fills_in(expression), is_positive)
+        bounds = [float(labels["le"]) for labels, _ in prometheus.history(as_grafana_fills_in(expression))]
+        assert len(set(bounds)) == len(bounds) > 5
+
+
+def test_a_variable_offers_what_there_is(prometheus: Prometheus) -> None:
+    assert {name: offered(prometheus, query) for name, query in VARIABLES} == {"persona": [PERSONA], "role": [ROLE]}
+
+
+def test_annotations_are_found_for_starts_and_for_groups_that_were_set_back(prometheus: Prometheus) -> None:
+    assert len(ANNOTATIONS) == 2
+    found = [prometheus.awaited(as_grafana_fills_in(expression), is_positive) for expression in ANNOTATIONS]
+    named = {name for labels in found for each in labels for name in each}
+    assert {"role", "version", "instance", "consumergroup", "topic"} <= named
 
 
 async def fill(dsn: str) -> None:
@@ -252,22 +255,16 @@ def run_reader_script(dsn: str, password: str) -> None:
 
 def as_grafana_expands(statement: str, persona: str = f"'{PERSONA}'") -> str:
     at = golden("engagement.events").occurred_at
-    span = f"BETWEEN '{(at - timedelta(days=1)).isoformat()}' AND '{(at + timedelta(days=1)).isoformat()}'"
-    in_time = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 {span}", statement)
-    return in_time.replace("${persona:sqlstring}", persona).replace("${window:sqlstring}", "'24h','lifetime'")
-
-
-def table(dsn: str, statement: str) -> list[dict[str, Any]]:
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        cursor.execute(statement.encode())
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+    return expanded(statement, persona, (at - timedelta(days=1), at + timedelta(days=1)))
 
 
 def test_every_sql_query_finds_the_rows_that_the_sink_wrote(dsn: str) -> None:
     found = {title: table(dsn, as_grafana_expands(statement)) for title, statement in SQL}
+    assert [title for title, rows in found.items() if not rows] == []
     assert [(row["window"], row["views"], row["follows"]) for row in found["KPIs by window"]] == [
+        ("1h", 2000, 10),
         ("24h", 2000, 10),
+        ("30d", 2000, 10),
         ("lifetime", 2000, 10),
     ]
     assert sorted(row["status"] for row in found["Latest drafts"]) == ["accepted"] * 2 + ["rejected"] * 2
@@ -283,11 +280,53 @@ def test_every_sql_query_finds_the_rows_that_the_sink_wrote(dsn: str) -> None:
     counts = ("engagements", "views", "engagement rate", "viral", "first hour views", "simulated events")
     assert [post[name] for name in counts] == [3, 3, 1.0, False, 3, 4]
     assert [(row["engagements"], row["views"], row["engagement rate"]) for row in found["Daily history"]] == [(3, 3, 1)]
+    reasons = [(row["reason"], row["drafts"], row["share"]) for row in found["Decisions and reasons"]]
+    assert reasons == [("near-duplicate", 2, 0.5)]
+    [decided] = found["Decisions by persona"]
+    assert [decided[name] for name in ("decided", "accepted", "rejected", "acceptance")] == [4, 2, 2, 0.5]
+    bill = [(row["step"], row["calls"], row["unpriced calls"]) for row in found["Bill by model and step"]]
+    assert sorted(bill) == [("body", 2, 0), ("embedding", 2, 2), ("hook", 2, 0)]
+    assert {row["metric"] for row in found["Spending by step"]} == {"hook", "body"}
+    [error] = found["Dead letters by error"]
+    assert (error["consumer"], error["error"], error["letters"]) == ("kpis", "RecordFault", 2)
+    assert [row["bytes"] for row in found["Latest dead letters"]] == [10, 10]
+    assert {(row["state"], row["posts"]) for row in found["Posts by state"]} == {("published", 2), ("failed", 2)}
+    [published] = found["From accepted to published"]
+    assert (published["posts"], published["accepted to published"]) == (2, 44.875)
+    assert [(row["reason"], row["posts"]) for row in found["Not published, and why"]] == [
+        ("over 500 characters: shorten it", 2)
+    ]
+    assert [row["longest delay"] for row in found["Notices of platforms"]] == [2.375]
+    live = [row["views"] for row in found["Views, live"]]
+    assert live == sorted(live)
+    assert {row["metric"] for row in found["Revenue, live"]} == {PERSONA}
+
+
+def test_a_chart_from_sql_has_a_time_a_name_and_a_number_in_each_row(dsn: str) -> None:
+    charts = [target["rawSql"] for _, target in TARGETS if target.get("format") == "time_series" and "rawSql" in target]
+    assert len(charts) >= 5
+    for statement in charts:
+        for row in table(dsn, as_grafana_expands(statement)):
+            at, name, value = row.values()
+            assert list(row)[:2] == ["time", "metric"]
+            assert isinstance(at, datetime)
+            assert isinstance(name, str)
+            assert isinstance(value, float | int | Decimal)
+
+
+def test_units_and_links_of_a_table_are_those_of_columns_that_it_has(dsn: str) -> None:
+    tables = [(panel, target) for panel, target in TARGETS if panel["type"] == "table"]
+    assert len(tables) >= 10
+    for panel, target in tables:
+        columns = set(table(dsn, as_grafana_expands(target["rawSql"]))[0])
+        assert {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]} <= columns
+        assert set(re.findall(r"__data\.fields\.(\w+)", json.dumps(panel["fieldConfig"]))) <= columns
 
 
 def test_sql_queries_find_nothing_where_no_persona_is_chosen_yet(dsn: str) -> None:
     for _, statement in SQL:
-        assert table(dsn, as_grafana_expands(statement, persona="")) == []
+        if "${persona" in statement:
+            assert table(dsn, as_grafana_expands(statement, persona="")) == []
 
 
 def test_grafanas_account_can_not_write(dsn: str) -> None:

@@ -21,7 +21,7 @@ from schemas.registries.file_registry import FileRegistry
 from schemas.registries.http_registry import HttpRegistry
 from schemas.registries.registry import SchemaRegistry
 from streams.embedded.ports import free_port
-from streams.letter_reader import LetterReader
+from streams.engine.dead_letters import LetterReader
 from tests.support.scripted_registry import Said, Script, serving
 
 TOPIC, LETTERS = topic_named("engagement.events"), topic_named("dead.letters")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from sinks.reports.commands import kpis
-from sinks.reports.posts import SORTS
+from sinks.reports.kpis import SORTS
 from streams.engine.batch import ColumnBatch
 from tests.support.postgres_tables import load
 from tests.support.printed_commands import parsed, printed

@@ -11,7 +11,7 @@ from sinks.postgres.sink import TABLES, PostgresSink
 from streams.engine.batch import TopicPartition
 from tests.support.postgres_tables import query, write
 from tests.support.sink_batches import NOON_MS, decided, draft, engagement, rows, scored
-from tests.support.sink_batches_of_all import every_kind_of_batch
+from tests.support.sink_batches_of_all import every_kind_of_batch, publishing_batches
 from tests.support.stage_driver import DrivenStage
 
 
@@ -62,6 +62,25 @@ async def test_a_decided_draft_stays_decided_when_an_earlier_stage_comes_later(d
     )
     features = [{"name": "length", "value": 1.0, "weight": 0.5, "reason": 'a "word" \\'}]
     assert found == [("rejected", 0.75, ["near duplicate"], "draft-0", 0.97, features)]
+
+
+async def test_a_publication_is_in_its_last_state_part_by_part(dsn: str) -> None:
+    await write(dsn, publishing_batches()[::-1])
+    found = query(
+        dsn, "SELECT publication_id, part, sequence, state, post_id, retryable FROM publications ORDER BY 1, 2"
+    )
+    assert found == [
+        ("publication-1", 0, 3, "published", "post-1", None),
+        ("publication-1", 1, 1, "failed", None, False),
+        ("publication-2", 0, 1, "approved", None, None),
+    ]
+
+
+async def test_what_a_platform_did_not_tell_is_null_and_never_0(dsn: str) -> None:
+    await write(dsn, publishing_batches())
+    found = query(dsn, "SELECT event_id, views, likes, links FROM insights_snapshots ORDER BY 1")
+    links = [{"url": "https://example.com/?a=b", "clicks": 3}]
+    assert found == [("s", None, None, links), ("snapshot-1", 10, None, links)]
 
 
 async def test_kpi_history_keeps_the_latest_of_each_pane_and_the_view_the_latest_of_all(dsn: str) -> None:

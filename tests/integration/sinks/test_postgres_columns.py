@@ -22,7 +22,7 @@ from sinks.postgres.column_tables import COLUMN_TABLES
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrate
 from sinks.postgres.row_tables import ROW_TABLES
-from sinks.postgres.statements import PLACE
+from sinks.postgres.table import PLACE
 from streams.json_records import parse_record
 from tests.conftest import REPOSITORY, Stack
 from tests.support.postgres_tables import own_database, query

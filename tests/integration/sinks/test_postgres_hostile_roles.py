@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents.caching.postgres_cache import PostgresCache
-from agents.generation.past.best_posts import BestPosts
+from agents.generation.past_posts import BestPosts
 from sinks.postgres.connection import connect
 from sinks.postgres.migrations import migrations
 from sinks.reports.commands import costs, drafts, kpis

@@ -37,7 +37,8 @@ async def test_tables_of_every_earlier_version_are_brought_up_to_date(dsn: str, 
     assert await applied(dsn, migrations()) == list(range(earlier + 1, LATEST + 1))
     names = {name for name, *_ in columns(dsn)}
     assert {"requests", "drafts", "posts", "engagement", "costs", "revenue", "kpi_updates", "kpi_current"} <= names
-    assert {"savings", "budget_alerts"} <= names
+    assert {"savings", "budget_alerts", "draft_reviews", "draft_reviews_in_force"} <= names
+    assert {"publications", "insights_snapshots", "platform_notices", "dead_outcomes", "operation_runs"} <= names
     assert {"post_totals", "day_totals", "post_kpis", "daily_kpis", "daily_engagement"} <= names
     assert await applied(dsn, migrations()) == []
 

@@ -71,6 +71,7 @@ def engagement(records: int) -> ColumnBatch:
         source=pl.lit("test"),
         simulated=pl.lit(value=False),
         basis=pl.lit("event"),
+        backfilled=pl.lit(value=False),
     )
     return ColumnBatch(TopicPartition("engagement.events", 0), frame)
 

@@ -107,6 +107,7 @@ def batches() -> list[RowBatch[Any] | ColumnBatch]:
             "cached_tokens": 10,
             "completion_tokens": 20,
             "reasoning_tokens": 0,
+            "backfilled": False,
         }
     )
     return [

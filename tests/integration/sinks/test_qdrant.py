@@ -18,9 +18,8 @@ from qdrant_client import AsyncQdrantClient
 from schemas.records import DraftDecided, Quality
 from sinks.qdrant import embedded_store
 from sinks.qdrant.embedded_store import EmbeddedStore
-from sinks.qdrant.points import DraftPoint, collection_of
 from sinks.qdrant.server_store import ServerStore
-from sinks.qdrant.sink import QdrantSink, VectorStore
+from sinks.qdrant.sink import DraftPoint, QdrantSink, VectorStore, collection_of
 from sinks.sink import KeptPart
 from streams.embedded.ports import free_port
 from streams.engine.batch import Row, RowBatch, TopicPartition
@@ -153,7 +152,7 @@ async def test_points_of_a_flush_outlive_a_killed_process(tmp_path: Path) -> Non
         "import asyncio, sys, time\n"
         "from pathlib import Path\n"
         "from sinks.qdrant.embedded_store import EmbeddedStore\n"
-        "from sinks.qdrant.points import DraftPoint, collection_of\n"
+        "from sinks.qdrant.sink import DraftPoint, collection_of\n"
         "async def main():\n"
         "    store = EmbeddedStore(Path(sys.argv[1]))\n"
         "    await store.open()\n"

@@ -11,12 +11,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from schemas.records import CostEvent, DraftDecided, DraftGenerated, EngagementEvent, Quality
+from schemas.records import CostEvent, DraftDecided, EngagementEvent, Quality
 from schemas.registries.registry import open_registry
 from sinks.qdrant.embedded_store import EmbeddedStore
-from sinks.qdrant.points import collection_of
+from sinks.qdrant.sink import collection_of
 from streams.engine.stage import Output
 from streams.kafka.producer import EventProducer
+from tests.support.drafts import plain_draft
 from tests.support.sink_workers import Servers, SinkWorkers, series, sink_workers
 
 ROUNDS, PER_ROUND = 3, 400
@@ -44,18 +45,10 @@ def outputs(persona_id: str, number: int) -> list[Output]:
         occurred_at=NOON,
         persona_id=persona_id,
     )
-    draft = DraftGenerated(
+    draft = plain_draft(
         event_id=f"generated-{name}",
         draft_id=f"draft-{name}",
-        request_id="r",
-        persona_version="v",
-        hook="h",
-        body="b",
-        text="t",
-        language="en",
         model=persona_id,
-        prompt_tokens=1,
-        completion_tokens=1,
         latency_ms=1000,
         occurred_at=NOON,
         persona_id=persona_id,
@@ -101,7 +94,7 @@ async def test_rows_series_and_points_are_exact_though_the_workers_are_killed(
 ) -> None:
     persona = f"persona-{uuid4().hex}"
     total = ROUNDS * PER_ROUND
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     for round_ in range(ROUNDS):
         numbers = range(round_ * PER_ROUND, (round_ + 1) * PER_ROUND)
         events = [output for number in numbers for output in outputs(persona, number)]

@@ -8,27 +8,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from streams.engine.batch import TopicPartition
+from streams.errors import Unavailable
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import partition_counts
-from streams.settings import Settings
 
 POLL_S = 0.2
 
 
 class ConsumerGroup:
-    """A group of the broker at `bootstrap`; waiting fails with `explain()` after a deadline in seconds."""
+    """A group of a cluster; waiting fails with `explain()` after a deadline in seconds."""
 
-    def __init__(self, settings: Settings, bootstrap: str, name: str) -> None:
-        self._settings = settings
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
         self.name = name
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        client = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        client = AIOKafkaAdminClient(bootstrap_servers=self._cluster.bootstrap)
         await client.start()
         try:
             yield client
@@ -65,9 +65,9 @@ class ConsumerGroup:
 
     async def ends(self, *topics: str) -> dict[TopicPartition, int]:
         """Return the end of each partition of topics that has records."""
-        counts = await partition_counts(self._settings, self._bootstrap, topics)
+        counts = await partition_counts(self._cluster, topics)
         sources = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
-        async with LogReader(self._settings, self._bootstrap) as reader:
+        async with LogReader(self._cluster) as reader:
             bounds = await reader.whole(sources)
         return {source: end for source, (_, end) in bounds.items() if end}
 
@@ -85,6 +85,12 @@ async def _until(
     check: Callable[[], Awaitable[bool]], wanted: str, explain: Callable[[], str], deadline_s: float
 ) -> None:
     deadline = time.monotonic() + deadline_s
-    while not await check():
-        assert time.monotonic() < deadline, f"expected {wanted} within {deadline_s:g} s\n{explain()}"
+    while True:
+        error = None
+        try:
+            if await check():
+                return
+        except (KafkaError, Unavailable) as raised:  # the broker is away, or is just coming back
+            error = raised
+        assert time.monotonic() < deadline, f"expected {wanted} within {deadline_s:g} s, {error=}\n{explain()}"
         await asyncio.sleep(POLL_S)

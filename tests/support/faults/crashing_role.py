@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from streams.endpoints import make_home
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Part, Rejection, Stage
 from streams.engine.worker import keep_running
-from streams.home import make_home
 from streams.role import Role
 from streams.settings import Settings
 

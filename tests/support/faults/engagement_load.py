@@ -82,7 +82,7 @@ async def produced(stack: Broker, load_: Load, batch_size: int = BATCH) -> Async
 
     One in ten goes to a partition that its key does not give, its repetition too.
     """
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     patience = CircuitBreaker("the load's producer")  # what is sent twice then is a repetition for the KPIs
     await producer.start()
     try:

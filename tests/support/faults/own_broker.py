@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from streams.embedded.kafka import KafkaServer, Node
 from streams.embedded.ports import free_port
 from streams.embedded.process import stop
 from streams.embedded.server import run_server
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import create_topics
 from streams.settings import Settings
 from tests.conftest import CACHE
@@ -27,8 +29,9 @@ class OwnBroker:
         self._home = home
         self.bootstrap = self._server.address
         self.settings = Settings(home=home, kafka=self.bootstrap)
+        self.cluster = Cluster(self.bootstrap, self.settings)
         self._process = self._run()
-        asyncio.run(create_topics(self.settings, self.bootstrap))
+        asyncio.run(create_topics(self.cluster))
 
     def _run(self) -> subprocess.Popen[bytes]:
         return run_server(self._server, self._home / "logs")
@@ -36,6 +39,10 @@ class OwnBroker:
     def environment(self) -> dict[str, str]:
         """Return the environment of a worker of this broker."""
         return {**os.environ, "THREADS_HOME": str(self._home), "THREADS_KAFKA": self.bootstrap}
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the broker a signal: SIGSTOP freezes it, SIGCONT lets it go on."""
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End the broker as a power cut would."""

@@ -19,6 +19,7 @@ from streams.embedded.kafka import KafkaServer, Node, Voter, new_cluster_id
 from streams.embedded.ports import free_port
 from streams.embedded.process import spawn
 from streams.embedded.server import log_tail
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import create_topics
 from streams.settings import Settings
 from tests.conftest import CACHE
@@ -36,6 +37,7 @@ class OwnCluster:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.bootstrap = ",".join(server.address for server in self._servers.values())
         self.settings = Settings(home=home, kafka=self.bootstrap, replication_factor=3, min_insync_replicas=2)
+        self.cluster = Cluster(self.bootstrap, self.settings)
 
     def start_all(self) -> None:
         """Start all nodes: none is ready before most of them are up."""
@@ -43,7 +45,7 @@ class OwnCluster:
             self._spawn(number)
         for number in NODES:
             self._until_ready(number)
-        asyncio.run(create_topics(self.settings, self.bootstrap))
+        asyncio.run(create_topics(self.cluster))
 
     def _spawn(self, number: int) -> None:
         server = self._servers[number]

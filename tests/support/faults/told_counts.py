@@ -16,9 +16,9 @@ from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.engine.retry import CircuitBreaker
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import LogReader
 from streams.kafka.topics import partition_counts
-from streams.settings import Settings
 
 Counts = dict[str, Counter[str]]
 """By persona: each counter that is not 0."""
@@ -34,16 +34,14 @@ POLL_S = 0.5
 class Broker(Protocol):
     """Where the KPIs are told."""
 
-    bootstrap: str
-    settings: Settings
+    cluster: Cluster
 
 
 class ToldCounts:
     """The counts last told of some personas in some windows; each reading goes on where the last ended."""
 
     def __init__(self, broker: Broker, truth: CountsByWindow) -> None:
-        self._settings = broker.settings
-        self._bootstrap = broker.bootstrap
+        self._cluster = broker.cluster
         self._wanted = {(persona, window) for window, counts in truth.items() for persona in counts}
         self._keys = {persona.encode() for persona, _ in self._wanted}
         self._codec, self._topic = RowCodec(open_registry(None)), topic_named("kpi.updates")
@@ -61,9 +59,9 @@ class ToldCounts:
         return told
 
     async def _read_on(self) -> None:
-        partitions = (await partition_counts(self._settings, self._bootstrap, [self._topic.name]))[self._topic.name]
+        partitions = (await partition_counts(self._cluster, [self._topic.name]))[self._topic.name]
         sources = [TopicPartition(self._topic.name, number) for number in range(partitions)]
-        async with LogReader(self._settings, self._bootstrap) as reader:
+        async with LogReader(self._cluster) as reader:
             whole = await reader.whole(sources)
             bounds = {source: (self._read_up_to.get(source, first), end) for source, (first, end) in whole.items()}
             async for _, records in reader.read(bounds):

@@ -227,6 +227,31 @@ def test_prometheus_scrapes_every_worker_and_names_its_role() -> None:
     assert rule["target_label"] == "role"
 
 
+def test_prometheus_finds_the_alert_rules_and_tells_the_alertmanager() -> None:
+    configuration = yaml.safe_load((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"))
+    mounts = dict(mount.split(":")[:2] for mount in FILE.services["prometheus"].volumes)
+    [rules] = configuration["rule_files"]
+    folder = DEPLOY / {inside: source for source, inside in mounts.items()}[str(Path(rules).parent)]
+    assert [file.name for file in folder.glob(Path(rules).name)] == ["threads-agent.yml"]
+    [told] = configuration["alerting"]["alertmanagers"]
+    [target] = told["static_configs"][0]["targets"]
+    service, port = target.split(":")
+    assert FILE.services[service].ports[0].endswith(f":{port}")
+
+
+def test_alertmanager_reads_the_webhook_from_the_file_that_its_service_writes() -> None:
+    service = FILE.services["alertmanager"]
+    inside = dict(mount.split(":")[:2] for mount in service.volumes)
+    configuration = yaml.safe_load((DEPLOY / "../grafana/alertmanager.yml").read_text(encoding="utf-8"))
+    urls = {hook["url_file"] for receiver in configuration["receivers"] for hook in receiver["webhook_configs"]}
+    [command] = service.command
+    [(variable, written)] = re.findall(r'printf %s "\$\$(\w+)" >(\S+)', command)
+    assert urls == {written}
+    assert written.startswith(inside["alertmanager-data"] + "/")
+    assert variable in service.environment
+    assert f"--config.file={inside['../grafana/alertmanager.yml']}" in command
+
+
 def test_the_scrape_interval_is_the_one_grafana_was_told() -> None:
     scraping = yaml.safe_load((DEPLOY / "prometheus.yml").read_text(encoding="utf-8"))["global"]["scrape_interval"]
     sources = (REPOSITORY / "grafana/provisioning/datasources/datasources.yaml").read_text(encoding="utf-8")

@@ -11,10 +11,11 @@ from tests.support.without_extra import COMMAND, REPOSITORY, absent_modules, loc
 
 BUILD = """
 from pathlib import Path
-from streams.role import load_role
+from streams.role import ServiceRole, load_role
 from streams.settings import Settings
 for name in sys.argv[2:]:
-    print(name, len(load_role(name).build(Settings(home=Path(sys.argv[1])))))
+    role = load_role(name)
+    print(name, 1 if isinstance(role, ServiceRole) else len(role.build(Settings(home=Path(sys.argv[1])))))
 """
 ADDRESSES = {
     "THREADS_KAFKA": "127.0.0.1:1",
@@ -22,6 +23,8 @@ ADDRESSES = {
     "THREADS_QDRANT_URL": "http://127.0.0.1:1",
     "THREADS_REGISTRY_URL": "http://127.0.0.1:1",
     "OPENAI_API_KEY": "sk-none",
+    "THREADS_GRAFANA_URL": "http://127.0.0.1:1",
+    "THREADS_GRAFANA_TOKEN": "glsa_none",
 }
 
 

@@ -86,6 +86,7 @@ def test_columns_hold_what_rows_hold() -> None:
             "source": pl.String,
             "simulated": pl.Boolean,
             "basis": pl.String,
+            "backfilled": pl.Boolean,
         }
     )
 
@@ -140,8 +141,8 @@ def test_bad_utf8_is_found_although_its_size_fits() -> None:
 def test_a_fault_says_at_which_field_and_what_came() -> None:
     (fault,) = COLUMNS.decode(TOPIC, [VALUES[0][:-1]]).faults
     assert fault[0] == 0
-    assert "EngagementEvent (schema id 21)" in str(fault[1])
-    assert "'basis'" in str(fault[1])
+    assert "EngagementEvent (schema id 38)" in str(fault[1])
+    assert "'backfilled'" in str(fault[1])
 
 
 def _evolved(name: str, change: dict[str, Any] | None) -> AvroSchema:

@@ -24,9 +24,8 @@ from schemas.codec.rows import EPOCH, MILLISECOND, RowCodec
 from schemas.codec.wire_format import header
 from schemas.definitions import definition, working_record
 from schemas.errors import DecodeFault
-from streams.engine.batch import ColumnBatch, RowBatch, TopicPartition
+from streams.engine.batch import ColumnBatch, RowBatch, Slice, TopicPartition
 from streams.engine.decoding import Decoder
-from streams.engine.slices import Slice
 from streams.errors import RecordFault
 from streams.settings import Settings
 from streams.validation import validate

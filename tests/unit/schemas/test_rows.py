@@ -18,7 +18,8 @@ from schemas.definitions import AvroSchema, definition
 from schemas.errors import DecodeFault, EncodeFault
 from schemas.records import EngagementEvent, PersonaRequest
 from schemas.registries.file_registry import FileRegistry
-from schemas.registries.known_writers import UNKNOWN_ID_TTL_S, KnownWriters
+from schemas.registries.known_writers import KnownWriters
+from schemas.registries.sparing_registry import UNKNOWN_ID_TTL_S
 
 TOPIC = topic_named("engagement.events")
 EVENT = EngagementEvent(event_id="e", occurred_at=datetime(2026, 11, 22, 9, tzinfo=UTC), persona_id="ada", kind="like")
@@ -37,6 +38,8 @@ def test_a_value_framed_by_hand_is_decoded() -> None:
     by_hand = b"\x00\x00\x00\x00\x07\x02e" + moment + b"\x06ada\x00\x00\x02\x02\x0eunknown\x00"
     assert CODEC.decode(TOPIC, by_hand) == EVENT  # of the first version, without a basis
     by_hand = b"\x00\x00\x00\x00\x15" + by_hand[5:] + b"\x00"
+    assert CODEC.decode(TOPIC, by_hand) == EVENT  # of the second, with one
+    by_hand = b"\x00\x00\x00\x00\x26" + by_hand[5:] + b"\x00"
     assert CODEC.decode(TOPIC, by_hand) == EVENT
     assert by_hand == VALUE
 

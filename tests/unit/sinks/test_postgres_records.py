@@ -14,8 +14,7 @@ from psycopg.types.json import Jsonb
 from schemas.catalogue import topic_named
 from schemas.records import DraftDecided, DraftScored, Record
 from sinks.postgres.column_tables import COLUMN_TABLES, ColumnTable
-from sinks.postgres.record_columns import RecordColumns
-from sinks.postgres.row_tables import ROW_TABLES, RowTable, draft_row
+from sinks.postgres.row_tables import ROW_TABLES, RecordColumns, RowTable, draft_row
 from streams.json_records import parse_record
 from tests.conftest import REPOSITORY
 

@@ -6,9 +6,8 @@ import re
 
 import polars as pl
 
-from sinks.postgres.column_tables import ENGAGEMENT
-from sinks.postgres.statements import Upsert, filled, upsert_statements
-from sinks.postgres.totals import placed, post_sums, totals_statements, with_first_day
+from sinks.postgres.column_tables import ENGAGEMENT, placed, post_sums, totals_statements, with_first_day
+from sinks.postgres.table import Upsert, filled, upsert_statements
 
 CHANGE_TYPES: dict[str, type[pl.DataType]] = {
     "count": pl.Int64,

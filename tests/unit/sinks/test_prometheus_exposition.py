@@ -58,8 +58,8 @@ def reading(
     return KpiReading.of(update, offset=7)
 
 
-def costs(**changes: list[int] | list[str] | list[None]) -> pl.DataFrame:
-    row: dict[str, list[int] | list[str] | list[None]] = {
+def costs(**changes: list[int] | list[str] | list[bool] | list[None]) -> pl.DataFrame:
+    row: dict[str, list[int] | list[str] | list[bool] | list[None]] = {
         "offset": [5],
         "persona_id": ["nova"],
         "step": ["hook"],
@@ -70,6 +70,7 @@ def costs(**changes: list[int] | list[str] | list[None]) -> pl.DataFrame:
         "cached_tokens": [60],
         "completion_tokens": [20],
         "reasoning_tokens": [4],
+        "backfilled": [False],
     }
     return pl.DataFrame(row | changes)
 
@@ -87,6 +88,7 @@ def test_ratios_are_of_the_set_window_and_totals_of_the_lifetime() -> None:
     assert found["engagements_total{kind=views,persona_id=nova}"] == 100
     assert found["engagements_total{kind=likes,persona_id=nova}"] == 3
     assert found["engagements_total{kind=follows,persona_id=nova}"] == 0
+    assert found["engagements_last_hour{kind=views,persona_id=nova}"] == 10
 
 
 def test_a_persona_without_views_has_no_rate_instead_of_zero() -> None:
@@ -126,6 +128,11 @@ def test_tokens_and_latency_of_a_model_call_are_counted() -> None:
     assert found[f"{latency}_bucket{{le=0.5,persona_id=nova,phase=hook}}"] == 0
     assert found[f"{latency}_bucket{{le=1.0,persona_id=nova,phase=hook}}"] == 1
     assert found[f"{latency}_sum{{persona_id=nova,phase=hook}}"] == 0.7
+
+
+def test_a_backfilled_call_moves_no_counter_for_it_would_be_a_jump_of_now() -> None:
+    two = pl.concat([costs(), costs(offset=[6], backfilled=[True])])
+    assert [offset for offset, _ in cost_increments(two)] == [5]
 
 
 def test_a_call_that_is_no_phase_of_writing_has_tokens_but_no_latency() -> None:
@@ -206,7 +213,7 @@ def test_exactly_the_metrics_of_the_catalogue_are_exposed_with_their_types_and_l
         (GENERATION_LATENCY.name, "nova", "hook", "bucket", "0.5"): 1,
         (DRAFT_QUALITY.name, "nova", "bucket", "0.5"): 1,
     }
-    readings = [reading(window, views=10, micros=1) for window in ("24h", "30d", "lifetime")]
+    readings = [reading(window, views=10, micros=1) for window in ("1h", "24h", "30d", "lifetime")]
     registry = registry_of(snapshot_of([counters], readings))
     types = {
         line.split()[2]: line.split()[3]

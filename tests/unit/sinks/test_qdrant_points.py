@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from schemas.records import DraftDecided, Quality
-from sinks.qdrant.points import collection_of, point_id, point_of
+from sinks.qdrant.sink import collection_of, point_id, point_of
 from streams.errors import RecordFault
 from tests.support.drafts import plain_draft
 

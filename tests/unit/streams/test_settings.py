@@ -118,3 +118,9 @@ def test_reading_settings_loads_no_client_and_no_engine() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean, check=True)
     assert set(heavy) & set(done.stdout.split()) == set()
     assert len(group_kinds()) > 5
+
+
+def test_a_misspelt_policy_is_refused_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADS_DEAD_LETTER_POLICY", "engagement.event=drop")
+    with pytest.raises(SettingsError, match=r"THREADS_DEAD_LETTER_POLICY: .* did you mean engagement.events"):
+        read_settings()

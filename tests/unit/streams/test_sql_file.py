@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.sql_file import parse_statements
+from streams.postgres_session import parse_statements
 
 
 def test_statements_are_split_by_their_names() -> None:

@@ -41,7 +41,7 @@ def sums_of(events: Iterable[CostEvent]) -> Sums:
 async def sums_of_the_topic(stack: Servers, load: CostLoad) -> Sums:
     codec, topic, personas = RowCodec(open_registry(None)), topic_named("cost.events"), set(load.personas)
     events: dict[str, CostEvent] = {}
-    async with LogReader(stack.settings, stack.bootstrap) as reader:
+    async with LogReader(stack.cluster) as reader:
         bounds = await reader.whole([TopicPartition(topic.name, number) for number in range(PARTITIONS)])
         async for _, block in reader.read(bounds):
             for record in block:
@@ -91,7 +91,7 @@ async def test_the_three_sums_of_cost_are_the_truth_to_the_micro_dollar(
 ) -> None:
     load = cost_load(seed, EVENTS, personas=5)
     outputs, share = load.outputs(), -(-len(load.events) // ROUNDS)
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     truth = (+load.model_micros, +load.unpriced_calls)
     async with sink_workers(stack, ("sink-postgres", "sink-prometheus"), tmp_path) as workers:
         for start in range(0, len(outputs), share):

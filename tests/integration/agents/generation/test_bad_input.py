@@ -12,11 +12,11 @@ import pytest
 
 from agents.generation.admission import MAX_BRIEF_CHARS
 from agents.generation.asking.prompts import BODY_TASK
-from agents.guard.threads_length import MAX_LENGTH
+from agents.guard.threads_counts import MAX_LENGTH
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import StepModels
 from schemas.records import CostEvent, DraftGenerated, PersonaRequest
-from tests.support.drafting import REQUESTS, ListedPersonas, finished_effects, request, rows, samples
+from tests.support.drafting import REQUESTS, finished_effects, listed, request, rows, samples
 from tests.support.generate_stage import costs_of, drafts_of, generating
 from tests.support.openai.loopback import LoopbackOpenAI
 
@@ -86,7 +86,7 @@ async def came_of(
 ) -> CameOf:
     """Let the generate stage write, and hold it to its bounds: calls of each draft, and every token booked once."""
     personas = [each if models is None else each.model_copy(update={"models": models}) for each in samples()]
-    directory = PersonaDirectory(ListedPersonas(personas))
+    directory = PersonaDirectory(listed(personas))
     async with generating(server, directory=directory, burst_size=burst_size) as stage:
         refused = await stage.add(rows(REQUESTS, requests))
         effects = await finished_effects(stage)

@@ -16,9 +16,8 @@ from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.records import CostEvent, PersonaRequest
 from schemas.registries.registry import open_registry
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import Slice, TopicPartition
 from streams.engine.decoding import Decoder
-from streams.engine.slices import Slice
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.support.drafting import NOW, REQUESTS, rows

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -20,34 +20,51 @@ from agents.personas.persona import Persona, PersonaBudget
 from agents.personas.persona_topic import persona_applied
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
-from schemas.errors import DecodeFault
-from schemas.records import CostEvent, DraftDecided, PersonaRequest, Record
+from schemas.records import CostEvent, DraftDecided, DraftGenerated, DraftScored, PersonaRequest, Record
 from schemas.registries.registry import open_registry
+from streams.engine.batch import TopicPartition
 from streams.engine.loop import DRAIN_WITHIN_S
 from streams.engine.stage import Output
-from streams.kafka.partitioning import partition_of
-from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
-from tests.conftest import Stack
-from tests.faults.conftest import SpawnWorker, WorkerProcess
+from streams.kafka.log_reader import read_range
+from streams.kafka.producer import EventProducer, partition_of
+from tests.faults.conftest import SpawnWorker, WorkerProcess, spawning
 from tests.support.drafting import samples
 from tests.support.faults.call_reconciliation import reconciled
 from tests.support.faults.consumer_group import ConsumerGroup
+from tests.support.faults.dead_letters import dead_letters
+from tests.support.faults.own_broker import OwnBroker, own_broker
 from tests.support.openai.completions import Bill
 from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 
 REQUESTS, PERSONAS, PARTITIONS = 40, 8, 4
 IN_FLIGHT = 8
-LATENCY_S = 1.0
+LATENCY_S, SHORT_LATENCY_S = 1.0, 0.1
 DEADLINE_S, POLL_S = 90.0, 0.1
 EXIT_S = 5.0  # beside the calls: the last checkpoint, leaving the group, the interpreter's end
+SHOWN_CHARS = 20_000  # of a worker's log
+DECIDED = ("drafts.accepted", "drafts.rejected")
+ON_THE_WAY = ("persona.requests", "drafts.generated", "drafts.scored", *DECIDED)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[OwnBroker]:
+    """A broker of this file's own: a worker would first write the requests that earlier tests left on a shared one."""
+    with own_broker() as made:
+        yield made
+
+
+@pytest.fixture
+def spawn_worker(broker: OwnBroker, tmp_path: Path) -> Iterator[SpawnWorker]:
+    """Start workers of that broker."""
+    with spawning(broker, tmp_path) as spawn:
+        yield spawn
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Requests of this run's own personas, whose briefs name it, and the model that they are written by."""
 
-    stack: Stack
+    broker: OwnBroker
     model: LoopbackOpenAI
     name: str
     personas: tuple[Persona, ...]
@@ -63,7 +80,7 @@ class Run:
             THREADS_BURST_SIZE="1",  # a call's seed names one draft
         )
 
-    def requests(self, count: int) -> list[PersonaRequest]:
+    def requests(self, numbers: Iterable[int]) -> list[PersonaRequest]:
         return [
             PersonaRequest(
                 event_id=f"{self.name}-{number}",
@@ -71,16 +88,27 @@ class Run:
                 persona_id=persona.persona_id,
                 brief=f"{persona.topics[number // PERSONAS % 3]} {self.name} {number}",
             )
-            for number in range(count)
+            for number in numbers
             for persona in (self.personas[number % PERSONAS],)
         ]
+
+    async def append(self, outputs: Sequence[Output]) -> None:
+        producer = EventProducer(self.broker.cluster, open_registry(None))
+        try:
+            await producer.append_all(outputs)
+        finally:
+            await producer.stop()
+
+    async def ask_for(self, numbers: Iterable[int]) -> None:
+        """Append requests, a persona's on its own partition."""
+        await self.append([Output("persona.requests", each) for each in self.requests(numbers)])
 
     def calls_of(self, slot: str) -> int:
         """Return how many calls a worker has made, by its key."""
         return self.model.keys.count(f"Bearer {slot}")
 
     def bills(self) -> list[Bill]:
-        """Return the bills of this run's calls: earlier tests may have left requests."""
+        """Return the bills of this run's calls."""
         return [each for each in self.model.bills if self.name in json.dumps(each.body["messages"])]
 
     def is_under_way(self, billed: int) -> bool:
@@ -88,27 +116,58 @@ class Run:
         return len(self.bills()) >= billed and self.model.in_flight == IN_FLIGHT
 
     async def read(self, *topics: str) -> AsyncIterator[Record]:
-        ours, codec = {each.persona_id for each in self.personas}, RowCodec(open_registry(None))
+        """Yield this run's records."""
+        async for _, record in self.placed(*topics):
+            if self.is_ours(record):
+                yield record
+
+    async def placed(self, *topics: str) -> AsyncIterator[tuple[TopicPartition, Record]]:
+        """Yield the records of any run, each with where it stands."""
+        codec = RowCodec(open_registry(None))
         for name in topics:
-            async for _, records in read_range(self.stack.settings, self.stack.bootstrap, name):
+            async for source, records in read_range(self.broker.cluster, name):
                 for record in records:
-                    with contextlib.suppress(DecodeFault):  # other tests append garbage
-                        found = codec.decode(topic_named(name), record.value)
-                        if getattr(found, "persona_id", None) in ours:
-                            yield found
+                    yield source, codec.decode(topic_named(name), record.value)
+
+    def is_ours(self, record: Record) -> bool:
+        return getattr(record, "persona_id", None) in {each.persona_id for each in self.personas}
 
     async def until_decided(self, count: int, log: Callable[[], str]) -> None:
         """Wait until every request has one draft, and it is decided."""
         deadline = time.monotonic() + DEADLINE_S
         decided: dict[str, set[str]] = {}
         while len(decided) < count:
-            assert time.monotonic() < deadline, f"{len(decided)} of {count} decided\n{log()[-3_000:]}"
+            if time.monotonic() >= deadline:
+                pytest.fail(f"{len(decided)} of {count} decided\n{await self.whereabouts()}\n{log()[-SHOWN_CHARS:]}")
             await asyncio.sleep(POLL_S)
             decided = {}
-            async for event in self.read("drafts.accepted", "drafts.rejected"):
+            async for event in self.read(*DECIDED):
                 assert isinstance(event, DraftDecided)
                 decided.setdefault(event.draft.request_id, set()).add(event.draft.draft_id)
         assert all(len(drafts) == 1 for drafts in decided.values())
+
+    async def whereabouts(self) -> str:
+        """Tell how far the requests came: by partition, which of ours got to each topic and no further."""
+        reached: dict[str, TopicPartition] = {}
+        others: Counter[TopicPartition] = Counter()
+        async for source, record in self.placed(*ON_THE_WAY):  # topic by topic: the last one counts
+            if self.is_ours(record):
+                reached[_request_of(record)] = source
+            else:
+                others[source] += 1
+        stayed: dict[TopicPartition, list[str]] = {}
+        for request_id, source in sorted(reached.items()):
+            stayed.setdefault(source, []).append(request_id.removeprefix(f"{self.name}-"))
+        refused = Counter([letter.reason async for _, letter in dead_letters(self.broker)])
+        calls, ours = len(self.model.requests), len(self.bills())
+        return "\n".join(
+            [
+                *(f"{topic}/{number} has {', '.join(ids)}" for (topic, number), ids in sorted(stayed.items())),
+                *(f"{topic}/{number} has {count} of others" for (topic, number), count in sorted(others.items())),
+                *(f"dead.letters has {count}: {reason}" for reason, count in refused.items()),
+                f"{calls} calls, {ours} of them answered and ours; {self.model.in_flight} under way",
+            ]
+        )
 
     async def booked(self) -> list[CostEvent]:
         """Return the distinct bookings of the run's chats."""
@@ -130,7 +189,18 @@ class Run:
         assert sum(each.completion_tokens for each in events) == sum(each.completion_tokens for each in bills) > 0
 
 
-def placed(persona: Persona, partition: int, name: str) -> Persona:
+def _request_of(record: Record) -> str:
+    match record:
+        case PersonaRequest():
+            return record.event_id
+        case DraftGenerated():
+            return record.request_id
+        case DraftScored() | DraftDecided():
+            return record.draft.request_id
+    raise AssertionError(record)
+
+
+def persona_on(persona: Persona, partition: int, name: str) -> Persona:
     """Return the persona under an id of this run whose records go to a partition."""
     ids = (f"{persona.persona_id}-{name}-{number}" for number in itertools.count())
     persona_id = next(each for each in ids if partition_of(each.encode(), PARTITIONS) == partition)
@@ -138,27 +208,22 @@ def placed(persona: Persona, partition: int, name: str) -> Persona:
 
 
 @asynccontextmanager
-async def begun(stack: Stack, spawn: SpawnWorker, model: LoopbackOpenAI, name: str, count: int) -> AsyncIterator[Run]:
+async def begun(
+    broker: OwnBroker, spawn: SpawnWorker, model: LoopbackOpenAI, name: str, count: int
+) -> AsyncIterator[Run]:
     """Apply the run's personas, as many on each partition, and append its requests."""
-    personas = tuple(placed(each, number % PARTITIONS, name) for number, each in enumerate(samples()[:PERSONAS]))
+    personas = tuple(persona_on(each, number % PARTITIONS, name) for number, each in enumerate(samples()[:PERSONAS]))
     async with loopback_openai(model):
-        run = Run(stack, model, name, personas, spawn)
-        producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
-        await producer.start()
-        try:
-            await producer.append_all(
-                [Output("personas", persona_applied(each, datetime.now(UTC))) for each in personas]
-            )
-            await producer.append_all([Output("persona.requests", each) for each in run.requests(count)])
-        finally:
-            await producer.stop()
+        run = Run(broker, model, name, personas, spawn)
+        await run.append([Output("personas", persona_applied(each, datetime.now(UTC))) for each in personas])
+        await run.ask_for(range(count))
         yield run
 
 
 async def until(condition: Callable[[], bool], worker: WorkerProcess) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
-        assert time.monotonic() < deadline, worker.log()[-3_000:]
+        assert time.monotonic() < deadline, worker.log()[-SHOWN_CHARS:]
         await asyncio.sleep(0.01)
 
 
@@ -170,10 +235,10 @@ async def stopped(worker: WorkerProcess) -> tuple[int, float]:
 
 @pytest.mark.timeout(240)
 async def test_calls_under_way_at_a_sigterm_are_paid_once_and_booked(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    broker: OwnBroker, spawn_worker: SpawnWorker, seed: int
 ) -> None:
     model = LoopbackOpenAI(latency_s=LATENCY_S)
-    async with begun(stack, spawn_worker, model, f"stop-{seed}", REQUESTS) as run:
+    async with begun(broker, spawn_worker, model, f"stop-{seed}", REQUESTS) as run:
         worker = run.worker()
         for billed in (REQUESTS // 4, REQUESTS):
             await until(partial(run.is_under_way, billed), worker)
@@ -189,19 +254,20 @@ async def test_calls_under_way_at_a_sigterm_are_paid_once_and_booked(
 
 @pytest.mark.timeout(240)
 async def test_calls_under_way_when_another_worker_joins_are_paid_once_and_booked(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    broker: OwnBroker, spawn_worker: SpawnWorker, seed: int
 ) -> None:
     model = LoopbackOpenAI(latency_s=LATENCY_S)
-    group = ConsumerGroup(stack.settings, stack.bootstrap, "generation")
-    count = 2 * REQUESTS
-    async with begun(stack, spawn_worker, model, f"join-{seed}", count) as run:
+    group = ConsumerGroup(broker.cluster, "generation")
+    count = 4 * REQUESTS  # of two calls each: more than are answered until the second worker has started
+    async with begun(broker, spawn_worker, model, f"join-{seed}", count) as run:
         first = run.worker("0")
         await until(lambda: len(run.bills()) >= IN_FLIGHT, first)
         second = run.worker("1")
         await group.until_members(2, first.log)
-        asked = len(model.requests)
-        await run.until_decided(count, lambda: first.log()[-2_000:] + second.log())
-        assert asked < len(model.requests), "the second worker joined when all was asked"
+        assert len(model.requests) < 2 * count, "the second worker joined when all was asked"
+        model.latency_s = SHORT_LATENCY_S
+        await run.ask_for(range(count, count + REQUESTS))  # on every partition: the second worker has some to write
+        await run.until_decided(count + REQUESTS, lambda: first.log()[-SHOWN_CHARS // 2 :] + second.log())
         assert run.calls_of("1") > 0, "the second worker did nothing"
         assert (await stopped(first))[0] == (await stopped(second))[0] == 0
         await run.check_paid_once()
@@ -209,10 +275,10 @@ async def test_calls_under_way_when_another_worker_joins_are_paid_once_and_booke
 
 @pytest.mark.timeout(240)
 async def test_a_call_that_hangs_holds_up_the_exit_no_longer_than_the_grace(
-    stack: Stack, spawn_worker: SpawnWorker, seed: int
+    broker: OwnBroker, spawn_worker: SpawnWorker, seed: int
 ) -> None:
     model = LoopbackOpenAI(latency_s=LATENCY_S, faults=["slow"], slow_s=DEADLINE_S)
-    async with begun(stack, spawn_worker, model, f"hang-{seed}", IN_FLIGHT) as run:
+    async with begun(broker, spawn_worker, model, f"hang-{seed}", IN_FLIGHT) as run:
         worker = run.worker()
         await until(lambda: len(run.bills()) >= 1 and bool(model.injected), worker)
         status, took_s = await stopped(worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import FITTED
-from agents.embedding.offline_embedders import BlendedEmbedder
+from agents.embedding.embedders import BlendedEmbedder
 from agents.scoring.stage import ScoreStage
 from schemas.records import DraftDecided, DraftScored
 from streams.engine.batch import TopicPartition

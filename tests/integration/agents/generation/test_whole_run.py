@@ -58,13 +58,18 @@ def is_settled(since: datetime) -> bool:
     return bool(totals["requests"] == REQUESTS and totals["requests_open"] == 0)
 
 
+def reported(*options: str) -> str:
+    ran = CliRunner().invoke(drafts, ["report", *options], catch_exceptions=False, env={"COLUMNS": "120"})
+    return ran.stdout
+
+
 @pytest.mark.timeout(360)
 async def test_requests_on_the_offline_model_are_all_decided_or_refused_with_a_reason(
     stack: Stack, llm: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = personas(seed)
     update_endpoints(tmp_path, llm=llm)
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     async with sink_workers(stack, ("generation", "spend", "sink-postgres"), tmp_path) as workers:
         monkeypatch.setenv("THREADS_POSTGRES_DSN", workers.dsn)
         current_settings.cache_clear()
@@ -76,8 +81,8 @@ async def test_requests_on_the_offline_model_are_all_decided_or_refused_with_a_r
             while not await asyncio.to_thread(is_settled, now):
                 await asyncio.sleep(0.5)
         since = ("--since", now.strftime("%Y-%m-%dT%H:%M:%S"))
-        found = json.loads(CliRunner().invoke(drafts, ["report", "--json", *since], catch_exceptions=False).stdout)
-        shown = CliRunner().invoke(drafts, ["report", *since], catch_exceptions=False, env={"COLUMNS": "120"}).stdout
+        found = json.loads(await asyncio.to_thread(reported, "--json", *since))
+        shown = await asyncio.to_thread(reported, *since)
         await workers.stop()
     print(shown)  # noqa: T201 - pytest -s shows the report
     current_settings.cache_clear()

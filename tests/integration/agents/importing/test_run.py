@@ -14,14 +14,17 @@ import pytest
 
 from agents.importing.fields import FieldMapping
 from agents.importing.presets import mapping_of
-from agents.importing.run import BLOCK_ROWS, import_file
+from agents.importing.run import BLOCK_ROWS, import_source
+from agents.importing.sources.csv_file import CsvFile
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent, PostPublished, Record
 from schemas.registries.registry import open_registry
 from streams.errors import Unavailable
-from streams.kafka.reader import range_size, read_range
+from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import read_range
 from streams.settings import Settings
+from tests.support.range_size import range_size
 
 DEADLINE_S = 60.0
 
@@ -29,7 +32,7 @@ DEADLINE_S = 60.0
 class Stack(Protocol):
     """What these tests use of the session's servers."""
 
-    bootstrap: str
+    cluster: Cluster
     settings: Settings
 
     def environment(self) -> dict[str, str]: ...
@@ -51,7 +54,7 @@ def table(folder: Path, rows: int, name: str = "export.csv") -> Path:
 
 async def records(stack: Stack, topic: str, source: str) -> list[Record]:
     codec, found = RowCodec(open_registry(None)), []
-    async for _, block in read_range(stack.settings, stack.bootstrap, topic):
+    async for _, block in read_range(stack.cluster, topic):
         found += [codec.decode(topic_named(topic), record.value) for record in block if record.value]
     return [record for record in found if getattr(record, "source", None) == source]
 
@@ -78,8 +81,8 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 async def test_a_second_import_of_a_file_sends_nothing(stack: Stack, tmp_path: Path) -> None:
     path = table(tmp_path, 50, "second.csv")
     reading = mapping("second", post_id="post", occurred_at="at", views="seen", likes="liked")
-    first = await import_file(path, reading, stack.settings)
-    again = await import_file(path, reading, stack.settings)
+    first = await import_source(CsvFile(path), reading, stack.settings)
+    again = await import_source(CsvFile(path), reading, stack.settings)
     assert (first.rows_sent, first.rows_before) == (50, 0)
     assert (again.rows_sent, again.records_sent, again.already_imported) == (0, 0, True)
     events = await engagement(stack, "import:second.csv")
@@ -88,15 +91,15 @@ async def test_a_second_import_of_a_file_sends_nothing(stack: Stack, tmp_path: P
 
 async def test_a_renamed_or_copied_file_is_the_same_import(stack: Stack, tmp_path: Path) -> None:
     reading = mapping("copied", post_id="post", occurred_at="at", views="seen")
-    await import_file(table(tmp_path, 20, "original.csv"), reading, stack.settings)
-    assert (await import_file(table(tmp_path, 20, "copy.csv"), reading, stack.settings)).already_imported
+    await import_source(CsvFile(table(tmp_path, 20, "original.csv")), reading, stack.settings)
+    assert (await import_source(CsvFile(table(tmp_path, 20, "copy.csv")), reading, stack.settings)).already_imported
 
 
 async def test_shifted_events_end_now_and_keep_their_distances(stack: Stack, tmp_path: Path) -> None:
     path = table(tmp_path, 30, "shifted.csv")
     reading = mapping("shifted", post_id="post", occurred_at="at", likes="liked")
     before = time.time()
-    await import_file(path, reading, stack.settings, shift_to_now=True)
+    await import_source(CsvFile(path), reading, stack.settings, shift_to_now=True)
     times = sorted(event.occurred_at.timestamp() for event in await engagement(stack, "import:shifted.csv"))
     assert before - 0.01 <= times[-1] <= time.time()
     assert times[-1] - times[0] == pytest.approx(29)
@@ -106,7 +109,7 @@ async def test_a_post_is_published_once_with_its_text(stack: Stack, tmp_path: Pa
     path = tmp_path / "posts.csv"
     path.write_text("post,at,seen,words\np1,1790000000,3,Hello\np2,1790000001,4,World\np1,1790000002,5,Hello\n")
     reading = mapping("posts", post_id="post", occurred_at="at", views="seen", text="words")
-    await import_file(path, reading, stack.settings)
+    await import_source(CsvFile(path), reading, stack.settings)
     posts = await records(stack, "posts.published", "import:posts.csv")
     assert [(post.post_id, post.text) for post in posts if isinstance(post, PostPublished)] == [
         ("p1", "Hello"),
@@ -117,14 +120,14 @@ async def test_a_post_is_published_once_with_its_text(stack: Stack, tmp_path: Pa
 async def test_an_import_killed_in_the_middle_goes_on_and_every_event_is_there_once(
     stack: Stack, tmp_path: Path
 ) -> None:
-    rows = 60 * BLOCK_ROWS
+    rows = 30 * BLOCK_ROWS
     path = table(tmp_path, rows, "killed.csv")
     arguments = ["import", "engagement", str(path), "--persona", "killed", "--time-format", "epoch", "--shift-to-now"]
     arguments += ["--map", "post_id=post", "--map", "occurred_at=at", "--map", "likes=liked"]
-    before = await range_size(stack.settings, stack.bootstrap, "engagement.events")
+    before = await range_size(stack.cluster, "engagement.events")
     process = threads_agent(stack, *arguments)
     deadline = time.monotonic() + DEADLINE_S
-    while await range_size(stack.settings, stack.bootstrap, "engagement.events") == before:
+    while await range_size(stack.cluster, "engagement.events") == before:
         assert process.poll() is None
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGKILL)
@@ -167,7 +170,7 @@ async def test_a_text_too_large_for_a_record_is_a_bad_row(stack: Stack, tmp_path
     path.write_text(f"post,at,seen,words\np1,1790000000,3,{'x' * 100_000}\np2,1790000001,4,Hi\n", encoding="utf-8")
     small = stack.settings.model_copy(update={"max_record_bytes": 10_000})
     reading = mapping("huge", post_id="post", occurred_at="at", views="seen", text="words")
-    report = await import_file(path, reading, small)
+    report = await import_source(CsvFile(path), reading, small)
     assert report.bad_rows == 1
     assert [event.count for event in await engagement(stack, "import:huge.csv")] == [4]
 
@@ -188,13 +191,13 @@ async def test_a_kafka_that_is_not_there_is_one_clear_message(tmp_path: Path) ->
     nowhere = Settings(home=tmp_path, kafka="127.0.0.1:1", io_timeout_s=2.0)
     reading = mapping("nowhere", post_id="post", occurred_at="at", views="seen")
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 does not answer"):
-        await import_file(table(tmp_path, 3), reading, nowhere)
+        await import_source(CsvFile(table(tmp_path, 3)), reading, nowhere)
 
 
 async def test_every_row_of_the_real_archive_is_sent(stack: Stack, upworthy_csv: Path, seed: int) -> None:
     persona = f"archive-{seed}"  # its own: other tests import the archive too
     reading = mapping_of(preset="upworthy", maps=[], persona_id=persona, time_format=None)
-    report = await import_file(upworthy_csv, reading, stack.settings)
+    report = await import_source(CsvFile(upworthy_csv), reading, stack.settings)
     assert (report.rows_sent, report.bad_rows) == (13_067, 0)
     totals: Counter[str] = Counter()
     for event in await engagement(stack, f"import:{upworthy_csv.name}"):

@@ -20,9 +20,10 @@ from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
 from schemas.registries.registry import open_registry
-from streams.kafka.reader import range_size, read_range
+from streams.kafka.log_reader import read_range
 from tests.conftest import Stack
 from tests.support.exports import export_file
+from tests.support.range_size import range_size
 
 DEADLINE_S = 120.0
 MAPS = ("--map", "post_id=post", "--map", "occurred_at=at", "--map", "views=seen", "--map", "likes=liked")
@@ -59,7 +60,7 @@ async def events(stack: Stack, persona: str) -> list[EngagementEvent]:
     """Return a persona's events, each id once."""
     codec, found = RowCodec(open_registry(None)), {}
     topic = topic_named("engagement.events")
-    async for _, block in read_range(stack.settings, stack.bootstrap, topic.name):
+    async for _, block in read_range(stack.cluster, topic.name):
         for record in block:
             if record.key == persona.encode() and record.value:
                 event = codec.decode(topic, record.value)
@@ -127,12 +128,12 @@ async def test_totals_killed_at_any_moment_and_repeated_are_the_newest_ones(
     days = ["2026-03-02", "2026-03-09"]
     for attempt in range(4):
         which = attempt % 2
-        before = await range_size(stack.settings, stack.bootstrap, "engagement.events")
+        before = await range_size(stack.cluster, "engagement.events")
         process = started(stack, persona, files[which], *TOTALS, "--as-of", days[which])
         wanted = before + chance.randrange(1, 12_000)
         deadline = time.monotonic() + DEADLINE_S
         while process.poll() is None and time.monotonic() < deadline:
-            if await range_size(stack.settings, stack.bootstrap, "engagement.events") >= wanted:
+            if await range_size(stack.cluster, "engagement.events") >= wanted:
                 process.send_signal(signal.SIGKILL)
         process.communicate(timeout=DEADLINE_S)
     for file, day in zip(files, days, strict=True):
@@ -187,12 +188,12 @@ async def test_several_files_are_one_import_with_one_summary(stack: Stack, perso
 
 async def test_a_dry_run_sends_nothing(stack: Stack, persona: str, tmp_path: Path) -> None:
     file = written(tmp_path / "one.csv", [("p1", 100, 5)])
-    before = await range_size(stack.settings, stack.bootstrap, "import.ledger")
+    before = await range_size(stack.cluster, "import.ledger")
     status, output = imported(stack, persona, file, *TOTALS, "--dry-run")
     assert (status, "Nothing was sent" in output) == (0, True), output
     assert "totals so far" in output
     assert await sums(stack, persona) == {}
-    assert await range_size(stack.settings, stack.bootstrap, "import.ledger") == before
+    assert await range_size(stack.cluster, "import.ledger") == before
 
 
 async def test_real_weekly_exports_add_up_to_the_newest_of_each_post(stack: Stack, persona: str) -> None:

@@ -24,8 +24,7 @@ from schemas.engagement import POST_COUNTERS
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry
 from sinks.postgres.sink import PostgresSink
-from streams.engine.batch import ColumnBatch, Row, RowBatch, TopicPartition
-from streams.engine.slices import FetchedRecord
+from streams.engine.batch import ColumnBatch, FetchedRecord, Row, RowBatch, TopicPartition
 from streams.state.duplicates import DuplicateFilter
 from tests.support.engagement_log import NOON_MS, Log
 from tests.support.single_outputs import single

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agents.llm.answers.reply import Reply
-from agents.llm.batch_lines import MAX_LINES, BatchLine, input_file
-from agents.llm.batches import PAGE, BatchClient, BatchState
+from agents.llm.batches import MAX_LINES, PAGE, BatchClient, BatchLine, BatchState, input_file
 from agents.llm.client import JsonSchema, Sampling
 from agents.llm.provider import Provider
 from streams.errors import RecordFault, SettingsError, ThreadsError, Unavailable

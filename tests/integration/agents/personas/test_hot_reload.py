@@ -16,8 +16,8 @@ from schemas.errors import DecodeFault
 from schemas.records import DraftGenerated, PersonaRequest
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
+from streams.kafka.log_reader import read_range
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import read_range
 from streams.wall_clock import utc_now
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
@@ -40,7 +40,7 @@ async def until_found(look: Callable[[], Awaitable[Found | None]], worker_log: C
 async def version_of_draft(stack: Stack, request_id: str) -> str | None:
     """Return the persona version that the draft of a request carries; None as long as there is no draft."""
     codec, topic = RowCodec(open_registry(None)), topic_named("drafts.generated")
-    async for _, records in read_range(stack.settings, stack.bootstrap, topic.name):
+    async for _, records in read_range(stack.cluster, topic.name):
         for record in records:
             with contextlib.suppress(DecodeFault):  # other tests append garbage
                 draft = codec.decode(topic, record.value)
@@ -65,7 +65,7 @@ async def test_drafts_carry_the_version_in_force_and_requests_for_a_removed_pers
     first = samples()[0].model_copy(update={"persona_id": f"reloaded-{seed}"})
     second = first.model_copy(update={"voice": "loud and quick"})
     registry = open_registry(None)
-    producer = EventProducer(stack.bootstrap, registry, stack.settings)
+    producer = EventProducer(stack.cluster, registry)
 
     async def send(name: str) -> PersonaRequest:
         request = PersonaRequest(

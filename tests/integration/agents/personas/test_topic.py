@@ -13,15 +13,20 @@ from aiokafka.admin.config_resource import ConfigResource
 from aiokafka.structs import RecordMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
-from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import Persona
-from agents.personas.persona_log import REREAD_AFTER_S, KafkaPersonaLog
-from agents.personas.persona_topic import UnknownPersonaError, apply_personas, read_directory, remove_personas
+from agents.personas.persona_topic import (
+    UnknownPersonaError,
+    apply_personas,
+    persona_directory,
+    read_directory,
+    remove_personas,
+)
 from schemas.catalogue import topic_named
 from schemas.registries.registry import open_registry
 from streams.errors import RecordFault
 from streams.kafka.producer import EventProducer
-from streams.kafka.topic_plan import wanted_shape
+from streams.kafka.tailed_table import REREAD_AFTER_S
+from streams.kafka.topics import wanted_shape
 from tests.conftest import Stack
 from tests.support.drafting import NOW, samples
 
@@ -41,7 +46,7 @@ async def test_a_persona_is_appended_once_and_again_only_when_it_changed(stack: 
 
 
 async def test_a_running_worker_finds_what_was_applied_meanwhile_past_garbage_on_the_topic(stack: Stack) -> None:
-    directory = PersonaDirectory(KafkaPersonaLog(stack.settings, open_registry(None)))
+    directory = persona_directory(stack.cluster, open_registry(None))
     try:
         await directory.refresh()
         assert directory.find("applied-later") is None
@@ -58,7 +63,7 @@ async def test_a_running_worker_finds_what_was_applied_meanwhile_past_garbage_on
 
 
 async def append_garbage(stack: Stack) -> RecordMetadata:
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     try:
         return await producer.send_raw("personas", b"garbage", b"no avro at all")
     finally:
@@ -95,7 +100,7 @@ def test_a_bad_file_is_refused_whole_with_exit_status_2(stack: Stack, tmp_path: 
 
 
 async def test_a_removed_persona_is_gone_for_running_workers_and_new_ones(stack: Stack) -> None:
-    running = PersonaDirectory(KafkaPersonaLog(stack.settings, open_registry(None)))
+    running = persona_directory(stack.cluster, open_registry(None))
     try:
         await apply_personas(stack.settings, [own_persona("removed"), own_persona("kept")], NOW)
         await running.refresh()
@@ -115,10 +120,9 @@ async def test_a_removed_persona_is_gone_for_running_workers_and_new_ones(stack:
 async def test_a_tombstone_that_compaction_took_is_noticed_after_half_a_day(stack: Stack) -> None:
     now_s = 0.0
     settings = stack.settings
-    log = KafkaPersonaLog(settings, open_registry(None), clock=lambda: now_s)
-    directory = PersonaDirectory(log)
+    directory = persona_directory(stack.cluster, open_registry(None), lambda: now_s)
     await apply_personas(settings, [own_persona("slept-through"), own_persona("stayed")], NOW)
-    producer = EventProducer(stack.bootstrap, open_registry(None), settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     try:
         await directory.refresh()
         assert directory.find("slept-through") is not None

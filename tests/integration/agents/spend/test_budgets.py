@@ -82,9 +82,9 @@ async def test_a_persona_that_spent_its_day_is_paused_told_of_and_shown(
     persona = samples()[0].model_copy(update={"persona_id": f"spender-{uuid4().hex[:12]}", "budget": budget})
     await apply_personas(stack.settings, [persona], utc_now())
     budgets = Budgets(
-        spend_directory(stack.settings, open_registry(None)), BudgetPolicy.of(Settings()), BudgetLimits.of(Settings())
+        spend_directory(stack.cluster, open_registry(None)), BudgetPolicy.of(Settings()), BudgetLimits.of(Settings())
     )
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     booked = [call(persona.persona_id, 1_200_000), call(persona.persona_id, None), call(persona.persona_id, 1_200_000)]
     async with sink_workers(stack, ("spend",), tmp_path) as workers:
         await producer.append_all([*booked, *booked])

@@ -15,7 +15,7 @@ from schemas.codec.rows import RowCodec
 from schemas.records import KpiPartial
 from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
-from streams.kafka.reader import read_range
+from streams.kafka.log_reader import read_range
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker, WorkerProcess
 from tests.support.faults.consumer_group import ConsumerGroup
@@ -37,7 +37,7 @@ async def folded(stack: Stack) -> dict[TopicPartition, int]:
     """Return the offset behind the last event that went into partials, by source partition."""
     codec, topic = RowCodec(open_registry(None)), topic_named(PARTIALS)
     ends: dict[TopicPartition, int] = {}
-    async for _, records in read_range(stack.settings, stack.bootstrap, PARTIALS):
+    async for _, records in read_range(stack.cluster, PARTIALS):
         for record in records:
             partial = codec.decode(topic, record.value)
             assert isinstance(partial, KpiPartial)
@@ -52,7 +52,7 @@ async def test_a_worker_stopped_under_load_has_committed_all_that_it_made_durabl
 ) -> None:
     load_ = load(seed, 30_000)
     random_ = random.Random(seed)
-    group = ConsumerGroup(stack.settings, stack.bootstrap, "kpis")
+    group = ConsumerGroup(stack.cluster, "kpis")
     stops = sorted(random_.sample(range(len(load_.events)), 2))
     worker = spawn_worker("kpis", slot="0")
     await worker.until_running()
@@ -74,7 +74,7 @@ async def test_a_worker_that_follows_a_drained_one_reads_nothing_again(
     stack: Stack, spawn_worker: SpawnWorker, seed: int
 ) -> None:
     load_ = load(seed, 5_000)
-    group = ConsumerGroup(stack.settings, stack.bootstrap, "kpis")
+    group = ConsumerGroup(stack.cluster, "kpis")
     worker = spawn_worker("kpis", slot="0")
     async for _ in produced(stack, load_):
         pass

@@ -21,7 +21,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streams.kafka.partitioning import partition_of
+from streams.kafka.producer import partition_of
 from tests.conftest import REPOSITORY, Stack
 from tests.faults.conftest import SpawnWorker
 from tests.support.faults.told_counts import settled

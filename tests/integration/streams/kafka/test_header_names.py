@@ -18,8 +18,8 @@ from schemas.codec.rows import RowCodec
 from schemas.records import EngagementEvent
 from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
-from streams.kafka.header_names import name_bytes
-from streams.kafka.reader import log_bounds, read_offsets
+from streams.kafka.log_reader import log_bounds, read_offsets
+from streams.kafka.record_bytes import name_bytes
 from streams.kafka.topics import ensure_topic
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
@@ -82,8 +82,8 @@ async def test_a_worker_counts_such_records_and_a_bad_one_keeps_its_headers_in_i
 async def test_consume_and_replay_read_such_records(stack: Stack, dsn: str) -> None:
     persona = f"header names {uuid4().hex}"
     await written(stack, persona)
-    first, end = await log_bounds(stack.settings, stack.bootstrap, TopicPartition(TOPIC.name, 1))
-    counts = [await log_bounds(stack.settings, stack.bootstrap, TopicPartition(TOPIC.name, at)) for at in (0, 2, 3)]
+    first, end = await log_bounds(stack.cluster, TopicPartition(TOPIC.name, 1))
+    counts = [await log_bounds(stack.cluster, TopicPartition(TOPIC.name, at)) for at in (0, 2, 3)]
     everything = end - first + sum(high - low for low, high in counts)
     consumed = await asyncio.to_thread(_run, stack, "consume", TOPIC.name, "--max", str(everything))
     assert consumed.returncode == 0, consumed.stderr
@@ -100,10 +100,10 @@ async def test_consume_and_replay_read_such_records(stack: Stack, dsn: str) -> N
 @given(batch=BATCH, codec=st.sampled_from(CODECS))
 def test_the_broker_gives_back_every_record_as_it_was_written(stack: Stack, batch: list[Given], codec: int) -> None:
     async def there_and_back() -> list[Given]:
-        await ensure_topic(stack.settings, stack.bootstrap, "header.names", 1, {})
+        await ensure_topic(stack.cluster, "header.names", 1, {})
         start = await append(stack.bootstrap, "header.names", 0, batch, codec=codec)
         source = TopicPartition("header.names", 0)
-        blocks = read_offsets(stack.settings, stack.bootstrap, source, start, start + len(batch))
+        blocks = read_offsets(stack.cluster, source, start, start + len(batch))
         return [_given(record.key, record.value, record.headers) async for records in blocks for record in records]
 
     assert asyncio.run(there_and_back()) == [record._replace(headers=list(record.headers)) for record in batch]

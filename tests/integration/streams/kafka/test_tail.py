@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from agents.generation.past.past_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
+from agents.generation.past_posts import KEPT_TEXTS, STALE_AFTER_S, AcceptedPosts
 from schemas.catalogue import topic_named
 from schemas.records import KpiUpdate, Record
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
-from streams.kafka.beginning import END, WHOLE, Beginning
 from streams.kafka.producer import EventProducer
-from streams.kafka.topic_tail import TopicTail
+from streams.kafka.topic_tail import END, WHOLE, Beginning, TopicTail
 from tests.conftest import Stack
 from tests.support.drafting import decided, draft
 
@@ -30,7 +29,7 @@ def update(persona_id: str, number: int) -> Output:
 
 
 async def append(stack: Stack, *outputs: Output) -> None:
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    producer = EventProducer(stack.cluster, open_registry(None))
     await producer.start()
     try:
         await producer.append_all(outputs)
@@ -40,7 +39,7 @@ async def append(stack: Stack, *outputs: Output) -> None:
 
 @asynccontextmanager
 async def tail_of(stack: Stack, beginning: Beginning) -> AsyncIterator[TopicTail[KpiUpdate]]:
-    tail = TopicTail(stack.settings, open_registry(None), {KPIS: beginning}, KpiUpdate)
+    tail = TopicTail(stack.cluster, open_registry(None), {KPIS: beginning}, KpiUpdate)
     try:
         yield tail
     finally:
@@ -71,6 +70,23 @@ async def test_the_newest_records_of_a_key_are_found_however_many_came_before_an
         assert ids(found, "tail-c") == ["tail-c-0"]
         await append(stack, *(update("tail-b", number) for number in range(30, 35)))
         assert ids(await tail.news(), "tail-b") == [f"tail-b-{number}" for number in range(30, 35)]
+
+
+async def test_only_what_is_wanted_by_key_or_by_a_text_in_it_is_news(stack: Stack) -> None:
+    await append(stack, *(update("tail-w", number) for number in range(10, 13)), update("tail-x", 12))
+    by_key = TopicTail(stack.cluster, open_registry(None), {KPIS: WHOLE}, KpiUpdate, lambda key, _: key == b"tail-x")
+    by_text = TopicTail(
+        stack.cluster, open_registry(None), {KPIS: WHOLE}, KpiUpdate, lambda _, value: b"tail-w-11" in value
+    )
+    try:
+        assert [record.event_id for record in await by_key.news()] == ["tail-x-12"]
+        assert [record.event_id for record in await by_text.news()] == ["tail-w-11"]
+        await append(stack, update("tail-w", 13), update("tail-x", 13))
+        assert [record.event_id for record in await by_key.news()] == ["tail-x-13"]
+        assert not await by_text.news()
+    finally:
+        await by_key.close()
+        await by_text.close()
 
 
 async def test_a_tail_begins_so_many_records_before_the_end_of_every_partition(stack: Stack) -> None:
@@ -109,14 +125,14 @@ def accepted(persona_id: str, number: int) -> Output:
 async def test_the_last_accepted_texts_of_a_persona_are_known_and_kept_up(stack: Stack) -> None:
     now_s = 0.0
     await append(stack, *(accepted("past-a", number) for number in range(KEPT_TEXTS + 2)))
-    posts = AcceptedPosts(stack.settings, open_registry(None), monotonic=lambda: now_s)
+    posts = AcceptedPosts(stack.cluster, open_registry(None), monotonic=lambda: now_s)
     try:
         await posts.refresh()
         texts = [f"Hook {number}.\n\nA body." for number in range(KEPT_TEXTS + 3)]
         assert list(posts.lately("past-a")) == texts[KEPT_TEXTS + 1 : 1 : -1]
         assert posts.lately("past-unknown") == ()
         await append(stack, accepted("past-a", KEPT_TEXTS + 2))
-        await posts.refresh()
+        await posts.refresh(max_age_s=STALE_AFTER_S)
         assert posts.lately("past-a")[0] == texts[KEPT_TEXTS + 1]  # read a moment ago, which is fresh enough
         now_s = STALE_AFTER_S
         await posts.refresh()

@@ -15,12 +15,11 @@ from schemas.records import SpendTotal
 from schemas.registries.registry import open_registry
 from streams.engine.stage import Output
 from streams.errors import Unavailable
-from streams.kafka.beginning import END, WHOLE, Beginning
+from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import follow
 from streams.kafka.producer import EventProducer
-from streams.kafka.reader import follow
-from streams.kafka.topic_tail import TopicTail
+from streams.kafka.topic_tail import END, WHOLE, Beginning, TopicTail
 from streams.kafka.topics import ensure_topic
-from streams.settings import Settings
 from tests.conftest import Stack
 from tests.support.faults.own_broker import OwnBroker, own_broker
 from tests.support.faults.poison import golden_record
@@ -30,25 +29,18 @@ SPEND = topic_named("spend.totals")
 DEADLINE_S = 60.0
 
 
-def watching(settings: Settings) -> Settings:
-    return settings.model_copy(update={"topic_watch_interval_s": 0.2})
-
-
-@asynccontextmanager
-async def producing(settings: Settings) -> AsyncIterator[EventProducer]:
-    assert settings.kafka is not None
-    producer = EventProducer(settings.kafka, open_registry(None), settings)
-    try:
-        yield producer
-    finally:
-        await producer.stop()
+def watching(cluster: Cluster) -> Cluster:
+    return Cluster(cluster.bootstrap, cluster.settings.model_copy(update={"topic_watch_interval_s": 0.2}))
 
 
 async def test_consume_reads_new_partitions_and_a_topic_that_is_made_again(stack: Stack) -> None:
-    settings, topic = watching(stack.settings), f"followed-{uuid4().hex[:8]}"
-    await ensure_topic(settings, stack.bootstrap, topic, 1, {})
+    cluster, topic = watching(stack.cluster), f"followed-{uuid4().hex[:8]}"
+    await ensure_topic(cluster, topic, 1, {})
     found: list[bytes] = []
-    async with producing(settings) as producer, aclosing(follow(settings, stack.bootstrap, topic, "latest")) as blocks:
+    async with (
+        EventProducer(cluster, open_registry(None)) as producer,
+        aclosing(follow(cluster, topic, "latest")) as blocks,
+    ):
 
         async def read(count: int) -> list[bytes]:
             async with asyncio.timeout(DEADLINE_S):
@@ -61,12 +53,12 @@ async def test_consume_reads_new_partitions_and_a_topic_that_is_made_again(stack
         while not first.done():  # what came before it looked is not of its business
             await producer.send_raw(topic, None, b"early", partition=0)
             await asyncio.wait([first], timeout=0.2)
-        await grow(settings, topic, 3)
+        await grow(cluster, topic, 3)
         await producer.send_raw(topic, None, b"in a new partition", partition=2)
         while b"in a new partition" not in found:
             await read(len(found) + 1)
-        await delete(settings, topic)
-        await make_again(settings, topic, 1)
+        await delete(cluster, topic)
+        await make_again(cluster, topic, 1)
         for number in range(2):
             await producer.send_raw(topic, None, b"again %d" % number, partition=0)
         await read(len(found) + 2)
@@ -77,6 +69,15 @@ def total(name: str) -> SpendTotal:
     made = golden_record(SPEND)
     assert isinstance(made, SpendTotal)
     return replace(made, event_id=name, persona_id=name)
+
+
+@asynccontextmanager
+async def tailing(cluster: Cluster, beginning: Beginning) -> AsyncIterator[TopicTail[SpendTotal]]:
+    tail = TopicTail(cluster, open_registry(None), {SPEND: beginning}, SpendTotal)
+    try:
+        yield tail
+    finally:
+        await tail.close()
 
 
 async def until_news(tail: TopicTail[SpendTotal], *names: str) -> None:
@@ -101,17 +102,32 @@ def broker() -> Iterator[OwnBroker]:
 async def test_a_tail_reads_new_partitions_and_a_topic_that_is_made_again_as_news(
     broker: OwnBroker, beginning: Beginning
 ) -> None:
-    settings = watching(broker.settings)
-    tail = TopicTail(settings, open_registry(None), {SPEND: beginning}, SpendTotal)
-    async with producing(settings) as producer:
+    cluster = watching(broker.cluster)
+    async with tailing(cluster, beginning) as tail, EventProducer(cluster, open_registry(None)) as producer:
         assert not await tail.news()
         await producer.append_all([Output(SPEND.name, total("old"), 0)])
         await until_news(tail, "old")
-        await grow(settings, SPEND.name, 3)
+        await grow(cluster, SPEND.name, 3)
         await producer.append_all([Output(SPEND.name, total("new"), 2)])
         await until_news(tail, "new")
-        await delete(settings, SPEND.name)
-        await make_again(settings, SPEND.name, 2)
+        await delete(cluster, SPEND.name)
+        await make_again(cluster, SPEND.name, 2)
         await producer.append_all([Output(SPEND.name, total(f"again {number}"), 1) for number in range(3)])
         await until_news(tail, "again 0", "again 1", "again 2")
-    await tail.close()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("beginning", [WHOLE, END], ids=["whole", "end"])
+async def test_a_tail_that_lost_its_connection_while_a_topic_was_made_again_reads_it_as_news(
+    broker: OwnBroker, beginning: Beginning
+) -> None:
+    cluster = watching(broker.cluster)
+    async with tailing(cluster, beginning) as tail, EventProducer(cluster, open_registry(None)) as producer:
+        assert not await tail.news()
+        await producer.append_all([Output(SPEND.name, total("old"), 0)])
+        await until_news(tail, "old")
+        await tail.close()
+        await delete(cluster, SPEND.name)
+        await make_again(cluster, SPEND.name, 2)
+        await producer.append_all([Output(SPEND.name, total("again"), 1)])
+        await until_news(tail, "again")

@@ -20,7 +20,7 @@ from schemas.registries.registry import open_registry
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.engine.stage import Effects, Part, Rejection, Stage
 from streams.engine.worker import Worker
-from streams.kafka.reader import read_range
+from streams.kafka.log_reader import read_range
 from streams.role import Role
 from streams.settings import Settings
 from tests.conftest import Stack
@@ -158,7 +158,7 @@ async def test_a_stage_that_dies_in_a_log_with_holes_loses_no_record_and_commits
     settings = stack.settings.model_copy(update={"fetch_max_records": 3, "checkpoint_interval_s": 0.01})
     book = Book(deaths={5, 13, 22})
     role = Role(f"gaps-{seed}", lambda _: [Recorder(book)])
-    group = ConsumerGroup(settings, stack.bootstrap, role.name)
+    group = ConsumerGroup(stack.cluster, role.name)
     lives = 0
     while not written.offset_of.keys() <= book.durable:
         lives += 1
@@ -177,7 +177,7 @@ async def test_a_range_that_ends_in_transaction_markers_is_read_to_its_end(stack
     codec = RowCodec(open_registry(None))
     found = set()
     async with asyncio.timeout(DEADLINE_S):
-        async for _, records in read_range(stack.settings, stack.bootstrap, TOPIC.name):
+        async for _, records in read_range(stack.cluster, TOPIC.name):
             found |= {str(codec.decode_dict(TOPIC, record.value)["event_id"]) for record in records}
     assert written.offset_of.keys() <= found
     assert written.aborted.isdisjoint(found)

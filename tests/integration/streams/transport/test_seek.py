@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from schemas.registries.registry import open_registry
 from streams.engine.app import make_app
+from streams.kafka.cluster import Cluster
 from streams.kafka.producer import EventProducer
 from streams.kafka.topics import ensure_topic
 from streams.settings import Settings
@@ -25,15 +26,15 @@ def raised(error: BaseException) -> None:
 async def test_partitions_without_a_commit_are_read_again_from_their_beginning(stack: Stack, tmp_path: Path) -> None:
     name = f"seek-{uuid4().hex[:8]}"
     partition = TopicPartition(name, 0)
-    await ensure_topic(stack.settings, stack.bootstrap, name, 1, {})
-    producer = EventProducer(stack.bootstrap, open_registry(None), stack.settings)
+    await ensure_topic(stack.cluster, name, 1, {})
+    producer = EventProducer(stack.cluster, open_registry(None))
     await producer.append_raw(name, 0, [(b"key", b"value")] * RECORDS)
     await producer.stop()
     client = AIOKafkaConsumer(
         bootstrap_servers=stack.bootstrap, group_id=name, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     client.assign([partition])
-    thread = make_app(name, stack.bootstrap, Settings(home=tmp_path), None, raised).consumer._thread
+    thread = make_app(name, Cluster(stack.bootstrap, Settings(home=tmp_path)), None, raised).consumer._thread
     thread._consumer = client
     try:
         await client.start()

@@ -11,27 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agents.costs.alerts import (
-    LEAST_HOURS_WITH_SPEND,
-    AlertKey,
-    alerts_due,
-    is_spike,
-    key_of,
-    resumes_due,
-    trailing_mean_micros,
-)
 from agents.costs.budget import (
     EVERYONE,
     FREE,
     KINDS,
+    LEAST_HOURS_WITH_SPEND,
+    AlertKey,
     BudgetLimits,
     BudgetPolicy,
     BudgetUse,
     Period,
+    alerts_due,
     dollars,
+    is_spike,
+    key_of,
     kind_of,
     levels_reached,
     periods_at,
+    resumes_due,
+    trailing_mean_micros,
     worst_level,
 )
 from agents.costs.settings import CostSettings

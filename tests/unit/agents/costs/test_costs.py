@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.costs.cost import cost_micros, sum_of_costs
-from agents.costs.prices import read_prices
+from agents.costs.prices import cost_micros, read_prices, sum_of_costs
 from agents.generation.settings import GenerationSettings
 from agents.generation.writing import model_problems
 from agents.llm.answers.reply import Usage

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.deduplication.labelled_pairs import KINDS, read_pairs
 from agents.deduplication.tuning import (
+    KINDS,
     OWN,
     Counts,
     GoalFigures,
@@ -17,6 +17,7 @@ from agents.deduplication.tuning import (
     counts_at,
     figures_of,
     held_out,
+    read_pairs,
     similarities_of,
 )
 from agents.deduplication.verdict import FITTED, SimilarityLimits, limits_of

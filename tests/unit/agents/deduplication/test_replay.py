@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.costs.prices import read_prices
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import FITTED
-from agents.embedding.offline_embedders import NgramEmbedder
+from agents.embedding.embedders import NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.identity import derived_id
 from tests.support.drafting import NOW, SCORED, draft, passing_quality, rows

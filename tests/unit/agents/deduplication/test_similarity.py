@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.deduplication.accepted_drafts import AcceptedDrafts
+from agents.deduplication.accepted_drafts import AcceptedDrafts, Resemblance, Wording
 from agents.deduplication.partition_memory import ExactTexts, PartitionMemory
 from agents.deduplication.verdict import Verdict
-from agents.deduplication.wording import Resemblance, Wording
 from agents.embedding.embedders import OFFLINE
-from agents.embedding.normalised_text import negations, normalised, text_hash
+from agents.embedding.embedding import negations, normalised, text_hash
 from tests.support.drafting import NOW
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agents.costs.prices import read_prices
+from agents.deduplication.accepted_drafts import Wording
 from agents.deduplication.partition_memory import PartitionMemory
 from agents.deduplication.stage import DeduplicateStage
 from agents.deduplication.verdict import FITTED, Verdict
-from agents.deduplication.wording import Wording
+from agents.embedding.embedders import BlendedEmbedder, NgramEmbedder
 from agents.embedding.embedding import Embedder, Vectors
-from agents.embedding.offline_embedders import BlendedEmbedder, NgramEmbedder
 from schemas.records import DraftDecided, DraftScored, Quality, QualityFeature
 from streams.engine.batch import TopicPartition
 from streams.identity import derived_id

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from agents.demo.history import find_history, totals_of
-from agents.demo.sample_engagement import INTERACTIONS, POSTS, write_sample
+from agents.demo.sample_history import INTERACTIONS, POSTS, write_sample
 
 
 def sample(folder: Path) -> pl.DataFrame:

@@ -151,7 +151,12 @@ def test_a_rate_is_shown_with_its_numerator_and_denominator() -> None:
 
 def test_the_summary_names_requests_reasons_and_addresses_but_no_password(board: Scoreboard) -> None:
     board.fold(decided(draft(), "rejected", "too short"))
-    endpoints = Endpoints(kafka="127.0.0.1:9", postgres="postgresql://u:secret@127.0.0.1/x", metrics="http://m/metrics")
+    endpoints = Endpoints(
+        kafka="127.0.0.1:9",
+        postgres="postgresql://u:secret@127.0.0.1/x",
+        metrics="http://m/metrics",
+        gateway="http://g",
+    )
     text = "\n".join(summary(board, endpoints, "a.csv: 3 rows"))
     for part in (
         "Requests: 2",
@@ -160,6 +165,7 @@ def test_the_summary_names_requests_reasons_and_addresses_but_no_password(board:
         "1 x too short",
         "127.0.0.1:9",
         "http://m/metrics",
+        "Live page: http://g",
     ):
         assert part in text
     assert "secret" not in text

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from agents.demo.scoreboard import Scoreboard
-from agents.demo.view import LineView, ScreenView, view_for
+from agents.demo.screen import LineView, ScreenView, view_for
 from schemas.codec.rows import RowCodec
 from schemas.records import KpiUpdate
 from schemas.registries.registry import open_registry

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.costs.cost import cost_micros
-from agents.costs.prices import read_prices
+from agents.costs.prices import cost_micros, read_prices
 from agents.generation.asking.answers import Answer, Answers, Thrift, answer_text, answered, answers_in, answers_schema
 from agents.generation.asking.calls import calls_of, savings_of
 from agents.llm.answers.reply import Reply, Usage, shares, usage_shares

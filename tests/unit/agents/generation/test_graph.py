@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from agents.costs.prices import read_prices
 from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import Answers, answered
-from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.calls import call_id, seed_of
+from agents.generation.asking.calls import CallMemory, call_id, seed_of
 from agents.generation.asking.writer import BodyTask, HookTask, Past
 from agents.generation.assignment import Assignment
 from agents.generation.drafting.draft_work import DraftOutcome

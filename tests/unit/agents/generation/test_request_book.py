@@ -7,12 +7,10 @@ from datetime import timedelta
 from agents.costs.prices import read_prices
 from agents.generation.admission import assignments_of
 from agents.generation.asking.answers import answered
-from agents.generation.asking.call_memory import CallMemory
-from agents.generation.asking.calls import call_id, calls_of
+from agents.generation.asking.calls import CallMemory, call_id, calls_of
 from agents.generation.drafting.draft_work import DraftOutcome
-from agents.generation.kept.batch_book import BatchBook
 from agents.generation.kept.entries import FINISHED, FinishedRequest, ParkedRequest
-from agents.generation.kept.request_book import FinishedRequests, RequestBook, RequestWork
+from agents.generation.kept.request_book import BatchBook, FinishedRequests, RequestBook, RequestWork
 from agents.llm.answers.reply import Reply, Usage
 from agents.personas.directory import AppliedPersona
 from schemas.records import CostEvent

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from agents.generation.admission import assignments_of
-from agents.generation.asking.call_gate import CallGate, CallsHeld
+from agents.generation.asking.writer import CallGate, CallsHeld
 from agents.generation.assignment import Assignment, Burst, bursts_of
 from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.scheduler import Job, Scheduler

@@ -16,7 +16,7 @@ from agents.generation.asking.writer import BodyTask, HookTask, Past
 from agents.generation.assignment import Assignment
 from agents.generation.drafting.cleaning import cleaned_body, cleaned_hook
 from agents.generation.drafting.guard import body_problems, hook_problems, on_topic, text_doubts
-from agents.guard.threads_length import MAX_LENGTH, threads_length, without_emoji
+from agents.guard.threads_counts import MAX_LENGTH, threads_length, without_emoji
 from agents.personas.directory import AppliedPersona
 from streams.errors import RecordFault
 from tests.support.drafting import request, samples

@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.guard.findings import MAX_CHECKED_LENGTH, GuardPolicy, PostParts, findings, open_slots, text_findings
-from agents.guard.links import links_in
-from agents.guard.prompt_echo import prompt_echo
-from agents.guard.threads_length import MAX_LENGTH, threads_length
-from agents.personas.persona_file import read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.guard.findings import (
+    MAX_CHECKED_LENGTH,
+    GuardPolicy,
+    PostParts,
+    findings,
+    open_slots,
+    prompt_echo,
+    text_findings,
+)
+from agents.guard.threads_counts import MAX_LENGTH, links_in, threads_length
+from agents.personas.persona_file import SAMPLES, read_personas
 
 POLICY = GuardPolicy(banned_phrases=("side hustle",))
 CLEAN = PostParts(

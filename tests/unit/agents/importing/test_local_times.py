@@ -11,9 +11,8 @@ from babel.dates import format_date
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agents.importing.cells.month_names import LANGUAGES, date_parts, month_names
-from agents.importing.import_fault import ImportFault
-from agents.importing.times import as_datetime, as_ms, time_reader
+from agents.importing.cells.visible_text import ImportFault
+from agents.importing.times import LANGUAGES, as_datetime, as_ms, date_parts, month_names, time_reader
 
 ZONES = (
     "America/Los_Angeles",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.importing.cells.numbers import PLAIN, NumberEvidence, NumberFormat, said_format
-from agents.importing.import_fault import ImportFault
+from agents.importing.cells.visible_text import ImportFault
 
 CONVENTIONS = {
     "1,000": (",", ""),
@@ -114,7 +116,7 @@ def test_what_can_mean_two_numbers_is_asked_about(cells: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["1.5", "12,50", "1,00,0", "10000,1", "5%", "1.2K", "1,2 mil", "3 M", "-7", "1e3", "٣", "1 2", "0,000,1", "NaN"],
+    ["1.5", "12,50", "1,00,0", "10000,1", "5%", "1.2345K", "K", "1.2 Q", "-7", "1e3", "٣", "1 2", "0,000,1", "NaN"],
 )
 def test_what_is_no_whole_number_is_refused_by_every_convention(cell: str) -> None:
     for decimal in (".", ","):
@@ -124,9 +126,34 @@ def test_what_is_no_whole_number_is_refused_by_every_convention(cell: str) -> No
             form.count(cell)
 
 
-def test_a_shortened_number_is_told_from_garbage() -> None:
-    with pytest.raises(ValueError, match="export exact numbers"):
-        PLAIN.count("1.2K")
+@pytest.mark.parametrize(
+    ("cell", "decimal", "count"),
+    [
+        ("1.2K", ".", 1_200),
+        ("3,4 M", ",", 3_400_000),
+        ("2k", ".", 2_000),
+        ("1,2 mil", ",", 1_200),
+        ("1.5 Mio.", ".", 1_500_000),
+        ("1,234.5K", ".", 1_234_500),
+        ("2B", ".", 2_000_000_000),
+        ("12\N{NARROW NO-BREAK SPACE}тыс.", ",", 12_000),
+    ],
+)
+def test_a_shortened_number_is_read_as_far_as_it_says(cell: str, decimal: Literal[".", ","], count: int) -> None:
+    form = said_format(decimal, None)
+    assert form is not None
+    assert form.count(cell) == count
+
+
+def test_shortened_numbers_tell_the_decimal_sign_and_are_noted() -> None:
+    evidence = NumberEvidence(["views"])
+    for line, cell in enumerate(["987", "1,2K", "3 M"], start=2):
+        evidence.see("views", cell, line)
+    assert evidence.format("x.csv").decimal == ","
+    assert evidence.short == ("1,2K", 3)
+
+
+def test_a_share_is_told_from_garbage() -> None:
     with pytest.raises(ValueError, match="a share, not a count"):
         PLAIN.count("5%")
 

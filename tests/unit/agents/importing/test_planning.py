@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.importing.cells.visible_text import ImportFault
 from agents.importing.decisions.known_counts import TOTAL
-from agents.importing.import_fault import ImportFault
 from tests.support.import_log import ImportLog, Killed, import_steps, mapping, run_import
 
 POSTS = ("p1", "p2", "p3", "p4")

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import pytest
 
-from agents.importing.csv_source import CsvForm
+from agents.importing.cells.visible_text import ImportFault
 from agents.importing.decisions.ledger import LedgerState
-from agents.importing.import_fault import ImportFault
-from agents.importing.presets import Said, load_preset, preset_names, preset_of
-from agents.importing.preview import Preview
-from agents.importing.recognition import Request
-from agents.importing.run import preview_file
-from agents.importing.survey import survey_file
-from agents.importing.understanding import WIDTH, understood
+from agents.importing.presets import Request, Said, load_preset, preset_names, preset_of
+from agents.importing.preview import WIDTH, Preview, understood
+from agents.importing.reading import survey
+from agents.importing.rejects import Rejects
+from agents.importing.run import preview_source
+from agents.importing.sources.csv_file import CsvForm
+from agents.importing.sources.opening import SourceForm, source_of
 from tests.support.exports import export_file
 
 
@@ -64,12 +64,12 @@ EXPORTS = {
 
 
 def request(said: Said = Said(), *, maps: Sequence[str] = (), preset: str | None = None) -> Request:  # noqa: B008
-    return Request(preset, tuple(maps), "ada", None, said, CsvForm())
+    return Request(preset, tuple(maps), "ada", None, said)
 
 
-def previewed(path: Path, wanted: Request) -> tuple[list[str], Preview]:
-    survey = survey_file(path, wanted.mapping(path), form=wanted.form)
-    reading, told = preview_file(path, survey, LedgerState())
+def previewed(path: Path, wanted: Request, form: CsvForm = CsvForm()) -> tuple[list[str], Preview]:  # noqa: B008
+    source = source_of(path, SourceForm(csv=form))
+    reading, told = preview_source(survey(source, wanted.mapping(source)), LedgerState(), Rejects())
     return understood(reading, told), told
 
 
@@ -87,7 +87,7 @@ def own_sums(path: Path, known: Known) -> Counter[str]:
 def test_a_real_export_is_recognised_and_read_to_its_own_sums(name: str) -> None:
     path, known = export_file(name), EXPORTS[name]
     wanted = request(known.said)
-    assert wanted.mapping(path).preset == known.preset
+    assert wanted.mapping(source_of(path)).preset == known.preset
     lines, told = previewed(path, wanted)
     assert told.report.bad_rows == 0
     sums = own_sums(path, known)
@@ -134,9 +134,9 @@ def test_a_header_is_recognised_whatever_can_not_be_seen_in_it(tmp_path: Path, h
     path.write_text(",".join(f'"{name}"' for name in names) + "\n", encoding="utf-8-sig")
     if HEADERS[header] is None:
         with pytest.raises(ImportFault, match="It is none of the known exports"):
-            request().mapping(path)
+            request().mapping(source_of(path))
     else:
-        assert request().mapping(path).preset == HEADERS[header]
+        assert request().mapping(source_of(path)).preset == HEADERS[header]
 
 
 @pytest.mark.parametrize("title", ["Views", "Visualizaciones", "Reach"])
@@ -171,14 +171,12 @@ def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
     wanted = request(maps=["occurred_at=día", "views=vistas"])
     with pytest.raises(ImportFault, match="--encoding"):
         previewed(path, wanted)
-    said = Request(None, wanted.maps, "ada", None, Said(), CsvForm(encoding="cp1252"))
-    assert previewed(path, said)[1].sums["view"] == 3
+    assert previewed(path, wanted, CsvForm(encoding="cp1252"))[1].sums["view"] == 3
     for delimiter in ("", ";;", '"'):
         with pytest.raises(ImportFault, match="one sign was expected"):
-            previewed(path, Request(None, wanted.maps, "ada", None, Said(), CsvForm("cp1252", delimiter)))
-    unknown = Request(None, wanted.maps, "ada", None, Said(), CsvForm(encoding="ansi-ish"))
+            previewed(path, wanted, CsvForm("cp1252", delimiter))
     with pytest.raises(ImportFault, match="'ansi-ish' is unknown"):
-        previewed(path, unknown)
+        previewed(path, wanted, CsvForm(encoding="ansi-ish"))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.importing.csv_source import CsvRow
 from agents.importing.fields import FieldMapping, bind
 from agents.importing.rows import RowReader
+from agents.importing.sources.source import Row
 
 HEADER = ["post", "who", "at", "words", "seen", "liked"]
 COLUMNS = {
@@ -26,8 +26,8 @@ def reader(*, shift_ms: int = 0, post_per_row: bool = False) -> RowReader:
     return RowReader(bind(mapping, HEADER, "x.csv"), shift_ms=shift_ms)
 
 
-def row(*cells: str, number: int = 1) -> CsvRow:
-    return CsvRow(number, number + 1, list(cells))
+def row(*cells: str, number: int = 1) -> Row:
+    return Row(number, number + 1, list(cells))
 
 
 def reason(cells: Sequence[str], shift_ms: int = 0) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agents.kpis import fold
-from agents.kpis.telling import AT_ONCE, LONGEST_WAIT_MS
+from agents.kpis.merge import AT_ONCE, LONGEST_WAIT_MS
 from schemas.records import EngagementKind, KpiUpdate
 from tests.support.kpis.kpi_histories import (
     Checkpoint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.kpis.telling import AT_ONCE, LONGEST_WAIT_MS, PERSONAS_PER_S, TellingPace
+from agents.kpis.merge import AT_ONCE, LONGEST_WAIT_MS, PERSONAS_PER_S, TellingPace
 
 NOW_MS = 1_795_363_200_000
 

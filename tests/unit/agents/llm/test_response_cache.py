@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.caching.cache_choice import response_cache
-from agents.caching.response_cache import ENTRY_BYTES, MemoryCache, NoCache, Question
-from agents.caching.semantic_reuse import SemanticReuse
+from agents.caching.response_cache import ENTRY_BYTES, MemoryCache, NoCache, Question, SemanticReuse
 from agents.caching.settings import CachingSettings
 from agents.embedding.embedding import Embedded
+from agents.generation.writing import response_cache
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.support.llm_questions import question, reply

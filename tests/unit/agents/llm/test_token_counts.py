@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.costs.cost import cost_micros
-from agents.costs.prices import read_prices
-from agents.llm.answers.reply import Usage, usage_of, usage_shares
-from agents.llm.answers.token_counts import MAX_TOKENS, token_count
+from agents.costs.prices import cost_micros, read_prices
+from agents.llm.answers.reply import MAX_TOKENS, Usage, token_count, usage_of, usage_shares
 from schemas.record_rules import MAX_AMOUNT
 from schemas.records import CostEvent
 from streams.validation import validate

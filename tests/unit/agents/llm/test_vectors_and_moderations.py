@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.llm.answers.loose_answer import ErrorAnswered
-from agents.llm.embeddings import embeddings_of
 from agents.llm.faults.faults import NoAnswer
-from agents.llm.moderation import moderations_of
+from agents.llm.vectors_and_moderations import embeddings_of, moderations_of
 from tests.support.json_values import json_values
 
 VECTOR = [0.5, -0.5]

@@ -23,6 +23,46 @@ def test_a_version_follows_from_the_content_alone() -> None:
     assert json.loads(first.definition())["persona_id"] == first.persona_id
 
 
+VERSIONS = {  # of the samples, before personas had approval, spacing, quiet hours and so on
+    "night-shift-nora": "deb7ae30b6c55938",
+    "ledger-lou": "f3f63dffd9e23c1f",
+    "balcony-bea": "3a3631a4978f5061",
+    "cocina-carla": "68018eaa07c319a1",
+    "pendler-jonas": "bf5c0fbf55966696",
+    "repair-rosa": "2bd43301b1c6b2ab",
+    "barrio-mateo": "318fe9fed47d073f",
+    "werkbank-wiebke": "195c0e4f41c5ce7e",
+    "hrushka-olena": "d8226528b1926e8c",
+    "potiah-taras": "96048e930b3d1a38",
+}
+LATER_FIELDS: dict[str, object] = {
+    "approval": "approve",
+    "spacing_min": 30,
+    "quiet": ["23:00-05:00"],
+    "missed": "expire",
+    "missed_after_min": 15,
+    "reply_control": "everyone",
+    "topic_tag": "night shift",
+}
+
+
+def test_fields_that_came_later_leave_the_versions_of_personas_without_them_as_they_were() -> None:
+    assert {each.persona_id: each.version() for each in samples()} == VERSIONS
+    nora = samples()[0]
+    assert "tenant" not in json.loads(nora.definition())
+    assert set(json.loads(nora.definition())["posting"]) == {"timezone", "slots"}
+
+
+def test_each_field_that_came_later_is_part_of_the_version_where_it_is_used() -> None:
+    slots = {"slots": ["12:00"]}
+    plans = [slots, *({**slots, name: value} for name, value in LATER_FIELDS.items())]
+    personas = [Persona.model_validate(fields_of_nora(posting=each)) for each in plans]
+    personas.append(Persona.model_validate(fields_of_nora(posting=slots, tenant="acme")))
+    assert len({each.version() for each in personas}) == len(personas)
+    for each in personas:
+        assert Persona.model_validate_json(each.definition()) == each
+
+
 def test_models_budget_slots_and_calls_are_part_of_the_version() -> None:
     changes: list[dict[str, object]] = [
         {},

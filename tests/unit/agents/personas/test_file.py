@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.personas.persona_file import PersonaFileError, read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.personas.persona_file import SAMPLES, PersonaFileError, read_personas
 
 NORA: dict[str, Any] = read_personas(SAMPLES[:1])[0].model_dump(mode="json")
 ALIASES = "\n".join(

@@ -131,3 +131,35 @@ def test_a_time_without_a_zone_is_refused() -> None:
 def test_a_plan_that_can_not_be_kept_is_refused(fields: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         PostingPlan.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"approval": "maybe"}, "'auto', 'approve' or 'hold'"),
+        ({"missed": "skip"}, "'publish', 'next_slot' or 'expire'"),
+        ({"spacing_min": -1}, "greater than or equal to 0"),
+        ({"missed_after_min": 0}, "greater than or equal to 1"),
+        ({"quiet": ["22-6"]}, "write it as HH:MM-HH:MM, such as 22:00-06:30"),
+        ({"quiet": [22]}, "write it as HH:MM-HH:MM"),
+        ({"quiet": ["22:00-22:00"]}, "ends where it begins"),
+        ({"quiet": ["22:00-10:00", "09:00-22:00"]}, "leave no minute of the day"),
+        ({"slots": ["07:00", "12:00"], "quiet": ["22:00-08:00"]}, r"hold the slot\(s\) 07:00; move"),
+        ({"reply_control": "friends"}, "'everyone', 'accounts_you_follow'"),
+        ({"topic_tag": "#cats"}, "begins with #; leave it out"),
+        ({"topic_tag": ""}, "1 to 50 characters"),
+        ({"topic_tag": "x" * 51}, "1 to 50 characters"),
+        ({"topic_tag": "two\nlines"}, "1 to 50 characters"),
+        ({"topic_tag": "cats & v1.0"}, "holds & and ."),
+    ],
+)
+def test_a_plan_that_can_not_be_followed_is_refused_with_what_to_write(fields: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        PostingPlan.model_validate(fields)
+
+
+def test_the_end_of_quiet_hours_is_outside_and_their_beginning_within() -> None:
+    plan = PostingPlan(slots=("06:30", "22:29"), quiet=("22:30-06:30",), topic_tag="Katzen und Ziele", spacing_min=5)
+    assert plan.quiet_for(at("2026-11-22T22:30")) == timedelta(hours=8)
+    assert plan.quiet_for(at("2026-11-22T22:29")) is None
+    assert plan.quiet_for(at("2026-11-23T06:29:30")) == timedelta(seconds=30)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from agents.demo.requests import demo_requests
+from agents.demo.session import demo_requests
 from agents.guard.findings import GuardPolicy, text_findings
 from agents.personas.persona import Persona
-from agents.personas.sample_files import FOLDER, SAMPLES
-from agents.scoring.features import language_match
+from agents.personas.persona_file import FOLDER, SAMPLES
+from agents.scoring.words import language_match
 from tests.support.drafting import samples
 
 LANGUAGES = ("en", "es", "de", "uk")

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.scoring.hook_strength import hook_strength, hook_words
-from agents.scoring.lexicon import lexicons
-from agents.scoring.words import words_of
+from agents.scoring.words import lexicons, words_of
 
 ARCHIVE = Path(__file__).resolve().parents[5] / "shared" / "data" / "upworthy_headlines.csv.gz"
 CLEAR_Z = 2.0

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.scoring.features import language_match
-from agents.scoring.lexicon import lexicons
 from agents.scoring.quality import GATES
-from agents.scoring.words import words_of
+from agents.scoring.words import language_match, lexicons, words_of
 
 SAMPLES: dict[str, list[str]] = yaml.safe_load(
     Path(__file__).with_name("language_samples.yaml").read_text(encoding="utf-8")
@@ -46,6 +44,19 @@ def test_a_neighbour_is_hardly_ever_taken_for_a_language_of_personas() -> None:
     neighbours = {text for language, texts in SAMPLES.items() if language not in WRITTEN for text in texts}
     taken = neighbours & wrong().keys()
     assert len(taken) <= len(neighbours) // 20, taken
+
+
+@pytest.mark.parametrize("language", ["fr", "it", "nl", "pl", "pt", "ru"])
+def test_a_language_without_word_lists_has_its_gate_too(language: str) -> None:
+    passes = [language_match(text, language)[0] >= GATES["language_match"] for text in SAMPLES[language]]
+    strangers = [language_match(text, language)[0] >= GATES["language_match"] for text in SAMPLES["en"] + SAMPLES["uk"]]
+    assert all(passes)
+    assert not any(strangers)
+
+
+def test_a_language_that_no_model_knows_is_taken_as_it_is() -> None:
+    assert language_match("saluton kara mondo", "tlh") == (0.5, "no model of 'tlh'")
+    assert language_match("🍞 !", "en")[0] == 0.0
 
 
 def test_words_are_found_whatever_their_case_their_sharp_s_and_their_apostrophe() -> None:

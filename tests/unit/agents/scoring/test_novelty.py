@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.scoring.novelty import LATELY, NOTHING_SAID, grams_of, novelty
-from agents.scoring.said_lately import SaidLately
+from agents.scoring.novelty import LATELY, NOTHING_SAID, SaidLately, grams_of, novelty
 from agents.scoring.stage import ScoreStage
 from schemas.records import DraftGenerated, DraftScored
 from streams.engine.batch import TopicPartition

@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from agents.costs.budget import BudgetLimits, BudgetPolicy, periods_at
 from agents.personas.directory import PersonaDirectory
 from agents.personas.persona import PersonaBudget
-from agents.spend.alerts_stage import BudgetsStage
 from agents.spend.budget_report import budget_lines, budgets_object
-from agents.spend.budgets import Budgets
-from agents.spend.directory import SpendDirectory
+from agents.spend.budgets import Budgets, SpendDirectory
 from agents.spend.spend_book import SpendBook
-from agents.spend.totals_stage import SpendStage
+from agents.spend.stages import BudgetsStage, SpendStage
 from schemas.records import BudgetAlert, SpendTotal
 from streams.engine.batch import ColumnBatch, TopicPartition
 from streams.settings import Settings
-from tests.support.drafting import ListedPersonas, rows, samples
+from tests.support.drafting import listed, rows, samples
+from tests.support.listed_tail import ListedTail
 from tests.support.single_outputs import single
 from tests.support.stage_driver import DrivenStage, Emitted, StateChange
 
@@ -152,7 +151,7 @@ def total(persona_id: str, at: datetime, micros: int, *, partition: int = 0, unp
 
 def spender(daily: str | None = "1.00") -> PersonaDirectory:
     budget = PersonaBudget(daily_dollars=None if daily is None else Decimal(daily))
-    return PersonaDirectory(ListedPersonas([samples()[0].model_copy(update={"budget": budget})]))
+    return PersonaDirectory(listed([samples()[0].model_copy(update={"budget": budget})]))
 
 
 SPENDER = samples()[0].persona_id
@@ -197,6 +196,22 @@ async def test_levels_are_told_as_spending_reaches_them_and_never_again() -> Non
     assert await again.told(total(SPENDER, NOON, 700_000, partition=1)) == []
 
 
+async def booked(watch: Watch, hours_ago: int, micros: int, first_offset: int) -> list[BudgetAlert]:
+    """Book a cost as an import does, and return the alerts that its total brings."""
+    stage = DrivenStage(SpendStage(clock=lambda: NOON))
+    await stage.restore(COSTS, ())
+    await stage.add(batch([(SPENDER, hours_ago, micros)], first_offset))
+    return await watch.told(*totals(await stage.flush()))
+
+
+async def test_an_imported_bill_of_a_past_day_alarms_nobody_and_one_of_today_is_real_spend() -> None:
+    watch = await Watch().begin()
+    assert await booked(watch, 13, 50_000_000, 0) == []
+    assert await booked(watch, 24 * 7, 50_000_000, 1) == []
+    assert used(watch) == {(SPENDER, "day"): 0.0}
+    assert kinds(await booked(watch, 11, 950_000, 2)) == ["warn", "downgrade", "pause"]
+
+
 async def test_all_personas_together_have_a_budget_of_their_own() -> None:
     watch = await Watch(daily=None, limits=BudgetLimits(hour_micros=1_000_000)).begin()
     assert await watch.told(total("ada", NOON, 500_000)) == []
@@ -205,6 +220,34 @@ async def test_all_personas_together_have_a_budget_of_their_own() -> None:
         ("*", "warn", "hour"),
         ("*", "downgrade", "hour"),
     ]
+
+
+def used(watch: Watch) -> dict[tuple[str, ...], float]:
+    """Return the readings of budgets by persona and period."""
+    return {reading.labels: reading.value for reading in watch.stage.readings()}
+
+
+async def test_the_share_of_each_limit_that_is_spent_is_told_for_the_hour_and_day_of_now() -> None:
+    watch = await Watch(limits=BudgetLimits(hour_micros=2_000_000)).begin()
+    await watch.told(total(SPENDER, NOON, 800_000), total("bob", NOON, 400_000))
+    assert used(watch) == {("*", "hour"): 0.6, (SPENDER, "day"): 0.8}
+    watch.now = NOON + timedelta(hours=1)
+    assert used(watch) == {("*", "hour"): 0.0, (SPENDER, "day"): 0.8}
+    watch.now = NOON + timedelta(hours=12)
+    assert used(watch) == {("*", "hour"): 0.0, (SPENDER, "day"): 0.0}
+
+
+async def test_a_limit_of_nothing_is_spent_and_without_limits_nothing_is_told() -> None:
+    watch = await Watch(daily=None, limits=BudgetLimits(day_micros=0)).begin()
+    assert used(watch) == {("*", "day"): 1.0}
+    assert used(await Watch(daily=None).begin()) == {}
+
+
+async def test_a_partition_that_went_tells_of_no_budget_any_more() -> None:
+    watch = await Watch(limits=BudgetLimits(day_micros=1_000_000)).begin()
+    await watch.told(total(SPENDER, NOON, 800_000))
+    await watch.stage.drop(TOTALS)
+    assert used(watch) == {}
 
 
 async def test_an_alert_that_a_crash_kept_from_being_sent_is_sent_by_the_next_worker_with_its_id() -> None:
@@ -265,33 +308,19 @@ async def test_a_total_that_is_no_day_is_refused() -> None:
     assert "expected 24 hours" in str(refused.fault)
 
 
-class ListedTotals:
-    """A spend log that is a list."""
-
-    def __init__(self) -> None:
-        self.pending: list[SpendTotal] = []
-
-    async def news(self) -> Sequence[SpendTotal]:
-        news, self.pending = self.pending, []
-        return news
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
 async def test_the_gate_tells_the_worst_of_own_and_common_budgets_and_frees_with_the_period() -> None:
-    log = ListedTotals()
+    log = ListedTail[SpendTotal]()
     budget = PersonaBudget(daily_dollars=Decimal(10), hourly_dollars=Decimal(1))
     persona = samples()[0].model_copy(update={"budget": budget})
     budgets = Budgets(SpendDirectory(log, clock=lambda: NOON), POLICY, BudgetLimits(day_micros=20_000_000))
     await budgets.refresh()
     assert budgets.level(persona, NOON).kind == "free"
-    log.pending = [total(SPENDER, NOON, 960_000)]
+    log.append(SPENDER, total(SPENDER, NOON, 960_000))
     await budgets.refresh()
     paused = budgets.level(persona, NOON + timedelta(minutes=59))
     assert (paused.kind, paused.until) == ("pause", NOON + timedelta(hours=1))
     assert budgets.level(persona, NOON + timedelta(hours=1)).kind == "free"
-    log.pending = [total("ada", NOON, 18_000_000)]
+    log.append("ada", total("ada", NOON, 18_000_000))
     await budgets.refresh()
     assert budgets.level(persona, NOON).kind == "pause"
     later = budgets.level(persona, NOON + timedelta(hours=1))
@@ -302,9 +331,11 @@ async def test_the_gate_tells_the_worst_of_own_and_common_budgets_and_frees_with
 
 
 async def test_an_older_total_that_comes_late_takes_nothing_back() -> None:
-    log = ListedTotals()
+    log = ListedTail[SpendTotal]()
     directory = SpendDirectory(log, clock=lambda: NOON)
-    log.pending = [total("ada", NOON, 5), total("ada", NOON, 9, unpriced=1), total("ada", NOON, 7, unpriced=1)]
+    log.append("ada", total("ada", NOON, 5))
+    log.append("ada", total("ada", NOON, 9, unpriced=1))
+    log.append("ada", total("ada", NOON, 7, unpriced=1))
     await directory.refresh()
     assert [directory.book.spent_micros("ada", period) for period in periods_at(NOON)] == [9, 9]
     assert directory.book.unpriced_calls("*", NOON.replace(hour=0)) == 1

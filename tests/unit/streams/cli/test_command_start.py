@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -14,9 +15,8 @@ from click.testing import CliRunner
 
 from schemas.catalogue import CATALOGUE
 from streams.cli.completion import SHELLS
-from streams.cli.lazy_group import SourcedGroup
+from streams.cli.lazy_group import SourcedGroup, described
 from streams.cli.main import main
-from streams.cli.source_help import described
 from streams.role import role_names
 
 HEAVY = {
@@ -25,7 +25,18 @@ HEAVY = {
     "xllamacpp", "pydantic", "pydantic_settings", "yaml", "psutil", "rich.console",
 }  # fmt: skip
 LISTED = main.list_commands(click.Context(main))
-GROUPS = ["topics", "schemas", "dead-letters", "personas", "deduplication", "import", "kpis", "drafts", "bench"]
+GROUPS = [
+    "topics",
+    "schemas",
+    "dead-letters",
+    "groups",
+    "personas",
+    "deduplication",
+    "import",
+    "kpis",
+    "drafts",
+    "bench",
+]
 RUN = """
 import json, sys
 from streams.cli.main import main
@@ -69,7 +80,14 @@ def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -
 def test_what_the_source_does_not_tell_is_asked_of_the_command() -> None:
     assert described("streams.cli.status:no_such_name") is None
     assert described("tests.benchmarks.commands:bench") is None  # made by a call, not by a decorator
-    assert described("sinks.reports.commands:kpis") == described("sinks.reports.kpi_commands:kpis") is not None
+
+
+def test_a_command_that_a_module_imports_is_described_where_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_that_imports.py").write_text("from streams.cli.status import status\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert described("module_that_imports:status") == described("streams.cli.status:status") is not None
 
 
 def test_a_command_that_cannot_be_loaded_is_told_and_breaks_no_list() -> None:

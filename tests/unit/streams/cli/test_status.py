@@ -13,6 +13,7 @@ from streams.cli.main import main
 from streams.embedded.state_file import ChildStatus, StackState, write_state
 from streams.process_mark import mark
 from streams.running_workers import announced
+from tests.support.scripted_registry import Said, Script, serving
 
 WHY = "sink-postgres: it ended 6 times in a row"
 
@@ -41,3 +42,16 @@ def test_a_role_that_its_worker_gave_up_is_failing_and_the_reason_is_told(home: 
 def test_all_is_well_where_no_worker_gave_a_role_up(home: Path) -> None:
     with announced(home, ["kpis", "sink-postgres"], "http://127.0.0.1:1/metrics"):
         assert CliRunner().invoke(main, ["status"]).exit_code == 0
+
+
+def test_a_role_that_is_stopped_at_a_record_says_where_and_what_to_do(home: Path) -> None:
+    why = "kpis/aggregate some.topic/0 stopped at offset 7: no event; let it pass: threads-agent dead-letters pass"
+    stage = {"role": "kpis", "stage": "aggregate", "state": "stopped", "reason": why}
+    script = Script({"/readyz": Said(503, {"status": "not ready", "reasons": [why], "stages": [stage]})})
+    with serving(script) as url, announced(home, ["kpis", "sink-postgres"], f"{url}/metrics"):
+        table = CliRunner().invoke(main, ["status"])
+        listed = CliRunner().invoke(main, ["status", "--json"])
+    assert (table.exit_code, listed.exit_code) == (1, 1)
+    assert "some.topic/0 stopped at offset 7" in " ".join(table.stdout.split())
+    states = {entry["role"]: entry["state"] for entry in json.loads(listed.stdout)}
+    assert states == {"kpis": "stopped", "sink-postgres": "running"}

@@ -19,8 +19,7 @@ from agents.demo.scoreboard import Scoreboard
 from agents.demo.screen import PERSONAS_SHOWN, drafts_table, kpi_table
 from agents.personas.commands import personas_table
 from agents.personas.directory import AppliedPersona
-from agents.personas.persona_file import read_personas
-from agents.personas.sample_files import SAMPLES
+from agents.personas.persona_file import SAMPLES, read_personas
 from agents.spend.budget_report import budget_lines, budgets_table
 from agents.spend.spend_book import SpendBook
 from schemas.codec.rows import RowCodec

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from agents.costs.cost import cost_micros
-from agents.costs.prices import read_prices
+from agents.costs.prices import cost_micros, read_prices
 from agents.generation.writing import open_writing
 from agents.llm.answers.reply import Usage
 from agents.llm.provider import EMBEDDED_LANGUAGES, EMBEDDED_MODEL

@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
-from streams.embedded.prometheus import TARGETS, PrometheusServer, Target, render_configuration, render_targets
+from streams.embedded.prometheus import (
+    CONFIGURATION,
+    TARGETS,
+    PrometheusServer,
+    Target,
+    render_configuration,
+    render_targets,
+)
 
 
 def test_the_configuration_takes_its_targets_from_the_file_next_to_it() -> None:
@@ -42,3 +50,22 @@ def test_unchanged_targets_are_not_written_again(tmp_path: Path) -> None:
     before = (tmp_path / TARGETS).stat().st_mtime_ns
     server.scrape([Target("http://127.0.0.1:9100/metrics")])
     assert (tmp_path / TARGETS).stat().st_mtime_ns == before
+
+
+def test_the_rules_lie_next_to_the_configuration_that_names_them(tmp_path: Path) -> None:
+    PrometheusServer(Path("prometheus"), tmp_path, 9090, rules="groups: []\n").prepare()
+    [rules] = yaml.safe_load((tmp_path / CONFIGURATION).read_text())["rule_files"]
+    assert (tmp_path / rules).read_text() == "groups: []\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "target", "prefix"),
+    [
+        ("http://127.0.0.1:9093", "http", "127.0.0.1:9093", "/"),
+        ("https://alerts.example.org/team", "https", "alerts.example.org", "/team"),
+    ],
+)
+def test_an_alertmanager_is_told_at_its_url(url: str, scheme: str, target: str, prefix: str) -> None:
+    [told] = yaml.safe_load(render_configuration(url))["alerting"]["alertmanagers"]
+    assert told == {"scheme": scheme, "path_prefix": prefix, "static_configs": [{"targets": [target]}]}
+    assert "alerting" not in yaml.safe_load(render_configuration())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.embedded.leftovers import end_leftovers
+from streams.embedded.process import end_leftovers
 from streams.embedded.state_file import FILE_NAME, ChildStatus, StackState, read_state, write_state
 from streams.process_mark import mark
 

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.batch import TopicPartition
+from streams.engine.batch import Slice, TopicPartition
 from streams.engine.checkpoint import CheckpointClock, CheckpointLimits
 from streams.engine.retry import Backoff, CircuitBreaker
-from streams.engine.slices import Slice
 from streams.errors import Unavailable
 from tests.support.loop_in_memory import Fetched
 

@@ -11,14 +11,15 @@ from schemas.codec.rows import RowCodec
 from schemas.codec.wire_format import header
 from schemas.records import PersonaRequest, Record
 from schemas.registries.registry import RegisteredSchema, SchemaRegistry, open_registry
-from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.batch import ColumnBatch, Slice, TopicPartition, weigh
 from streams.engine.decoding import Decoded, Decoder
-from streams.engine.slices import Slice, weigh
+from streams.kafka.hidden import Hidden
 from streams.settings import Settings
 from tests.support.loop_in_memory import AT, Fetched, event
 
 COMMITTED = open_registry(None)
 BROKEN_ID = 4_242
+AT_MS = 1_772_323_200_000
 
 
 class BrokenRegistry:
@@ -82,3 +83,29 @@ def test_a_record_alone_is_blamed_once_others_of_its_topic_were_decoded() -> Non
     made.decode(part_of("engagement.events", [True]))
     [refused] = made.decode(part_of("engagement.events", [False])).rejections
     assert "ZeroDivisionError: no such thing; others can be decoded" in str(refused.fault)
+
+
+@pytest.mark.parametrize("topic", ["engagement.events", "persona.requests"])
+def test_hidden_records_are_left_out_garbage_too(topic: str) -> None:
+    early, late = AT_MS - 1, AT_MS
+    records = [
+        Fetched(0, good(topic, 0), timestamp=early, key=b"ada"),
+        Fetched(1, good(topic, 1), timestamp=late, key=b"ada"),
+        Fetched(2, b"garbage", timestamp=early, key=b"ada"),
+        Fetched(3, b"garbage", timestamp=early, key=b"bob"),
+    ]
+    part = Slice(TopicPartition(topic, 0), records, None, weigh(records))
+    decoded = Decoder(COMMITTED, Settings(), lambda: Hidden({b"ada": AT_MS})).decode(part)
+    assert (offsets(decoded), [each.offset for each in decoded.rejections]) == ([1], [3])
+
+
+def test_a_hidden_record_under_another_key_is_found_by_its_field() -> None:
+    records = [Fetched(n, event("ada", 1, f"e{n}"), timestamp=AT_MS - 1 + n, key=b"foreign") for n in range(3)]
+    part = Slice(TopicPartition("engagement.events", 0), records, None, weigh(records))
+    assert offsets(Decoder(COMMITTED, Settings(), lambda: Hidden({b"ada": AT_MS})).decode(part)) == [1, 2]
+
+
+def test_tombstones_of_a_compacted_topic_are_no_faults() -> None:
+    records = [Fetched(0, None, key=b"ada")]
+    decoded = decoder().decode(Slice(TopicPartition("personas", 0), records, None, weigh(records)))
+    assert (decoded.batch, decoded.rejections) == (None, [])

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import DeadLetter
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import Slice
+from streams.engine.batch import Slice, TopicPartition
 from streams.transport.log_lives import LIFE, in_life, log_offset
 from tests.support.loop_in_memory import SOURCE, Fetched, Surroundings, Worker, event
 

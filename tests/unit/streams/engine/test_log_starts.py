@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport.log_starts import Commit, LogNow, as_metadata, commit_of, start_of, topic_id_of
+from streams.transport.assignment_logs import Commit, LogNow, as_metadata, commit_of, start_of, topic_id_of
 
 IDS = st.sampled_from(["a1", "b2"])
 OFFSETS = st.integers(0, 50)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -101,9 +101,10 @@ actions: st.SearchStrategy[list[Action]] = st.lists(
 class Group:
     """Two workers that share the partitions."""
 
-    def __init__(self) -> None:
+    def __init__(self, policies: str = "park") -> None:
         self.surroundings = Surroundings()
-        self.workers = [Worker(self.surroundings, slot) for slot in SLOTS]
+        self.policies = policies
+        self.workers = [Worker(self.surroundings, slot, policies=policies) for slot in SLOTS]
         self.owners = (0, 1)
         self.generation = 0
         self.produced: list[Produce] = []
@@ -127,7 +128,7 @@ class Group:
         try:
             await work
         except PowerCut:
-            self.workers[slot] = Worker(self.surroundings, SLOTS[slot])
+            self.workers[slot] = Worker(self.surroundings, SLOTS[slot], policies=self.policies)
             return False
         return True
 
@@ -148,7 +149,7 @@ class Group:
             case Crash():
                 if action.store_lost:
                     self.surroundings.lose_stores(SLOTS[action.slot])
-                self.workers[action.slot] = Worker(self.surroundings, SLOTS[action.slot])
+                self.workers[action.slot] = Worker(self.surroundings, SLOTS[action.slot], policies=self.policies)
                 await self.rebalance(self.owners)
             case Rebalance():
                 await self.rebalance(action.owners)
@@ -218,3 +219,48 @@ STORE_BEHIND = [
 @given(actions)
 def test_counts_are_those_of_the_log_whatever_crashes_rebalances_and_outages_come(script: list[Action]) -> None:
     asyncio.run(live(script))
+
+
+def mend(surroundings: Surroundings, produced: list[Produce]) -> list[Produce]:
+    """Make every record readable that a partition may be stopped at; return what was produced then."""
+    mended = []
+    numbers = dict.fromkeys(PARTITIONS, 0)
+    for place, each in enumerate(produced):
+        source = PARTITIONS[each.partition]
+        number, numbers[source] = numbers[source], numbers[source] + 1
+        is_bad = each.persona in (None, REFUSED)
+        mended.append(replace(each, persona="eve", event_id=1_000 + place) if is_bad else each)
+        if is_bad:
+            value = event("eve", each.count, f"event-{1_000 + place}")
+            log = surroundings.log[source]
+            log[number] = replace(log[number], value=value)
+    return mended
+
+
+async def live_stopping(script: list[Action]) -> None:
+    group = Group(f"{TOPIC.name}=stop")
+    await group.rebalance(group.owners)
+    for action in script:
+        await group.act(action)
+    surroundings = group.surroundings
+    letters = [each for each in surroundings.outputs if isinstance(each.record, DeadLetter)]
+    assert letters == []
+    for source, log in surroundings.log.items():
+        first = next((each.offset for each in log if each.value == GARBAGE), log[-1].offset + 1 if log else 0)
+        assert surroundings.committed.get(source, 0) <= first, "it is behind a record that can't be processed"
+    produced = mend(surroundings, group.produced)
+    surroundings.faults.clear()
+    await group.rebalance((0, 0))
+    for _ in range(200):
+        for source in PARTITIONS:
+            await group.workers[0].deliver(5, source)
+        await group.workers[0].checkpoint()
+    counts, _ = truth(produced)
+    assert +group.workers[0].total() == +counts
+    assert +surroundings.told() == +counts
+
+
+@settings(max_examples=100, deadline=None)
+@given(actions)
+def test_partitions_that_stop_count_all_once_when_their_records_are_mended(script: list[Action]) -> None:
+    asyncio.run(live_stopping(script))

@@ -7,9 +7,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.batch import TopicPartition
-from streams.engine.slice_joiner import SliceJoiner, joined
-from streams.engine.slices import Slice, cut
+from streams.engine.app import SliceJoiner, joined
+from streams.engine.batch import Slice, TopicPartition, cut
 from tests.support.loop_in_memory import Fetched
 
 FIRST, SECOND = TopicPartition("t", 0), TopicPartition("t", 1)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import RECORD_OVERHEAD_BYTES, Slice, cut, weigh
+from streams.engine.batch import RECORD_OVERHEAD_BYTES, Slice, TopicPartition, cut, weigh
 from streams.transport.fetch_budget import FetchBudget
 
 SOURCE = TopicPartition("engagement.events", 0)

@@ -20,8 +20,7 @@ from schemas.registries.registry import open_registry
 from streams.engine.batch import TopicPartition
 from streams.engine.dead_letters import dead_letter
 from streams.errors import RecordFault
-from streams.kafka.header_names import name_bytes, name_text
-from streams.kafka.record_bytes import ByteRecords
+from streams.kafka.record_bytes import ByteRecords, name_bytes, name_text
 from tests.support.record_batches import Given, encoded
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.catalogue import topic_named
 from streams.errors import RecordFault
 from streams.kafka.record_size import batch_limit, check_size, record_limit
-from streams.kafka.topic_plan import drift, wanted_shape
+from streams.kafka.topics import drift, wanted_shape
 from streams.settings import Settings
 
 SETTINGS = Settings(partitions=6)

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import DeadLetter
-from streams.engine.batch import ColumnBatch, TopicPartition
-from streams.engine.slices import Slice, weigh
+from streams.engine.batch import ColumnBatch, Slice, TopicPartition, weigh
 from streams.engine.stage import Effects, Output, OutputColumns, Rejection
 from streams.errors import Unavailable
 from streams.quarantine.quarantine import (

@@ -12,6 +12,7 @@ import pytest
 
 from streams.engine.batch import TopicPartition
 from streams.engine.stage import Change
+from streams.kafka.hidden import NOTHING, Hidden
 from streams.state.changelogged import ChangeloggedState
 from streams.state.local_store import LocalStore, MemoryStore, RocksStore, StoreDamaged, open_store
 from tests.support.memory_changelog import LogInMemory
@@ -249,3 +250,26 @@ async def test_a_changelog_with_its_mark_is_believed_more_than_a_local_copy(tmp_
     again = marked(new, tmp_path)
     assert dict(await again.restore(SOURCE)) == {b"key 0": b"2"}
     again.close()
+
+
+async def test_entries_of_a_key_that_became_hidden_are_deleted_once_and_later_ones_stay(tmp_path: Path) -> None:
+    log, now = LogInMemory(), [NOTHING]
+
+    def made() -> ChangeloggedState:
+        return ChangeloggedState(
+            log, tmp_path, open_store, owner_of=lambda key, _: key.decode().split("|")[0], hidden=lambda: now[0]
+        )
+
+    state = made()
+    await state.restore(SOURCE)
+    await write(state, change("ada|1", "1"), change("bob|1", "2"))
+    now[0] = Hidden({b"ada": 100})
+    assert dict(await state.restore(SOURCE)) == {b"bob|1": b"2"}
+    assert dict(log.log[SOURCE])[b"ada|1"] is None
+    await write(state, change("ada|2", "new"))
+    state.close()
+    state = made()  # another worker, without the memory of this one
+    assert dict(await state.restore(SOURCE)) == {b"bob|1": b"2", b"ada|2": b"new"}
+    now[0] = Hidden({b"ada": 200})
+    assert dict(await state.restore(SOURCE)) == {b"bob|1": b"2"}
+    state.close()

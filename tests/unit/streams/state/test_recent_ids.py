@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.state.recent_ids import RecentIds
+from streams.state.duplicates import RecentIds
 
 
 def naive(ids: list[int], offsets: list[int], horizon: int) -> list[bool]:

@@ -12,8 +12,8 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.engine.app import RoleApp, make_app
-from streams.engine.batch import TopicPartition
-from streams.engine.slices import Slice, cut, weigh
+from streams.engine.batch import Slice, TopicPartition, cut, weigh
+from streams.kafka.cluster import Cluster
 from streams.settings import Settings
 from streams.transport.transport import MAX_SLICE_BYTES, SliceConsumer
 from tests.support.loop_in_memory import Fetched
@@ -28,7 +28,7 @@ def raised(error: BaseException) -> None:
 
 @pytest.fixture
 async def app(tmp_path: Path) -> RoleApp:
-    return make_app("kpis", "127.0.0.1:1", Settings(home=tmp_path), None, raised)
+    return make_app("kpis", Cluster("127.0.0.1:1", Settings(home=tmp_path)), None, raised)
 
 
 def with_own_thread(consumer: driver.Consumer) -> Iterator[driver.Consumer]:

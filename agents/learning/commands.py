@@ -1,0 +1,134 @@
+"""The commands `threads-agent learning train|evaluate|predict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.cli.table import print_table, wide_option
+
+if TYPE_CHECKING:
+    from agents.learning.evaluation import Evaluation
+
+SHIPPED_NAMES = ("shipped", "fast")
+
+
+@click.group(epilog='Example: threads-agent learning predict "What he found under the floor" "Look under your floor"')
+def learning() -> None:
+    """Learn which hooks readers take, and predict it."""
+
+
+@learning.command(epilog="Example: threads-agent learning train headlines.csv.gz")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Path(path_type=Path), help="File of the model. Default: THREADS_HOOK_PREDICTOR.")
+@click.option("--fast", is_flag=True, help="Without the encoder's layers: some per cent worse, many times as fast.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def train(*, file: Path, to: Path | None, fast: bool, as_json: bool) -> None:
+    """Learn from randomized tests of headlines: columns test_id, headline, impressions, clicks."""
+    from agents.learning.evidence.headline_tests import read_tests
+    from agents.learning.model_file import bytes_of, write_model
+    from agents.learning.settings import trained_file
+    from agents.learning.training import SHIPPED_LAYERS, train
+    from streams.settings import current_settings
+
+    path = to or trained_file(current_settings())
+    model = train(read_tests(file), 0 if fast else SHIPPED_LAYERS, step=_say)
+    write_model(model, path)
+    told = {"model": str(path), "tests": model.trained.tests, "pairs": model.trained.pairs, "bytes": bytes_of(path)}
+    click.echo(json.dumps(told) if as_json else f"{path}: learned from {model.trained.tests:,} tests")
+
+
+@learning.command(epilog="Example: threads-agent learning evaluate headlines.csv.gz --json")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--model", metavar="FILE", help=f"A model's file, or {' or '.join(SHIPPED_NAMES)}. Default: the home's.")
+@click.option("--baselines", "with_baselines", is_flag=True, help="Train and show the baselines too; minutes.")
+@wide_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(*, file: Path, model: str | None, with_baselines: bool, wide: bool, as_json: bool) -> None:
+    """Show how often the predictor is right on tests it has not seen; those it learned from are cross-validated."""
+    from agents.learning.baselines import baselines
+    from agents.learning.evaluation import evaluate
+    from agents.learning.evidence.headline_tests import read_tests
+    from agents.learning.model_file import bytes_of, read_model
+    from agents.learning.tables import baseline_table, figure_lines, share_table
+
+    path = _model_path(model)
+    predictor, tests = read_model(path), read_tests(file)
+    found = evaluate(tests, predictor, _say)
+    others = list(baselines(tests, predictor.layers, _say)) if with_baselines else []
+    if as_json:
+        told = _as_object(found, bytes_of(path))
+        if others:
+            told["baselines"] = {each.name: each.accuracy for each in others}
+        click.echo(json.dumps(told, indent=2))
+        return
+    print_table(share_table(found), wide=wide)
+    for line in figure_lines(found, bytes_of(path)):
+        click.echo(line)
+    if others:
+        print_table(baseline_table(others), wide=wide)
+
+
+@learning.command(epilog='Example: threads-agent learning predict "He quit at 40." "Should you quit?" --json')
+@click.argument("hooks", nargs=-1, required=True, metavar="HOOK HOOK...")
+@click.option("--model", metavar="FILE", help=f"A model's file, or {' or '.join(SHIPPED_NAMES)}. Default: the home's.")
+@wide_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(*, hooks: tuple[str, ...], model: str | None, wide: bool, as_json: bool) -> None:
+    """Say which of two or more hooks readers prefer, with probabilities and reasons, the best first."""
+    from agents.learning.model_file import read_model
+    from agents.learning.ranking import ranked
+    from agents.learning.tables import ranking_table
+
+    if len(set(hooks)) < 2:  # noqa: PLR2004 - one is no choice
+        raise click.UsageError("give two different hooks or more")
+    if blank := [hook for hook in hooks if not hook.strip()]:
+        raise click.UsageError(f"{len(blank)} of the hooks is empty")
+    found = ranked(read_model(_model_path(model)), list(dict.fromkeys(hooks)))
+    if as_json:
+        click.echo(json.dumps(found.as_object(), ensure_ascii=False, indent=2))
+        return
+    print_table(ranking_table(found), wide=wide)
+
+
+def _model_path(named: str | None) -> Path:
+    from agents.learning.model_file import SHIPPED, SHIPPED_FAST
+    from agents.learning.settings import trained_file
+    from streams.settings import current_settings
+
+    if named in SHIPPED_NAMES:
+        return SHIPPED if named == "shipped" else SHIPPED_FAST
+    if named:
+        return Path(named)
+    settings = current_settings()
+    path = trained_file(settings)
+    return path if path.exists() else SHIPPED
+
+
+def _say(what: str) -> None:
+    click.echo(what, err=True)
+
+
+def _as_object(found: Evaluation, model_bytes: int) -> dict[str, object]:
+    return {
+        "pairs": found.pairs,
+        "significant_pairs": found.significant.pairs,
+        "accuracy": found.significant.accuracy,
+        "accuracy_interval": found.significant.interval,
+        "ece": found.ece,
+        "ceiling": found.ceiling,
+        "predictions_per_second": round(found.predictions_per_second),
+        "model_bytes": model_bytes,
+        "tests": found.tests,
+        "cross_validated_tests": found.seen_tests,
+        "accuracy_of_all_pairs": found.every.accuracy,
+        "ece_of_all_pairs": found.ece_every,
+        "left_out": found.left_out,
+        "parts": {
+            each.name: {"pairs": each.pairs, "accuracy": each.accuracy, "interval": each.interval}
+            for each in found.parts
+        },
+    }

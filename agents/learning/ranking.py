@@ -1,0 +1,55 @@
+"""Ranking: some hooks in the order in which readers would take them, with probabilities and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.learning.calibration import probability
+from agents.learning.evidence.headline_tests import Floats
+from agents.learning.model import HookModel
+
+
+@dataclass(frozen=True, slots=True)
+class RankedHook:
+    """A hook, the probability that it is preferred to the mean other one, and why."""
+
+    hook: str
+    beats_another: float
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hooks, the best first; `beats` is the probability that each row's hook is preferred to each column's."""
+
+    hooks: list[RankedHook]
+    beats: Floats
+
+    def as_object(self) -> dict[str, object]:
+        """Return what `learning predict --json` prints."""
+        return {
+            "best": self.hooks[0].hook,
+            "probability": round(float(self.beats[0, 1]), 4),  # that it is preferred to the next
+            "hooks": [
+                {"hook": each.hook, "beats_another": round(each.beats_another, 4), "reasons": each.reasons}
+                for each in self.hooks
+            ],
+            "beats": np.round(self.beats, 4).tolist(),
+        }
+
+
+def ranked(model: HookModel, hooks: Sequence[str]) -> Ranking:
+    """Return two or more different hooks ranked: should readers clearly prefer one of two, with which probability."""
+    strengths = model.strengths(hooks)
+    order = np.argsort(-strengths, kind="stable")
+    beats = probability(strengths[order][:, None] - strengths[order][None, :], model.slope)
+    reasons = model.reasons(hooks)
+    others = (beats.sum(axis=1) - 0.5) / (len(hooks) - 1)
+    found = [
+        RankedHook(hooks[number], float(share), reasons[number])
+        for number, share in zip(order.tolist(), others, strict=True)
+    ]
+    return Ranking(found, beats)

@@ -1,0 +1,54 @@
+"""What `learning` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agents.learning.evaluation import Evaluation, Share
+from agents.learning.ranking import Ranking
+from streams.cli.table import Column, Table
+
+_SHARES = [
+    Column("pairs of hooks"),
+    Column("pairs", "number"),
+    Column("right", "number"),
+    Column("95 % interval", "number"),
+]
+
+
+def share_table(found: Evaluation) -> Table:
+    """Return how often the predictor is right, by kind of pair."""
+    seen = f"{found.seen_tests:,} of {found.tests:,} tests cross-validated" if found.seen_tests else "no test seen"
+    rows = [_row(each) for each in (found.significant, *found.parts, found.every)]
+    return Table(_SHARES, rows, title=f"Right on tests not seen ({seen})")
+
+
+def figure_lines(found: Evaluation, model_bytes: int) -> Iterator[str]:
+    """Yield the other figures, a line each."""
+    yield f"ceiling of significant pairs, by their counts  {_per_cent(found.ceiling)}"
+    yield f"expected calibration error, significant pairs  {_per_cent(found.ece)}"
+    yield f"predictions a second of one core               {found.predictions_per_second:,.0f}"
+    yield f"bytes of the model and its encoder             {model_bytes:,}"
+    for reason, count in found.left_out.items():
+        yield f"left out: {count:,} x {reason}"
+
+
+def baseline_table(shares: Sequence[Share]) -> Table:
+    """Return the baselines on the same significant pairs."""
+    return Table(_SHARES, [_row(each) for each in shares], title="Baselines on the same significant pairs")
+
+
+def ranking_table(ranking: Ranking) -> Table:
+    """Return hooks ranked, with reasons."""
+    columns = [Column("beats another", "number"), Column("hook", "text"), Column("why, in log odds", "text")]
+    rows = [(f"{each.beats_another:.0%}", each.hook, "; ".join(each.reasons)) for each in ranking.hooks]
+    return Table(columns, rows)
+
+
+def _row(share: Share) -> tuple[str, ...]:
+    interval = "-" if share.interval is None else f"{share.interval[0]:.1%} to {share.interval[1]:.1%}"
+    return share.name, f"{share.pairs:,}", _per_cent(share.accuracy), interval
+
+
+def _per_cent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
