@@ -98,6 +98,19 @@ CATALOGUE: tuple[Topic, ...] = (
         fixed="counts on their way to the state, which nobody else reads",
     ),
     Topic("kpi.updates", records.KpiUpdate, "persona_id"),
+    Topic(
+        "hooks.partials",
+        records.HookPartial,
+        None,
+        retention_ms=DAY_MS,
+        internal=True,
+        size_factor=4,
+        fixed="what posts brought on its way to the rewards, which nobody else reads",
+    ),
+    Topic("hooks.rewards", records.HookReward, "persona_id"),
+    Topic("hooks.arms", records.HookArms, "persona_id", partitions=1, compacted=True),
+    Topic("quality.models", records.QualityModel, "version", partitions=1, compacted=True),
+    Topic("experiments", records.Experiment, "experiment_id", partitions=1, compacted=True, owner=OWNER),
     Topic("dead.letters", records.DeadLetter, None, partitions=1, size_factor=2, owner="key"),  # one holds a record
     Topic(
         "dead.outcomes",

@@ -273,6 +273,26 @@ class GenerationStep(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookChoice(Record):
+    """The hook style that a draft was asked in, and what was foretold of its hook."""
+
+    schema_name: ClassVar[str] = "HookChoice"
+
+    style: str
+    """Style, one of the persona's hook_styles."""
+    propensity: float
+    """Probability in (0, 1] with which this style was chosen then."""
+    arms_version: str | None
+    """Version of the hooks.arms it was chosen by; null where the persona had none."""
+    experiment_id: str | None
+    """Experiment that chose it; null where none was active."""
+    model_version: str | None = None
+    """Version of the hook predictor; null where it judged nothing."""
+    win_probability: float | None = None
+    """Probability in [0, 1] that readers take this hook and not the mean of its candidates; null with one candidate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftGenerated(Record):
     """A draft as the model wrote it."""
 
@@ -318,6 +338,8 @@ class DraftGenerated(Record):
     """What the guard found before the text was as it is, in order."""
     steps: tuple[GenerationStep, ...] = ()
     """The nodes of the graph that ran, in order."""
+    hook_choice: HookChoice | None = None
+    """The hook style it was asked in; null where nothing was chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,6 +507,53 @@ class EngagementEvent(Record):
     """Whether it is history that was imported: it counts where it belongs, and raises no alert."""
 
 
+ExperimentState = Literal["draft", "active", "paused", "completed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment(Record):
+    """An experiment of a persona with its hook styles, as of its newest event; the greatest sequence stands."""
+
+    schema_name: ClassVar[str] = "Experiment"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it happened, UTC; windows run on this time."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None
+    """event_id of the event that caused this one; null at the source."""
+    experiment_id: str
+    """Identity of the experiment; the record key of its topic."""
+    sequence: int
+    """1 for the first event of the experiment, one more for each further one: of two with one number the first in the
+    log counts.
+    """
+    name: str
+    """What it is about, for people."""
+    state: ExperimentState
+    """Where it stands."""
+    styles: tuple[str, ...]
+    """Hook styles that are compared, each with the same probability."""
+    stopped_styles: tuple[str, ...]
+    """Those that lost early and get no drafts any more."""
+    error: float
+    """Probability in (0, 1) of a false winner that was allowed, over all looks and styles."""
+    age_hours: int
+    """Age of posts in hours at which they are compared: 1, 24 or 168."""
+    started_at: datetime | None
+    """When it became active first, UTC; null before."""
+    ended_at: datetime | None
+    """When it was completed or cancelled, UTC; null before."""
+    winner: str | None
+    """Style that won; null where there is none, or not enough evidence."""
+    requested_by: str
+    """Who changed it."""
+    reason: str | None
+    """Why, in words; null where nothing was said."""
+
+
 AuditOutcome = Literal["done", "refused", "failed"]
 
 
@@ -520,6 +589,118 @@ class GatewayAudit(Record):
     """Address that it came from."""
     details: str | None = None
     """What the route says of it, such as how many; null where it says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookArm(Record):
+    """What is known of one hook style of a persona: a Beta distribution of its engagement rate."""
+
+    schema_name: ClassVar[str] = "HookArm"
+
+    style: str
+    """Style, one of the persona's hook_styles."""
+    posts: int
+    """Posts whose rewards it has."""
+    views: int
+    """Their views at the greatest age known of each."""
+    engagements: int
+    """Their engagements at that age."""
+    alpha: float
+    """First parameter: prior and engagements, discounted, capped and weighted by maturity."""
+    beta: float
+    """Second parameter: prior and views without engagement, likewise."""
+    recent_share: float
+    """Share in [0, 1] of the style among the persona's last posts, for its fatigue."""
+    capped_posts: int
+    """Posts whose influence was capped, for their engagement is out of all proportion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookArms(Record):
+    """What a persona's hook styles are worth by the rewards known: chosen by, until the next version."""
+
+    schema_name: ClassVar[str] = "HookArms"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """Newest reward that it knows of, UTC."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None
+    """event_id of the event that caused this one; null at the source."""
+    version: str
+    """Version: the first 16 hex digits of the checksum."""
+    rewards: int
+    """Rewards that it was made from."""
+    arms: tuple[HookArm, ...]
+    """The styles, in alphabetical order."""
+    checksum: str
+    """SHA-256 of what it says, 64 hex digits: who reads it computes it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPartial(Record):
+    """What a range of offsets of one source partition says of drafts, posts and their engagement, on its way to the
+    rewards by persona.
+    """
+
+    schema_name: ClassVar[str] = "HookPartial"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When the range was read, UTC."""
+    source_topic: str
+    """Topic of the records."""
+    source_partition: int
+    """Partition of source_topic."""
+    last_offset: int
+    """Last offset of the range: a partition of rewards that has it adds the range no second time."""
+    drafts: bytes
+    """Arrow IPC stream, a row a draft: persona_id, draft_id and its choice; empty: none."""
+    posts: bytes
+    """Arrow IPC stream, a row a post: persona_id, post_id, draft_id, published_ms, simulated; empty: none."""
+    engagement: bytes
+    """Arrow IPC stream, a row a post and hour: persona_id, post_id, hour, simulated, views, engagements; empty: none.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookReward(Record):
+    """What a post of a chosen hook style had brought at a fixed age.
+
+    Of one post and age the greatest revision stands.
+    """
+
+    schema_name: ClassVar[str] = "HookReward"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """Instant at which the post had that age, UTC."""
+    persona_id: str
+    """Persona the event belongs to; the record key of its topic."""
+    causation_id: str | None
+    """event_id of the event that caused this one; null at the source."""
+    post_id: str
+    """Identity of the post on the platform."""
+    draft_id: str
+    """Draft it came from."""
+    age_hours: int
+    """Age of the post in hours: 1, 24 or 168."""
+    revision: int
+    """1 at first; one more each time late events or corrections changed it."""
+    choice: HookChoice
+    """What its draft was asked in."""
+    published_at: datetime
+    """When the post was published, UTC."""
+    views: int
+    """Views up to that age."""
+    engagements: int
+    """likes + replies + reposts + quotes + shares up to that age."""
+    simulated: bool
+    """Whether the post or any of its engagement is simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1084,6 +1265,60 @@ class PostState(Record):
     """Of failed: whether `posts retry` can help; else null."""
     simulated: bool = False
     """Whether the post is at the simulator."""
+
+
+ModelState = Literal["promoted", "refused", "rolled_back"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityWeight(Record):
+    """Weight of one feature of the quality score."""
+
+    schema_name: ClassVar[str] = "QualityWeight"
+
+    name: str
+    """Name of the feature."""
+    weight: float
+    """Weight in [0, 1]; the weights of a model add up to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityModel(Record):
+    """Weights of the quality score, learned from posts.
+
+    Of the promoted models the one promoted last is in force; without any the built-in weights are.
+    """
+
+    schema_name: ClassVar[str] = "QualityModel"
+
+    event_id: str
+    """Identity of the event: a second record with the same id counts once."""
+    occurred_at: datetime
+    """When it was promoted, refused or rolled back, UTC."""
+    version: str
+    """Version: the first 16 hex digits of the checksum, or built-in; the record key of its topic."""
+    state: ModelState
+    """Whether it came into force; rolled_back: it was in force, and must not be again."""
+    weights: tuple[QualityWeight, ...]
+    """The weights, in alphabetical order of the features."""
+    trained_posts: int
+    """Posts that it was learned from."""
+    holdout_posts: int
+    """Posts it was judged on, which it has not seen."""
+    holdout_score: float | None
+    """Share in [0, 1] of the holdout's pairs of posts that it puts in the order of their engagement rates; null where
+    there was no pair.
+    """
+    incumbent_version: str | None
+    """Version that was in force then."""
+    incumbent_score: float | None
+    """The same share of that version, on the same pairs."""
+    requested_by: str
+    """Who had it made, promoted or rolled back."""
+    reason: str | None
+    """Why it was refused or rolled back; null otherwise."""
+    checksum: str
+    """SHA-256 of what it says, 64 hex digits: who reads it computes it again."""
 
 
 RevenueKind = Literal[
