@@ -290,6 +290,8 @@ class HookChoice(Record):
     """Version of the hook predictor; null where it judged nothing."""
     win_probability: float | None = None
     """Probability in [0, 1] that readers take this hook and not the mean of its candidates; null with one candidate."""
+    hook_log_odds: float | None = None
+    """Log odds with which the predictor puts this hook before one of mean strength; null where it judged nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -662,7 +664,8 @@ class HookPartial(Record):
     posts: bytes
     """Arrow IPC stream, a row a post: persona_id, post_id, draft_id, published_ms, simulated; empty: none."""
     engagement: bytes
-    """Arrow IPC stream, a row a post and hour: persona_id, post_id, hour, simulated, views, engagements; empty: none.
+    """Arrow IPC stream, a row a post and five minutes: persona_id, post_id, start_ms, simulated, views, engagements;
+    empty: none.
     """
 
 
