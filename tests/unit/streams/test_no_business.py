@@ -35,6 +35,7 @@ GENERAL = {
     "import",
     "key",
     "ledger",
+    "model",
     "partial",
     "platform",
     "progress",
