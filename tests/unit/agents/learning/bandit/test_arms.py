@@ -109,7 +109,7 @@ def test_more_engagements_than_views_are_at_most_all_of_them() -> None:
 
 def test_a_post_nobody_saw_says_nothing() -> None:
     seen = [reward("q", 1), reward("w", 2)]
-    unseen = reward("w", 3, views=0, engagements=0)
+    unseen = reward("w", 0, views=0, engagements=0)
     assert of("w", [*seen, unseen]).alpha == pytest.approx(of("w", seen).alpha, rel=1e-6)
 
 
