@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from agents.kpis.counters import SOURCE_TOPICS, Boundaries, Contributions, OffsetRange, contributions, count
+from agents.kpis.counters import SOURCE_TOPICS, Contributions, contributions, count
 from agents.kpis.partials import TOPIC, PartialWriter
 from schemas.records import KpiPartial
 from streams.engine.batch import ColumnBatch, TopicPartition
+from streams.engine.offset_ranges import Boundaries, OffsetRange, told_in_ranges
 from streams.engine.stage import Effects, Output, Part, Rejection, Stage
 from streams.wall_clock import ClockMs, now_ms
 
 BOUNDARIES = b"boundaries"
 MAX_PARTIAL_BYTES = 2 * 2**20  # a range whose partial is larger is halved
-
-Told = tuple[OffsetRange, list[tuple[int, KpiPartial]]]
 
 
 class FoldPart(Part[ColumnBatch]):
@@ -46,24 +45,18 @@ class FoldPart(Part[ColumnBatch]):
         events = pl.concat(self._pending)
         self._pending = []
         first, end = _bounds(events["offset"])
-        told = [part for offsets in self._boundaries.cut(first, end) for part in self._partials(offsets, events)]
+        ranges = self._boundaries.cut(first, end)
+        told = list(told_in_ranges(ranges, lambda each: self._partials(each, events), _size, MAX_PARTIAL_BYTES))
         self._boundaries = self._boundaries.extended([offsets for offsets, _ in told])
         return Effects(
             changes=[(BOUNDARIES, self._boundaries.encoded())],
             outputs=[Output(TOPIC, partial, partition=target) for _, partials in told for target, partial in partials],
         )
 
-    def _partials(self, offsets: OffsetRange, events: Contributions) -> Iterator[Told]:
+    def _partials(self, offsets: OffsetRange, events: Contributions) -> list[tuple[int, KpiPartial]]:
         inside = events.filter(pl.col("offset") >= offsets.start, pl.col("offset") < offsets.end)
         at = self._clock_ms()
-        partials = self._writer.partials(self._source, offsets, count(inside, at), at)
-        largest = max((len(partial.panes) + len(partial.posts) for _, partial in partials), default=0)
-        middle = (offsets.start + offsets.end) // 2
-        if largest <= MAX_PARTIAL_BYTES or middle == offsets.start:
-            yield offsets, partials
-            return
-        yield from self._partials(OffsetRange(offsets.start, middle), inside)
-        yield from self._partials(OffsetRange(middle, offsets.end), inside)
+        return self._writer.partials(self._source, offsets, count(inside, at), at)
 
 
 class FoldStage(Stage[FoldPart]):
@@ -95,3 +88,7 @@ def _bounds(offsets: pl.Series) -> tuple[int, int]:
     """Return the least offset and the one behind the greatest: contributions are in the order of their counters."""
     values = offsets.to_numpy()
     return int(values.min()), int(values.max()) + 1
+
+
+def _size(partial: KpiPartial) -> int:
+    return len(partial.panes) + len(partial.posts)

@@ -9,12 +9,12 @@ from operator import attrgetter
 import numpy as np
 import polars as pl
 
-from agents.kpis.counters import Boundaries
 from agents.kpis.fold import FoldPart
 from agents.kpis.partials import PartialWriter
 from agents.kpis.windows import HOUR_MS
 from schemas.records import KpiPartial
 from streams.engine.batch import ColumnBatch, FetchedRecord, TopicPartition, offsets_of
+from streams.engine.offset_ranges import Boundaries
 from streams.engine.stage import Output
 from streams.wall_clock import now_ms
 

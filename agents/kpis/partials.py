@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agents.kpis.counters import OffsetRange, PaneCounts, PostCounts, SourceCounts
+from agents.kpis.counters import PaneCounts, PostCounts, SourceCounts
 from agents.kpis.tables.counter_table import PostKey
 from schemas.records import KpiPartial
 from streams.engine.batch import TopicPartition
+from streams.engine.offset_ranges import OffsetRange, target_partition
 from streams.identity import derived_id
 from streams.kafka.hidden import Hidden
 
@@ -28,11 +28,6 @@ Columns = tuple[str, ...]
 PANE_COLUMNS: Columns = ("persona_id", "granularity", "pane", "counter", "amount")
 POST_COLUMNS: Columns = ("key", "counter", "amount")
 """Columns of a block; the first is text, as an Enum of what the block holds, the others are integers."""
-
-
-def target_partition(persona_id: str, partitions: int) -> int:
-    """Return the partition of kpi.partials where a persona is merged."""
-    return crc32(persona_id.encode()) % partitions
 
 
 class PartialWriter:

@@ -37,7 +37,7 @@ def record_of(persona_id: str, rewards: Sequence[HookReward], policy: BanditPoli
         event_id=derived_id(persona_id, "arms", checksum),
         occurred_at=as_of,
         persona_id=persona_id,
-        causation_id=max(newest, key=lambda each: (each.occurred_at, each.event_id)).event_id,
+        causation_id=None,
         version=checksum[:_VERSION_DIGITS],
         rewards=len(newest),
         arms=arms,

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import polars as pl
 
 from agents.generation.kept.entries import FINISHED, PARKED, FinishedRequest, ParkedRequest, owner_of
-from agents.kpis.counters import OffsetRange, contributions, count
+from agents.kpis.counters import contributions, count
 from agents.kpis.merge import APPLIED, MergeStage
 from agents.kpis.partials import PartialWriter, read_panes, read_posts, without_hidden
 from agents.kpis.persona_counters import PersonaCounters
@@ -19,6 +19,7 @@ from agents.spend.stages import SpendStage
 from schemas.records import PersonaRequest
 from sinks.prometheus.stage import PrometheusStage
 from streams.engine.batch import TopicPartition
+from streams.engine.offset_ranges import OffsetRange
 from streams.engine.stage import AnyStage, Stage
 from streams.erasers import ENTRY_POINTS, erasers
 from streams.kafka.hidden import Hidden

@@ -1,0 +1,303 @@
+"""The learn stage: hooks.partials -> drafts and posts by persona -> hooks.rewards, and hooks.arms that follow."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import asdict, dataclass
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agents.learning.bandit.arms_record import TOPIC as ARMS
+from agents.learning.bandit.arms_record import record_of
+from agents.learning.metrics import LEARNING_ARMS, LEARNING_CAPPED, LEARNING_POSTS, LEARNING_REWARDS
+from agents.learning.rewards.hook_partials import CHOICE_FIELDS, observed_in
+from agents.learning.rewards.hook_partials import TOPIC as PARTIALS
+from agents.learning.rewards.persona_rewards import AGES, KnownDraft, KnownPost, PersonaRewards, Slot
+from schemas.records import HookArms, HookChoice, HookPartial
+from streams.engine.batch import Row, RowBatch, TopicPartition
+from streams.engine.readings import Reading
+from streams.engine.stage import Change, Effects, Output, Part, Rejection, Stage
+from streams.errors import RecordFault
+from streams.kafka.hidden import NOTHING, Hidden
+from streams.wall_clock import ClockMs, now_ms
+
+REWARDS = "hooks.rewards"
+APPLIED, DRAFT, POST, UNKNOWN, OUTBOX = b"s", b"d", b"p", b"u", b"o"
+"""First bytes of state keys: how far a source is applied, drafts, posts, engagement of other posts, what went out."""
+
+_DRAFTS, _POSTS = TypeAdapter(KnownDraft), TypeAdapter(KnownPost)
+_SLOTS = TypeAdapter(dict[int, Slot])
+
+Of = tuple[str, str]
+"""A persona, and the id of a draft or a post of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A reward that went out with the last checkpoint: of a persona's post, by the number of its age."""
+
+    persona_id: str
+    post_id: str
+    age: int
+
+
+class LearnPart(Part[RowBatch[HookPartial]]):
+    """The personas of a partition, how far each source partition is applied to them, and what is due when.
+
+    What went out with the last checkpoint that had anything is kept in the state, and goes out again, under the same
+    ids, when somebody takes the partition over: it may have been lost between the state and the topics.
+    """
+
+    def __init__(self, state: Iterable[tuple[bytes, bytes]], hidden: Hidden, clock_ms: ClockMs) -> None:
+        self._hidden = hidden
+        self._clock_ms = clock_ms
+        self._personas: dict[str, PersonaRewards] = {}
+        self._applied: dict[str, int] = {}
+        self._added: set[str] = set()
+        self._changed: dict[bytes, set[Of]] = {DRAFT: set(), POST: set(), UNKNOWN: set()}
+        self._again: list[Sent] = []
+        self._restore(state)
+        self._awaited = {of: due for of, post in self._known_posts() if (due := post.due_ms()) is not None}
+        self._due = [(due, of) for of, due in self._awaited.items()]
+        heapify(self._due)
+        self.arms: dict[str, HookArms] = {}
+        self.told: Counter[int] = Counter()
+
+    # what comes
+
+    async def add(self, batch: RowBatch[HookPartial]) -> Sequence[Rejection]:
+        rejections = []
+        for row in batch.rows:
+            try:
+                self._merge(row)
+            except ValueError as error:
+                rejections.append(Rejection(row.offset, RecordFault(f"a partial of another version: {error}")))
+        return rejections
+
+    def _merge(self, row: Row[HookPartial]) -> None:
+        partial = row.record
+        source = f"{partial.source_topic}/{partial.source_partition}"
+        if partial.last_offset <= self._applied.get(source, -1):
+            return  # it was said again after a crash
+        observed, at_ms = observed_in(partial), round(partial.occurred_at.timestamp() * 1000)
+        for persona_id, draft_id, generated_ms, *choice in observed.drafts.iter_rows():
+            if not self._is_hidden(persona_id, at_ms):
+                chosen = HookChoice(**dict(zip(CHOICE_FIELDS, choice, strict=True)))
+                self._add_draft(persona_id, draft_id, KnownDraft(generated_ms, chosen))
+        for persona_id, post_id, draft_id, published_ms, simulated in observed.posts.iter_rows():
+            if not self._is_hidden(persona_id, at_ms):
+                self._add_post(persona_id, post_id, KnownPost(draft_id, published_ms, simulated))
+        for persona_id, post_id, slot_ms, simulated, views, engagements in observed.engagement.iter_rows():
+            if not self._is_hidden(persona_id, at_ms):
+                self._add_engagement(persona_id, post_id, slot_ms, (views, engagements, simulated))
+        self._applied[source] = partial.last_offset
+        self._added.add(source)
+
+    def _is_hidden(self, persona_id: str, at_ms: int) -> bool:
+        return bool(self._hidden) and self._hidden.hides(persona_id.encode(), at_ms)
+
+    def _add_draft(self, persona_id: str, draft_id: str, draft: KnownDraft) -> None:
+        persona = self._persona(persona_id)
+        if draft_id in persona.drafts:
+            return  # it came again
+        persona.drafts[draft_id] = draft
+        self._changed[DRAFT].add((persona_id, draft_id))
+        for post_id, post in persona.posts.items():
+            if post.draft_id == draft_id:  # the post was first
+                self._changed[POST].add((persona_id, post_id))
+        self._forget(DRAFT, persona_id, persona.forgotten_drafts(), persona.drafts)
+
+    def _add_post(self, persona_id: str, post_id: str, post: KnownPost) -> None:
+        persona = self._persona(persona_id)
+        if post_id in persona.unknown:
+            self._changed[UNKNOWN].add((persona_id, post_id))
+        if persona.add_post(post_id, post):
+            self._changed[POST].add((persona_id, post_id))
+            self._await(persona_id, post_id, post)
+        self._forget(POST, persona_id, persona.forgotten_posts(), persona.posts)
+
+    def _add_engagement(self, persona_id: str, post_id: str, slot_ms: int, slot: Slot) -> None:
+        persona = self._persona(persona_id)
+        persona.add_engagement(post_id, slot_ms, slot)
+        if post_id in persona.posts:
+            self._changed[POST].add((persona_id, post_id))
+            return
+        self._changed[UNKNOWN].add((persona_id, post_id))
+        self._forget(UNKNOWN, persona_id, persona.forgotten_unknown(), persona.unknown)
+
+    def _forget(self, mark: bytes, persona_id: str, ids: Sequence[str], kept: MutableMapping[str, Any]) -> None:
+        for each in ids:
+            kept.pop(each, None)
+            self._changed[mark].add((persona_id, each))
+
+    def _persona(self, persona_id: str) -> PersonaRewards:
+        if persona_id not in self._personas:
+            self._personas[persona_id] = PersonaRewards(persona_id)
+        return self._personas[persona_id]
+
+    # what goes
+
+    def is_due(self) -> bool:
+        """Tell whether an age of a post has come, or something has to go out again."""
+        return bool(self._again) or (bool(self._due) and self._due[0][0] <= self._clock_ms())
+
+    def flush(self) -> Effects:
+        """Return the rewards of posts that changed or whose time has come, and the arms of their personas."""
+        at_ms = self._clock_ms()
+        sent = self._again + [each for of in self._of_interest(at_ms) for each in self._told(of, at_ms)]
+        applied = ((APPLIED + name.encode(), _packed(self._applied[name])) for name in sorted(self._added))
+        changes = [*self._state_changes(), *applied]
+        self._added.clear()
+        if sent != self._again:
+            changes.append((OUTBOX, json.dumps([list(asdict(each).values()) for each in sent]).encode()))
+        self._again = []
+        return Effects(changes=changes, outputs=list(self._outputs(sent)))
+
+    def _of_interest(self, at_ms: int) -> list[Of]:
+        """Return the posts that changed, and those whose next age has come."""
+        found = {of for of in self._changed[POST] if self._post(of) is not None}
+        while self._due and self._due[0][0] <= at_ms:
+            _, of = heappop(self._due)
+            if self._post(of) is not None:
+                found.add(of)
+        return sorted(found)
+
+    def _told(self, of: Of, at_ms: int) -> Iterator[Sent]:
+        persona_id, post_id = of
+        persona = self._personas[persona_id]
+        for reward in persona.news(post_id, at_ms):
+            self._changed[POST].add(of)
+            self.told[reward.age_hours] += 1
+            yield Sent(persona_id, post_id, AGES.index(reward.age_hours))
+        self._await(persona_id, post_id, persona.posts[post_id])
+
+    def _await(self, persona_id: str, post_id: str, post: KnownPost) -> None:
+        due_ms, of = post.due_ms(), (persona_id, post_id)
+        if due_ms is None or post.draft_id not in self._personas[persona_id].drafts:
+            self._awaited.pop(of, None)
+        elif self._awaited.get(of) != due_ms:
+            self._awaited[of] = due_ms
+            heappush(self._due, (due_ms, of))
+
+    def _outputs(self, sent: Sequence[Sent]) -> Iterator[Output]:
+        personas = dict.fromkeys(each.persona_id for each in sent)
+        for each in sent:
+            persona = self._personas.get(each.persona_id)
+            post = persona.posts.get(each.post_id) if persona else None
+            if persona and post and post.told[each.age] and post.draft_id in persona.drafts:
+                yield Output(REWARDS, persona.reward(each.post_id, each.age))
+        for persona_id in personas:
+            persona = self._personas.get(persona_id)
+            arms = record_of(persona_id, persona.newest()) if persona else None
+            if arms is not None:
+                self.arms[persona_id] = arms
+                yield Output(ARMS, arms)
+
+    # what is kept
+
+    def _post(self, of: Of) -> KnownPost | None:
+        persona = self._personas.get(of[0])
+        return persona.posts.get(of[1]) if persona else None
+
+    def _known_posts(self) -> Iterator[tuple[Of, KnownPost]]:
+        for persona_id, persona in self._personas.items():
+            for post_id, post in persona.posts.items():
+                if post.draft_id in persona.drafts:
+                    yield (persona_id, post_id), post
+
+    def posts(self) -> int:
+        """Return how many posts are known with their drafts."""
+        return sum(1 for _ in self._known_posts())
+
+    def _state_changes(self) -> Iterator[Change]:
+        for mark, changed in self._changed.items():
+            for persona_id, name in sorted(changed):
+                yield _key(mark, (persona_id, name)), self._encoded(mark, self._personas[persona_id], name)
+            changed.clear()
+
+    @staticmethod
+    def _encoded(mark: bytes, persona: PersonaRewards, name: str) -> bytes | None:
+        """Return the entry of a draft or a post, None where it is not kept any more."""
+        if mark == DRAFT:
+            return _DRAFTS.dump_json(persona.drafts[name]) if name in persona.drafts else None
+        if mark == POST:
+            return _POSTS.dump_json(persona.posts[name]) if name in persona.posts else None
+        return _SLOTS.dump_json(persona.unknown[name]) if name in persona.unknown else None
+
+    def _restore(self, state: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, value in state:
+            mark = key[:1]
+            if mark == APPLIED:
+                self._applied[key[1:].decode()] = struct.unpack("<q", value)[0]
+            elif mark == OUTBOX:
+                self._again = [Sent(*each) for each in json.loads(value)]
+            else:
+                persona_id, name = json.loads(key[1:])
+                persona = self._persona(persona_id)
+                if mark == DRAFT:
+                    persona.drafts[name] = _DRAFTS.validate_json(value)
+                elif mark == POST:
+                    persona.posts[name] = _POSTS.validate_json(value)
+                else:
+                    persona.unknown[name] = _SLOTS.validate_json(value)
+
+
+class LearnStage(Stage[LearnPart]):
+    """Read partials, add each range of a source partition once, and tell what posts brought and what styles are worth.
+
+    Reads hooks.partials, writes hooks.rewards and hooks.arms; persona_rewards.py and bandit/arms.py decide. The clock
+    says when something is told, never what: of one log the same rewards and arms come out whenever it is read.
+    """
+
+    name = "learn"
+    topics = (PARTIALS,)
+    stateful = True
+
+    def __init__(self, clock_ms: ClockMs = now_ms) -> None:
+        self._clock_ms = clock_ms
+        self._hidden = NOTHING
+        self._parts: dict[TopicPartition, LearnPart] = {}
+
+    def owner_of(self, key: bytes, value: bytes) -> str | None:
+        """Return the persona of a draft or a post; how far a source is applied, and what went out, is nobody's."""
+        del value
+        return None if key[:1] in (APPLIED, OUTBOX) else str(json.loads(key[1:])[0])
+
+    def hide(self, hidden: Hidden) -> None:
+        """Leave out of partials what was observed of a persona before it was hidden."""
+        self._hidden = hidden
+
+    async def take(self, source: TopicPartition, state: Iterable[tuple[bytes, bytes]]) -> LearnPart:
+        part = LearnPart(state, self._hidden, self._clock_ms)
+        self._parts[source] = part
+        return part
+
+    def idle_flush_due(self, parts: Collection[LearnPart]) -> bool:
+        return any(part.is_due() for part in parts)
+
+    async def flush(self, parts: Mapping[TopicPartition, LearnPart]) -> Mapping[TopicPartition, Effects]:
+        self._parts = dict(parts)
+        return await super().flush(parts)
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many rewards were told by age, the posts that are followed, and the arms made."""
+        parts = list(self._parts.values())
+        for hours in AGES:
+            yield Reading(LEARNING_REWARDS, (str(hours),), sum(part.told[hours] for part in parts))
+        yield Reading(LEARNING_POSTS, (), sum(part.posts() for part in parts))
+        arms = [each for part in parts for each in part.arms.values()]
+        yield Reading(LEARNING_ARMS, (), len(arms))
+        yield Reading(LEARNING_CAPPED, (), sum(arm.capped_posts for each in arms for arm in each.arms))
+
+
+def _key(mark: bytes, of: Of) -> bytes:
+    return mark + json.dumps(of, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _packed(offset: int) -> bytes:
+    return struct.pack("<q", offset)
