@@ -12,6 +12,7 @@ from agents.generation.metrics import (
     GENERATION_UNDER_WAY,
     GENERATION_WAITING,
 )
+from agents.learning.metrics import LEARNING_ARMS, LEARNING_CAPPED, LEARNING_POSTS, LEARNING_REWARDS
 from grafana import variables
 from grafana.board import Board, Panel
 from grafana.panels import Look, buckets, described, lines, rows
@@ -104,6 +105,18 @@ def _under_way() -> Iterator[Panel]:
     )
 
 
+def _learning() -> Iterator[Panel]:
+    yield lines(
+        Look("Rewards told", described(LEARNING_REWARDS, "Here a minute."), "cpm", 12, "posts"),
+        [promql(per_minute(LEARNING_REWARDS, ("age_hours",)), "{{age_hours}} h")],
+    )
+    followed = {"posts": LEARNING_POSTS, "capped": LEARNING_CAPPED, "personas": LEARNING_ARMS}
+    yield lines(
+        Look("Posts learned from", " ".join(metric.help for metric in followed.values()), "locale", 12, "posts"),
+        [promql(total(metric), legend, ref) for ref, (legend, metric) in zip("ABC", followed.items(), strict=True)],
+    )
+
+
 BOARD = Board(
     uid="content-pipeline",
     title="Content pipeline",
@@ -113,5 +126,6 @@ BOARD = Board(
         "Throughput and latency": _throughput,
         "Quality and decisions": _quality,
         "Under way": _under_way,
+        "Learning": _learning,
     },
 )

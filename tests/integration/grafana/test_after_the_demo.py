@@ -47,6 +47,7 @@ EMPTY_ALL_THE_SAME = {
     "Not published, and why": "every post is published",
     "Polls that failed": "the simulator answers every poll",
     "Accounts not asked with": "the same",
+    "Rewards told": "no post of the demo is an hour old",
     "Notices of platforms": "without an app's secret nothing signs webhooks",
 }
 
