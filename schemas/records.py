@@ -291,7 +291,8 @@ class HookChoice(Record):
     win_probability: float | None = None
     """Probability in [0, 1] that readers take this hook and not the mean of its candidates; null with one candidate."""
     hook_log_odds: float | None = None
-    """Log odds with which the predictor puts this hook before one of mean strength; null where it judged nothing."""
+    """Log odds of a click that the predictor gives this hook over one of mean strength; null where it judged nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

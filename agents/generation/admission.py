@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agents.generation.assignment import Assignment
+from agents.generation.choices import StyleChoices
 from agents.guard.untrusted import as_data, instructions_in
 from agents.personas.directory import AppliedPersona, PersonaDirectory
 from agents.personas.persona import Persona
 from agents.spend.budgets import Budgets
-from schemas.records import PersonaRequest
+from schemas.records import HookChoice, PersonaRequest
 from streams.errors import RecordFault
 
 MAX_DRAFTS = 20
@@ -21,6 +22,8 @@ MAX_BRIEF_CHARS = 600
 SPEND_MAX_AGE_S = 1.0  # what is in flight is not in the spend either: see Budgets
 
 logger = logging.getLogger(__name__)
+Choices = tuple[HookChoice | None, ...]
+"""What the drafts of a request are asked in, by their numbers; empty where nothing was chosen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,22 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A request that has to wait: until when, and for what; `for_batch` says that a batch is to take it along."""
+    """A request that has to wait: until when, and for what; `for_batch` says that a batch is to take it along.
+
+    `choices` are the hook styles that its drafts will be asked in, once for all.
+    """
 
     until: datetime
     reason: str
     for_batch: bool = False
+    choices: Choices = ()
 
 
 class Admission:
     """Decide on requests by the persona in force, its budget, the language and the deadline.
 
     `languages` are those that the model writes, None any. `batch_wait_s` is how long a request may wait for others to
-    make a batch; None where the provider has no batches.
+    make a batch; None where the provider has no batches. `styles` chooses hook styles; None leaves them to the model.
     """
 
     def __init__(
@@ -53,15 +60,22 @@ class Admission:
         budgets: Budgets,
         languages: tuple[str, ...] | None,
         batch_wait_s: float | None,
+        styles: StyleChoices | None = None,
     ) -> None:
+        self._styles = styles
         self._directory = directory
         self._budgets = budgets
         self._languages = languages
         self._batch_wait_s = batch_wait_s
 
     async def catch_up(self) -> None:
-        """Learn which personas are in force and what was spent; raises `Unavailable` when that can't be done."""
-        await asyncio.gather(self._directory.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S))
+        """Learn which personas are in force, what was spent and what styles are worth.
+
+        Raises:
+            Unavailable: that can't be done.
+        """
+        tables = [self._directory.refresh(), self._budgets.refresh(max_age_s=SPEND_MAX_AGE_S)]
+        await asyncio.gather(*tables, *([self._styles.refresh()] if self._styles else []))
 
     def decide(
         self,
@@ -69,35 +83,53 @@ class Admission:
         now: datetime,
         *,
         begun_with: AppliedPersona | None = None,
+        chosen: Choices = (),
         is_paid: bool = False,
         is_new: bool = True,
     ) -> Admitted | Postponed:
         """Decide on a request at a moment in UTC.
 
-        One that an earlier worker began goes on as the persona that it was `begun_with`. One that `is_paid`, by a batch
-        or before a crash, waits for nothing: the rest of it is little. Only one that `is_new` waits for a batch.
+        One that an earlier worker began goes on as the persona that it was `begun_with`, in the styles that were
+        `chosen`. One that `is_paid`, by a batch or before a crash, waits for nothing: the rest of it is little. Only
+        one that `is_new` waits for a batch.
 
         Raises:
             RecordFault: it can't be written, whatever it waits for.
         """
         applied = begun_with or self._directory.require(request.persona_id)
         level = self._budgets.level(applied.persona, now)
-        assignments = assignments_of(request, applied, self._languages, downgraded=level.kind == "downgrade")
+        asked = assignments_of(request, applied, self._languages, downgraded=level.kind == "downgrade")
+        assignments = self._with_styles(asked, chosen)
+        choices = tuple(each.choice for each in assignments)
         if is_paid:
             return Admitted(applied, assignments)
         if is_new and request.deadline == "tomorrow" and self._batch_wait_s is not None:
-            return Postponed(now + timedelta(seconds=self._batch_wait_s), "waits for a batch", for_batch=True)
+            return Postponed(
+                now + timedelta(seconds=self._batch_wait_s), "waits for a batch", for_batch=True, choices=choices
+            )
         if level.kind == "pause" and level.until is not None:
-            return Postponed(level.until, level.reason)
+            return Postponed(level.until, level.reason, choices=choices)
         return Admitted(applied, assignments)
 
-    def assignments(self, request: PersonaRequest) -> tuple[Assignment, ...]:
+    def assignments(self, request: PersonaRequest, chosen: Choices = ()) -> tuple[Assignment, ...]:
         """Return the drafts of a request as a batch asks for them: by the persona in force, whatever its budget.
 
         Raises:
             RecordFault: it can't be written.
         """
-        return assignments_of(request, self._directory.require(request.persona_id), self._languages)
+        applied = self._directory.require(request.persona_id)
+        return self._with_styles(assignments_of(request, applied, self._languages), chosen)
+
+    def _with_styles(self, assignments: tuple[Assignment, ...], chosen: Choices) -> tuple[Assignment, ...]:
+        """Return the assignments, each with the style chosen before, or chosen now where the persona has it no more."""
+        if self._styles is None:
+            return assignments
+        found = []
+        for each in assignments:
+            before = chosen[each.number] if each.number < len(chosen) else None
+            stands = before is not None and before.style in each.persona.hook_styles
+            found.append(replace(each, choice=before if stands else self._styles.of(each.persona, each.draft_id)))
+        return tuple(found)
 
 
 def assignments_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from agents.personas.persona import Persona
+from schemas.records import HookChoice
 from streams.identity import derived_id
 
 
@@ -15,7 +16,7 @@ class Assignment:
     """One draft of a request: `number` counts from 0, `brief` and `trend` are one line of data each.
 
     `downgraded` asks for the cheap models alone, because a budget is nearly used up. `left_out` tells what of the
-    request the writer is not shown, and why.
+    request the writer is not shown, and why. `choice` is the hook style asked for; None leaves it to the writer.
     """
 
     request_id: str
@@ -27,6 +28,7 @@ class Assignment:
     trend: str | None = None
     downgraded: bool = False
     left_out: tuple[str, ...] = ()
+    choice: HookChoice | None = None
 
     @property
     def draft_id(self) -> str:

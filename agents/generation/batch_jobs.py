@@ -107,7 +107,7 @@ class BatchJobs:
         found: dict[str, list[ParkedRequest]] = {}
         for parked in part.batches.without_job():
             try:
-                first = self._admission.assignments(parked.request)[0]
+                first = self._admission.assignments(parked.request, parked.choices)[0]
             except RecordFault:  # it can't be written any more, and is told so as it goes on
                 part.go_on(parked)
             else:
@@ -128,7 +128,7 @@ class BatchJobs:
         lines = []
         for parked in part.batches.requests_of(job):
             try:
-                assignments = self._admission.assignments(parked.request)
+                assignments = self._admission.assignments(parked.request, parked.choices)
             except RecordFault as fault:  # it goes on without an answer when the batch ends, and says so then
                 logger.warning("Request %s is left out of its batch: %s", parked.request.event_id, fault)
             else:

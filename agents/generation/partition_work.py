@@ -100,15 +100,19 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
             request,
             now,
             begun_with=self._book.begun_with(request_id),
+            chosen=self._book.chosen(request_id),
             is_paid=bool(context.memory.of(request_id)),
             is_new=is_new,
         )
         if isinstance(decision, Postponed):
-            parked = ParkedRequest(request, offset, decision.until, decision.reason, decision.for_batch)
+            parked = ParkedRequest(
+                request, offset, decision.until, decision.reason, decision.for_batch, decision.choices
+            )
             self._keep(self._book.park(parked))
             return ()
         drafts = decision.assignments
-        work = RequestWork(offset, decision.applied, len(drafts), now)
+        choices = tuple(each.choice for each in drafts)
+        work = RequestWork(offset, decision.applied, len(drafts), now, choices=choices)
         if is_new:
             work.offsets, work.requested_at = [offset], request.occurred_at
         self._book.begin(request_id, work)
@@ -128,19 +132,18 @@ class PartitionWork(LongPart[RowBatch[PersonaRequest]]):
             return
         try:
             if reply is not None:
-                self._take_over(parked.request, reply)
+                self._take_over(parked, reply)
             assignments = self._admitted(parked.request, parked.offset, is_new=False)
         except RecordFault as fault:
             self._give_up(parked, fault, reply)
         else:
             self._begin(assignments)
 
-    def _take_over(self, request: PersonaRequest, reply: Reply) -> None:
+    def _take_over(self, parked: ParkedRequest, reply: Reply) -> None:
         """Remember what a batch answered as finished calls of the request's drafts."""
         context = self._context
-        for assignment, call in calls_in(
-            reply, context.admission.assignments(request), context.clock(), context.prices
-        ):
+        assignments = context.admission.assignments(parked.request, parked.choices)
+        for assignment, call in calls_in(reply, assignments, context.clock(), context.prices):
             context.memory.remember(assignment, call_id(assignment, call.step, call.attempt), call)
 
     def _give_up(self, parked: ParkedRequest, fault: RecordFault, reply: Reply | None) -> None:

@@ -13,6 +13,8 @@ from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
 from agents.generation.past_posts import AcceptedPosts, BestPosts, RecordedPast
 from agents.generation.stage import GenerateStage
+from agents.learning.hook_judge import hook_judge
+from agents.learning.style_choices import style_choices
 from agents.personas.persona_topic import persona_directory
 from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
@@ -35,7 +37,15 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     past = RecordedPast(AcceptedPosts(cluster, registry), BestPosts(resolve(settings).postgres))
     budgets = Budgets(spend_directory(cluster, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
     return (
-        GenerateStage(settings, directory, prices.with_free(offline.served_as), past, budgets),
+        GenerateStage(
+            settings,
+            directory,
+            prices.with_free(offline.served_as),
+            past,
+            budgets,
+            styles=style_choices(cluster, registry),
+            judge=hook_judge(settings),
+        ),
         ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),
         DeduplicateStage(
             limits=limits_of(settings),

@@ -14,6 +14,7 @@ from agents.generation.admission import Admission
 from agents.generation.asking.calls import CallMemory
 from agents.generation.asking.writer import PastPosts
 from agents.generation.batch_jobs import BatchJobs, BatchTerms
+from agents.generation.choices import HookJudge, StyleChoices
 from agents.generation.drafting.draft_work import DraftOutcome
 from agents.generation.drafting.graph import DraftGraph
 from agents.generation.kept.entries import owner_of
@@ -47,7 +48,8 @@ logger = logging.getLogger(__name__)
 class GenerateStage(LongStage[PartitionWork]):
     """Write the drafts that requests ask for, many at once: a slow one holds up no other.
 
-    Reads: persona.requests; besides, the personas in force, what was spent, and the posts of the past.
+    Reads: persona.requests; besides, the personas in force, what was spent, what hook styles are worth, and the posts
+    of the past.
     Writes: drafts.generated, cost.events and cost.savings; dead.letters, by rejections and for parked requests.
     Decides: `Admission.decide` on a request, `DraftGraph.write` on a draft, `Scheduler.begin` when it is written.
     State: `kept/entries.py`, by request.
@@ -69,6 +71,8 @@ class GenerateStage(LongStage[PartitionWork]):
         past: PastPosts,
         budgets: Budgets,
         *,
+        styles: StyleChoices | None = None,
+        judge: HookJudge | None = None,
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,6 +81,8 @@ class GenerateStage(LongStage[PartitionWork]):
         self._prices = prices
         self._past = past
         self._budgets = budgets
+        self._styles = styles
+        self._judge = judge
         self._clock = clock
         self._monotonic = monotonic
         self._ends = RequestEnds(self._wanted.request_time_s)
@@ -88,10 +94,11 @@ class GenerateStage(LongStage[PartitionWork]):
         wanted, writing = self._wanted, await open_writing(self._settings, self._monotonic)
         self._writing = writing
         self._memory = CallMemory(self._clock, self._prices)
-        graph = DraftGraph(writing.writer, self._memory, self._past, writing.guard)
+        graph = DraftGraph(writing.writer, self._memory, self._past, writing.guard, self._judge)
         self._scheduler = Scheduler(graph.write, self._written, writing.gate, bound=2 * writing.gate.at_once)
         batch_wait_s = None if writing.batches is None else wanted.batch_wait_s
-        self._admission = Admission(self._directory, self._budgets, writing.languages, batch_wait_s)
+        steered = self._styles if writing.tiers is not None else None  # the embedded model continues examples
+        self._admission = Admission(self._directory, self._budgets, writing.languages, batch_wait_s, steered)
         if writing.tiers is None:
             return
         await report_models(writing.client, writing.tiers, self._directory, self._prices, self._clock().date())
@@ -203,6 +210,8 @@ class GenerateStage(LongStage[PartitionWork]):
         await self._writing.close()
         await self._past.close()
         await self._budgets.close()
+        if self._styles is not None:
+            await self._styles.close()
         await self._directory.close()
 
 

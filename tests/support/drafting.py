@@ -162,3 +162,19 @@ async def finished_effects(
 
 def outputs_to(effects: Emitted, topic: str) -> list[Record]:
     return [output.record for output in single(effects.outputs) if output.topic == topic]
+
+
+def spent_today(micros: int) -> SpendTotal:
+    """Return what the sample persona spent in the hour of NOW."""
+    day = NOW.replace(hour=0, minute=0)
+    hours = [0] * 24
+    hours[NOW.hour] = micros
+    return SpendTotal(
+        event_id=f"s{micros}",
+        occurred_at=NOW,
+        total_id="night-shift-nora|2026-11-22|0",
+        persona_id="night-shift-nora",
+        day=day,
+        source_partition=0,
+        hour_micros=tuple(hours),
+    )

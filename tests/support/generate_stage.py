@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from agents.costs.prices import read_prices
+from agents.generation.choices import HookJudge, StyleChoices
 from agents.generation.stage import GenerateStage
 from agents.personas.directory import PersonaDirectory
 from agents.spend.budgets import Budgets
@@ -41,6 +42,8 @@ async def generating(
     budgets: Budgets | None = None,
     clock: SettableClock | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    styles: StyleChoices | None = None,
+    judge: HookJudge | None = None,
     **settings: Any,
 ) -> AsyncIterator[DrivenStage[GenerateStage]]:
     """Run a stage that has taken over the partition REQUESTS; `settings` are those that differ from SETTINGS."""
@@ -53,6 +56,8 @@ async def generating(
                 read_prices(),
                 ListedPast(),
                 budgets or free_budgets(),
+                styles=styles,
+                judge=judge,
                 clock=clock or SettableClock(NOW),
                 monotonic=monotonic,
             )

@@ -14,10 +14,13 @@ from agents.personas.persona import Example, Persona
 from agents.scoring.words import words_of
 
 KEPT_INSTRUCTIONS = 1_000  # by persona and language: to make them anew for each call took a tenth of the CPU time
-HOOK_TASK = "Write {count} different hooks for each entry of `briefs`, in its order: the first line of a post each."
+HOOK_TASK = (
+    "Write {count} different hooks for each entry of `briefs`, in its order: the first line of a post each, "
+    "of its `hook_style` where it has one."
+)
 DRAFT_TASK = (
-    "Write a post for each entry of `briefs`, in its order: a hook, which is the first line, and the body, two to four "
-    "sentences that follow it and do not repeat it."
+    "Write a post for each entry of `briefs`, in its order: a hook, which is the first line, of its `hook_style` where "
+    "it has one, and the body, two to four sentences that follow it and do not repeat it."
 )
 BODY_TASK = (
     "Write the body for each entry of `briefs`, in its order: two to four sentences that follow its hook. "
@@ -102,6 +105,8 @@ def _brief(assignment: Assignment) -> dict[str, str]:
     found = {"brief": assignment.brief}
     if assignment.trend:
         found["trend"] = assignment.trend
+    if assignment.choice:
+        found["hook_style"] = assignment.choice.style
     return found
 
 

@@ -9,7 +9,8 @@ from agents.costs.prices import sum_of_costs
 from agents.generation.asking.calls import Call, call_id
 from agents.generation.asking.writer import Past
 from agents.generation.assignment import Assignment
-from schemas.records import CostEvent, CostSaving, DraftGenerated, GenerationStep
+from agents.learning.foretold import Foretold
+from schemas.records import CostEvent, CostSaving, DraftGenerated, GenerationStep, HookChoice
 from streams.identity import derived_id
 
 Node = Literal["gather", "hooks", "choose", "body", "assemble", "guard", "revise"]
@@ -29,7 +30,8 @@ class Version:
 class DraftWork:
     """One draft under way. `hook` is None until one is chosen, `text` until one is assembled, `fault` ends the work.
 
-    `hook_faults` tell of each round of hooks why none was usable; `versions` are the texts judged so far, in order.
+    `foretold` is what the predictor says of the hook, None where it says nothing. `hook_faults` tell of each round of
+    hooks why none was usable; `versions` are the texts judged so far, in order.
     """
 
     assignment: Assignment
@@ -38,6 +40,7 @@ class DraftWork:
     hooks: tuple[str, ...] = ()
     doubtful_hook: str | None = None
     hook: str | None = None
+    foretold: Foretold | None = None
     hook_faults: tuple[str, ...] = ()
     body: str = ""
     text: str | None = None
@@ -132,6 +135,18 @@ def _draft(work: DraftWork, best: Version) -> DraftGenerated:
             reason for version in work.versions if version is not best for reason in version.problems or version.doubts
         ),
         steps=work.steps,
+        hook_choice=_choice(assignment.choice, work.foretold),
+    )
+
+
+def _choice(choice: HookChoice | None, foretold: Foretold | None) -> HookChoice | None:
+    if choice is None or foretold is None:
+        return choice
+    return replace(
+        choice,
+        model_version=foretold.model_version,
+        win_probability=foretold.win_probability,
+        hook_log_odds=foretold.hook_log_odds,
     )
 
 

@@ -10,6 +10,7 @@ from langgraph.graph import END, START, StateGraph
 from agents.generation.asking.calls import CallMemory
 from agents.generation.asking.writer import PastPosts, Writer
 from agents.generation.assignment import Burst
+from agents.generation.choices import HookJudge
 from agents.generation.drafting.body_round import (
     MAX_REVISIONS,
     asked_for_bodies,
@@ -41,7 +42,10 @@ class DraftGraph:
     memory, and the next run goes on behind them.
     """
 
-    def __init__(self, writer: Writer, memory: CallMemory, past: PastPosts, guard: DraftGuard) -> None:
+    def __init__(
+        self, writer: Writer, memory: CallMemory, past: PastPosts, guard: DraftGuard, judge: HookJudge | None = None
+    ) -> None:
+        self._hook_judge = judge
         self._writer = writer
         self._memory = memory
         self._past = past
@@ -82,7 +86,8 @@ class DraftGraph:
         return {"works": works, "rounds": state["rounds"] + 1}
 
     async def _choose(self, state: BurstState) -> BurstState:
-        return {"works": [chosen(work, is_last=state["rounds"] == MAX_ROUNDS) for work in state["works"]]}
+        is_last = state["rounds"] == MAX_ROUNDS
+        return {"works": [chosen(work, self._hook_judge, is_last=is_last) for work in state["works"]]}
 
     async def _body(self, state: BurstState) -> BurstState:
         return {"works": await asked_for_bodies(state["works"], 0, self._writer, self._memory)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from agents.generation.asking.answers import Answers
 from agents.generation.asking.calls import Call, CallMemory, calls_or_faults
 from agents.generation.asking.writer import HookTask, Writer
+from agents.generation.choices import HookJudge
 from agents.generation.drafting.cleaning import cleaned_hook
 from agents.generation.drafting.draft_work import DraftWork
 from agents.generation.drafting.guard import hook_problems, on_topic
@@ -54,21 +55,21 @@ def _with_candidates(work: DraftWork, found: Call | RecordFault) -> DraftWork:
     return replace(work.called("hooks", found, outcome), hooks=hooks)
 
 
-def chosen(work: DraftWork, *, is_last: bool) -> DraftWork:
-    """Return the work with the strongest candidate as its hook.
+def chosen(work: DraftWork, judge: HookJudge | None, *, is_last: bool) -> DraftWork:
+    """Return the work with the strongest candidate as its hook, by the judge where it knows the language.
 
     A candidate without a word of the brief is kept, but another round may bring a better one; after the last round it
     is taken, and without any the draft comes to nothing.
     """
     if not wants_hook(work):
         return work
-    usable = [each for each in _judged(work) if not each.problems]
+    usable = [each for each in _judged(work, judge) if not each.problems]
     best = max(usable, key=lambda each: (not each.is_doubtful, each.strength), default=None)
     if best is not None and not best.is_doubtful:
-        return replace(work.stepped("choose"), hook=best.hook)
+        return _with_hook(work.stepped("choose"), best.hook, judge)
     kept = work.doubtful_hook or (best.hook if best else None)
     if is_last and kept:
-        return replace(work.stepped("choose", "no word of the brief"), hook=kept)
+        return _with_hook(work.stepped("choose", "no word of the brief"), kept, judge)
     faults = (*work.hook_faults, "no word of the brief" if best else _why_none(work))
     if not is_last:
         return replace(work.stepped("choose", faults[-1]), doubtful_hook=kept, hook_faults=faults)
@@ -76,21 +77,32 @@ def chosen(work: DraftWork, *, is_last: bool) -> DraftWork:
     return replace(work.stepped("choose", faults[-1]), hook_faults=faults, fault=fault)
 
 
-def _judged(work: DraftWork) -> list[_Candidate]:
+def _with_hook(work: DraftWork, hook: str, judge: HookJudge | None) -> DraftWork:
+    others = [each for each in work.hooks if each != hook]
+    foretold = judge.foretold(hook, others) if judge and judge.knows(work.assignment.language) else None
+    return replace(work, hook=hook, foretold=foretold)
+
+
+def _judged(work: DraftWork, judge: HookJudge | None) -> list[_Candidate]:
     assignment = work.assignment
     said = {text.split("\n", 1)[0].casefold() for text in work.past.lately}
+    knows = judge is not None and judge.knows(assignment.language)
+    strengths = judge.strengths(work.hooks) if judge and knows else [_strength(each, work) for each in work.hooks]
     found = []
-    for hook in work.hooks:
+    for hook, strength in zip(work.hooks, strengths, strict=True):
         problems = hook_problems(hook, assignment)
         if hook.casefold() in said:
             problems.append("a hook that was posted lately")
-        strength, _ = hook_strength(hook, assignment.language)
         found.append(_Candidate(hook, tuple(problems), not on_topic(hook, assignment.brief), strength))
     return found
 
 
+def _strength(hook: str, work: DraftWork) -> float:
+    return hook_strength(hook, work.assignment.language)[0]
+
+
 def _why_none(work: DraftWork) -> str:
-    reasons = ["; ".join(each.problems) for each in _judged(work)]
+    reasons = ["; ".join(each.problems) for each in _judged(work, None)]
     if reasons:
         return ", ".join(dict.fromkeys(reasons))
     return work.steps[-1].outcome

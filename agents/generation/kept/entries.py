@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from agents.generation.asking.calls import Call
 from agents.personas.directory import AppliedPersona
 from agents.personas.persona import Persona
-from schemas.records import CostEvent, CostSaving, DraftGenerated, PersonaRequest
+from schemas.records import CostEvent, CostSaving, DraftGenerated, HookChoice, PersonaRequest
 from streams.engine.batch import TopicPartition
 from streams.engine.dead_letters import dead_letter
 from streams.engine.stage import Change, Output
@@ -57,12 +57,13 @@ class FinishedRequest:
 class UnderWay:
     """A request that was begun: the version and definition of its persona, and its finished calls by id.
 
-    They are kept so that a crash repeats no call, and asks as no other persona.
+    They are kept so that a crash repeats no call, and asks as no other persona and in no other hook style.
     """
 
     persona_version: str
     definition: str
     calls: dict[str, Call]
+    choices: tuple[HookChoice | None, ...] = ()
 
     @property
     def applied(self) -> AppliedPersona:
@@ -94,6 +95,7 @@ class ParkedRequest:
     until: datetime
     reason: str
     for_batch: bool = False
+    choices: tuple[HookChoice | None, ...] = ()
 
     def letter(self, source: TopicPartition, fault: RecordFault, now: datetime) -> Output:
         """Return its dead letter, without its bytes: its offset is committed, so these are in its topic alone."""

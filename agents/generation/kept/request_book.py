@@ -19,7 +19,7 @@ from agents.generation.kept.entries import (
     UnderWay,
 )
 from agents.personas.directory import AppliedPersona
-from schemas.records import CostEvent
+from schemas.records import CostEvent, HookChoice
 from streams.engine.stage import Change
 
 MAX_FINISHED = 10_000
@@ -40,6 +40,7 @@ class RequestWork:
     begun_at: datetime
     offsets: list[int] = field(default_factory=list)
     outcomes: dict[int, DraftOutcome] = field(default_factory=dict)
+    choices: tuple[HookChoice | None, ...] = ()
     requested_at: datetime | None = None
 
     @property
@@ -113,6 +114,11 @@ class RequestBook:
         begun = self._begun.get(request_id)
         return begun.applied if begun else None
 
+    def chosen(self, request_id: str) -> tuple[HookChoice | None, ...]:
+        """Return the hook styles that its drafts were begun or parked with; empty where none is known."""
+        found = self._begun.get(request_id) or self._parked.get(request_id)
+        return found.choices if found else ()
+
     def begin(self, request_id: str, work: RequestWork) -> None:
         """Note that the drafts of a request are being written."""
         self._work[request_id] = work
@@ -137,7 +143,8 @@ class RequestBook:
         work = self._work.get(request_id)
         if work is None:
             return []
-        begun = UnderWay(work.applied.version, work.applied.persona.definition(), dict(self._memory.of(request_id)))
+        applied, calls = work.applied, dict(self._memory.of(request_id))
+        begun = UnderWay(applied.version, applied.persona.definition(), calls, work.choices)
         self._begun[request_id] = begun
         return [UNDER_WAY.kept(request_id, begun)]
 

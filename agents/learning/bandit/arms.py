@@ -32,7 +32,7 @@ class BanditPolicy:
     """
 
     prior_views: float = 60.0
-    prior_slope: float = 0.5
+    prior_slope: float = 1.0
     dispersion: float = 0.01
     dispersion_posts: int = 20
     half_life_days: float = 90.0

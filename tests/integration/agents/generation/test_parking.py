@@ -6,29 +6,24 @@ import asyncio
 from datetime import timedelta
 
 from agents.costs.budget import BudgetLimits
-from schemas.records import DeadLetter, SpendTotal
-from tests.support.drafting import NOW, REQUESTS, SettableClock, budgets, finished_effects, outputs_to, request, rows
+from schemas.records import DeadLetter
+from tests.support.drafting import (
+    NOW,
+    REQUESTS,
+    SettableClock,
+    budgets,
+    finished_effects,
+    outputs_to,
+    request,
+    rows,
+    spent_today,
+)
 from tests.support.generate_stage import CHEAP, drafts_of, effects_with_drafts, generating, some_requests, state_of
 from tests.support.openai.loopback import LoopbackOpenAI
 
 
-def spent(micros: int) -> SpendTotal:
-    day = NOW.replace(hour=0, minute=0)
-    hours = [0] * 24
-    hours[NOW.hour] = micros
-    return SpendTotal(
-        event_id=f"s{micros}",
-        occurred_at=NOW,
-        total_id="night-shift-nora|2026-11-22|0",
-        persona_id="night-shift-nora",
-        day=day,
-        source_partition=0,
-        hour_micros=tuple(hours),
-    )
-
-
 async def test_requests_over_budget_are_parked_through_a_restart_and_go_on_at_midnight() -> None:
-    limits, over = BudgetLimits(None, 1_000_000), [spent(960_000)]
+    limits, over = BudgetLimits(None, 1_000_000), [spent_today(960_000)]
     server, clock = LoopbackOpenAI(), SettableClock(NOW)
     async with generating(server, budgets=budgets(limits, over, clock), clock=clock) as stage:
         assert await stage.add(rows(REQUESTS, some_requests(3))) == []
@@ -48,7 +43,7 @@ async def test_requests_over_budget_are_parked_through_a_restart_and_go_on_at_mi
 
 async def test_a_crash_before_a_parked_request_is_told_tells_it_again_and_one_that_fails_is_dead_lettered() -> None:
     server, clock = LoopbackOpenAI(faults=[None, "400"]), SettableClock(NOW)
-    spent_budgets = budgets(BudgetLimits(None, 1_000_000), [spent(960_000)], clock)
+    spent_budgets = budgets(BudgetLimits(None, 1_000_000), [spent_today(960_000)], clock)
     async with generating(server, budgets=spent_budgets, clock=clock, llm_concurrency=1) as stage:
         await stage.add(rows(REQUESTS, some_requests(2)))
         state = {change.key: change.value for change in (await stage.flush()).state}
@@ -75,7 +70,7 @@ async def test_a_crash_before_a_parked_request_is_told_tells_it_again_and_one_th
 
 async def test_near_the_limit_of_a_persona_the_cheap_model_writes_alone() -> None:
     server = LoopbackOpenAI()
-    async with generating(server, budgets=budgets(BudgetLimits(), [spent(87_000)])) as stage:
+    async with generating(server, budgets=budgets(BudgetLimits(), [spent_today(87_000)])) as stage:
         await stage.add(rows(REQUESTS, [request()]))
         assert len(drafts_of(await finished_effects(stage))) == 1
     assert {body["model"] for body in server.requests} == {CHEAP}
