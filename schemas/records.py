@@ -643,9 +643,7 @@ class HookArms(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookPartial(Record):
-    """What a range of offsets of one source partition says of drafts, posts and their engagement, on its way to the
-    rewards by persona.
-    """
+    """What a range of offsets of one source partition says of drafts, posts and their engagement."""
 
     schema_name: ClassVar[str] = "HookPartial"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,14 @@ from streams.cli.table import print_table, wide_option
 
 if TYPE_CHECKING:
     from agents.learning.evaluation import Evaluation
+    from agents.learning.evidence.headline_tests import HeadlineTests
+    from agents.learning.judge_gain import Gain
+    from agents.learning.ranking import Ranking
 
 SHIPPED_NAMES = ("shipped", "fast")
+judge_option = click.option(
+    "--judge", metavar="MODEL", help="A language model to ask, of the provider of the settings."
+)
 
 
 @click.group(epilog='Example: threads-agent learning predict "What he found under the floor" "Look under your floor"')
@@ -45,22 +52,38 @@ def train(*, file: Path, to: Path | None, fast: bool, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--model", metavar="FILE", help=f"A model's file, or {' or '.join(SHIPPED_NAMES)}. Default: the home's.")
 @click.option("--baselines", "with_baselines", is_flag=True, help="Train and show the baselines too; minutes.")
+@judge_option
+@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True, help="Pairs for the judge.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which pairs the judge gets.")
 @wide_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(*, file: Path, model: str | None, with_baselines: bool, wide: bool, as_json: bool) -> None:
+def evaluate(
+    *,
+    file: Path,
+    model: str | None,
+    with_baselines: bool,
+    judge: str | None,
+    sample: int,
+    seed: int,
+    wide: bool,
+    as_json: bool,
+) -> None:
     """Show how often the predictor is right on tests it has not seen; those it learned from are cross-validated."""
     from agents.learning.baselines import baselines
     from agents.learning.evaluation import evaluate
     from agents.learning.evidence.headline_tests import read_tests
     from agents.learning.model_file import bytes_of, read_model
-    from agents.learning.tables import baseline_table, figure_lines, share_table
+    from agents.learning.tables import baseline_table, figure_lines, judge_lines, judge_table, share_table
 
     path = _model_path(model)
     predictor, tests = read_model(path), read_tests(file)
     found = evaluate(tests, predictor, _say)
     others = list(baselines(tests, predictor.layers, _say)) if with_baselines else []
+    gain = asyncio.run(_gain(judge, tests, found, sample, seed)) if judge else None
     if as_json:
         told = _as_object(found, bytes_of(path))
+        if gain is not None:
+            told["judge"] = _gain_as_object(gain)
         if others:
             told["baselines"] = {each.name: each.accuracy for each in others}
         click.echo(json.dumps(told, indent=2))
@@ -70,14 +93,19 @@ def evaluate(*, file: Path, model: str | None, with_baselines: bool, wide: bool,
         click.echo(line)
     if others:
         print_table(baseline_table(others), wide=wide)
+    if gain is not None:
+        print_table(judge_table(gain), wide=wide)
+        for line in judge_lines(gain):
+            click.echo(line)
 
 
 @learning.command(epilog='Example: threads-agent learning predict "He quit at 40." "Should you quit?" --json')
 @click.argument("hooks", nargs=-1, required=True, metavar="HOOK HOOK...")
 @click.option("--model", metavar="FILE", help=f"A model's file, or {' or '.join(SHIPPED_NAMES)}. Default: the home's.")
+@judge_option
 @wide_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(*, hooks: tuple[str, ...], model: str | None, wide: bool, as_json: bool) -> None:
+def predict(*, hooks: tuple[str, ...], model: str | None, judge: str | None, wide: bool, as_json: bool) -> None:
     """Say which of two or more hooks readers prefer, with probabilities and reasons, the best first."""
     from agents.learning.model_file import read_model
     from agents.learning.ranking import ranked
@@ -87,11 +115,38 @@ def predict(*, hooks: tuple[str, ...], model: str | None, wide: bool, as_json: b
         raise click.UsageError("give two different hooks or more")
     if blank := [hook for hook in hooks if not hook.strip()]:
         raise click.UsageError(f"{len(blank)} of the hooks is empty")
-    found = ranked(read_model(_model_path(model)), list(dict.fromkeys(hooks)))
+    if judge and model:
+        raise click.UsageError("give --judge or --model: the one is asked instead of the other")
+    differing = list(dict.fromkeys(hooks))
+    found = asyncio.run(_judged(judge, differing)) if judge else ranked(read_model(_model_path(model)), differing)
     if as_json:
         click.echo(json.dumps(found.as_object(), ensure_ascii=False, indent=2))
         return
     print_table(ranking_table(found), wide=wide)
+
+
+async def _judged(model: str, hooks: list[str]) -> Ranking:
+    from agents.learning.llm_judge import opened_judge
+    from agents.learning.ranking import judged_pairs, ranked_by_judge
+    from agents.learning.tables import bill
+    from streams.settings import current_settings
+
+    async with opened_judge(current_settings(), model) as judge:
+        judged = await judge.judge(judged_pairs(hooks))
+    _say(f"{judged.calls:,} calls: {bill(judged)}")
+    if not judged.answered.all():
+        _say(f"{model} gave no usable answer to {int((~judged.answered).sum())} of {len(judged.answered)} pairs")
+    return ranked_by_judge(hooks, judged)
+
+
+async def _gain(model: str, tests: HeadlineTests, found: Evaluation, sample: int, seed: int) -> Gain | None:
+    from agents.learning.judge_gain import gain_of
+    from agents.learning.llm_judge import opened_judge
+    from streams.settings import current_settings
+
+    _say(f"asking {model}")
+    async with opened_judge(current_settings(), model) as judge:
+        return await gain_of(judge, tests, found, sample=sample, seed=seed)
 
 
 def _model_path(named: str | None) -> Path:
@@ -131,4 +186,24 @@ def _as_object(found: Evaluation, model_bytes: int) -> dict[str, object]:
             each.name: {"pairs": each.pairs, "accuracy": each.accuracy, "interval": each.interval}
             for each in found.parts
         },
+    }
+
+
+def _gain_as_object(gain: Gain) -> dict[str, object]:
+    judged = gain.judged
+    return {
+        "model": judged.model,
+        "pairs": gain.judge.pairs,
+        "unanswered": int((~judged.answered).sum()),
+        "accuracy": gain.judge.accuracy,
+        "accuracy_interval": gain.judge.interval,
+        "predictor_accuracy": gain.predictor.accuracy,
+        "together_accuracy": gain.together.accuracy,
+        "gained": gain.gained,
+        "gained_interval": gain.gained_interval,
+        "calls": judged.calls,
+        "prompt_tokens": judged.prompt_tokens,
+        "completion_tokens": judged.completion_tokens,
+        "cost_micros": judged.cost_micros,
+        "seconds": round(judged.seconds, 1),
     }

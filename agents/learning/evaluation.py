@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.learning.calibration import calibration_error
 from agents.learning.evidence.ceiling import ceiling
-from agents.learning.evidence.headline_tests import Floats, HeadlineTests, Marks
+from agents.learning.evidence.headline_tests import Floats, HeadlineTests, Indexes, Marks
 from agents.learning.evidence.pairs import Pairs, pairs_of
 from agents.learning.features.hook_features import features_of
 from agents.learning.model import HookModel
@@ -35,7 +35,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The figures of one file; `seen_tests` are those it learned from, cross-validated on the file."""
+    """The figures of one file; `seen_tests` are those it learned from, cross-validated on the file.
+
+    `compared` are the pairs of arms, and `first_wins` what is told of each.
+    """
 
     tests: int
     seen_tests: int
@@ -48,6 +51,8 @@ class Evaluation:
     ceiling: float | None
     predictions_per_second: float
     left_out: dict[str, int]
+    compared: Pairs
+    first_wins: Floats
 
 
 def evaluate(tests: HeadlineTests, model: HookModel, step: Step = silent) -> Evaluation:
@@ -72,6 +77,8 @@ def evaluate(tests: HeadlineTests, model: HookModel, step: Step = silent) -> Eva
         ceiling=ceiling(tests, pairs, clear),
         predictions_per_second=speed_of(model, tests, pairs),
         left_out=tests.left_out,
+        compared=pairs,
+        first_wins=first_wins,
     )
 
 
@@ -97,12 +104,22 @@ def share_right(name: str, pairs: Pairs, first_wins: Floats, wanted: Marks) -> S
     """Return how many of the wanted pairs are in the order of their click rates; resampled by test, seed fixed."""
     if not wanted.any():
         return Share(name, 0, None, None)
-    right = np.where(first_wins == _HALF, _HALF, (first_wins > _HALF) == (pairs.z > 0))[wanted]
-    tests, numbers = np.unique(pairs.test[wanted], return_inverse=True)
-    sums, counts = np.bincount(numbers, right), np.bincount(numbers)
-    drawn = np.random.default_rng(0).integers(0, len(tests), (RESAMPLES, len(tests)))
+    right = right_of(pairs, first_wins)[wanted]
+    return Share(name, int(wanted.sum()), float(right.mean()), interval_by_test(right, pairs.test[wanted]))
+
+
+def right_of(pairs: Pairs, first_wins: Floats) -> Floats:
+    """Return 1 for each pair in the order of its click rates, .5 where it has no order, else 0."""
+    return np.where(first_wins == _HALF, _HALF, (first_wins > _HALF) == (pairs.z > 0))
+
+
+def interval_by_test(values: Floats, tests: Indexes) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of pairs' values; resampled by test, seed fixed."""
+    _, numbers = np.unique(tests, return_inverse=True)
+    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
+    drawn = np.random.default_rng(0).integers(0, len(counts), (RESAMPLES, len(counts)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    return Share(name, int(wanted.sum()), float(right.mean()), (float(low), float(high)))
+    return float(low), float(high)
 
 
 def speed_of(model: HookModel, tests: HeadlineTests, pairs: Pairs) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from agents.learning.evaluation import Evaluation, Share
+from agents.learning.judge_gain import Gain
+from agents.learning.llm_judge import Judged
 from agents.learning.ranking import Ranking
 from streams.cli.table import Column, Table
 
@@ -36,6 +38,32 @@ def figure_lines(found: Evaluation, model_bytes: int) -> Iterator[str]:
 def baseline_table(shares: Sequence[Share]) -> Table:
     """Return the baselines on the same significant pairs."""
     return Table(_SHARES, [_row(each) for each in shares], title="Baselines on the same significant pairs")
+
+
+def judge_table(gain: Gain) -> Table:
+    """Return what a judge and the predictor did on the same pairs."""
+    shares = (gain.predictor, gain.judge, gain.together)
+    return Table(_SHARES, [_row(each) for each in shares], title="A judge on some of the significant pairs")
+
+
+def judge_lines(gain: Gain) -> Iterator[str]:
+    """Yield what a judge gained and cost, a line each."""
+    judged, (low, high) = gain.judged, gain.gained_interval
+    unanswered = int((~judged.answered).sum())
+    gained = f"{100 * gain.gained:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    yield f"gained by asking the judge too                 {gained}"
+    yield f"cost of {judged.calls:,} calls                               {bill(judged)}"
+    yield f"seconds                                        {judged.seconds:.1f}"
+    if unanswered:
+        yield f"without a usable answer: {unanswered:,} pairs, taken as .5"
+
+
+def bill(judged: Judged) -> str:
+    """Return the bill of a judge: tokens, and dollars where their price is known."""
+    tokens = f"{judged.prompt_tokens:,} + {judged.completion_tokens:,} tokens"
+    if judged.cost_micros is None:
+        return f"{tokens}, price not known"
+    return f"{tokens}, {judged.cost_micros / 1e6:.4f} dollars"
 
 
 def ranking_table(ranking: Ranking) -> Table:

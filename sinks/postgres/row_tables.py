@@ -24,6 +24,8 @@ from schemas.records import (
     DraftGenerated,
     DraftReviewed,
     DraftScored,
+    HookChoice,
+    HookReward,
     InsightsSnapshot,
     KpiUpdate,
     NearDuplicate,
@@ -159,7 +161,16 @@ DraftEvent = DraftGenerated | DraftScored | DraftDecided
 
 _EVENT = ("event_id", "causation_id")
 _PARTS = ("persona_id", "draft", "quality")  # their columns are those of the parts
-_DRAFT = RecordColumns(DraftGenerated, renamed={"occurred_at": "generated_at"}, left_out=_EVENT)
+_DRAFT = RecordColumns(DraftGenerated, renamed={"occurred_at": "generated_at"}, left_out=(*_EVENT, "hook_choice"))
+_CHOICE = RecordColumns(
+    HookChoice,
+    renamed={
+        "style": "hook_style",
+        "propensity": "hook_propensity",
+        "model_version": "hook_model_version",
+        "win_probability": "hook_win_probability",
+    },
+)
 _QUALITY = RecordColumns(Quality)
 _NEAR = RecordColumns(
     NearDuplicate, renamed={"draft_id": "near_duplicate_id", "similarity": "near_duplicate_similarity"}
@@ -178,6 +189,7 @@ def draft_row(event: DraftEvent) -> Row:
     near = event.near_duplicate if isinstance(event, DraftDecided) else None
     return {
         **_DRAFT.row(draft),
+        **(_CHOICE.row(draft.hook_choice) if draft.hook_choice else _CHOICE.nothing),
         **(_QUALITY.nothing if isinstance(event, DraftGenerated) else _QUALITY.row(event.quality)),
         **(_NEAR.row(near) if near else _NEAR.nothing),
         **(_SCORE.row(event) if isinstance(event, DraftScored) else _SCORE.nothing | {"event_at": event.occurred_at}),
@@ -194,6 +206,13 @@ def _standing(event: DraftEvent) -> Row:
 
 _KPIS = RecordColumns(KpiUpdate, renamed={"window": "window_name", "window_end": "as_of"}, left_out=("causation_id",))
 _MINUTE_PANES = frozenset({"1h", "24h"})
+
+
+_REWARD = RecordColumns(HookReward, left_out=("choice",))
+
+
+def _reward_row(reward: HookReward) -> Row:
+    return _REWARD.row(reward) | _CHOICE.row(reward.choice)
 
 
 def _kpi_row(update: KpiUpdate) -> Row:
@@ -265,6 +284,12 @@ ROW_TABLES = (
         ),
         ("kpi.updates",),
         _kpi_row,
+    ),
+    # What a post had brought at an age is told again when late events change it: the greatest revision makes the row.
+    RowTable(
+        Upsert("hook_rewards", ("post_id", "age_hours"), keeps="last", rank=("revision", *PLACE)),
+        ("hooks.rewards",),
+        _reward_row,
     ),
     RowTable(Upsert("savings", ("event_id",)), ("cost.savings",), RecordColumns(CostSaving).row),
     RowTable(

@@ -13,6 +13,8 @@ from schemas.records import (
     DeadOutcome,
     DraftReviewed,
     Header,
+    HookChoice,
+    HookReward,
     InsightsSnapshot,
     LinkClicks,
     LogPosition,
@@ -91,6 +93,7 @@ def every_kind_of_batch() -> list[Batch]:
         rows("dead.outcomes", 0, [dropped, replace(dropped, reason="a repeat that differs"), dropped]),
         *review_batches(),
         *publishing_batches(),
+        *reward_batches(),
         *spend_batches(),
         *column_batches(),
     ]
@@ -163,6 +166,32 @@ def publishing_batches() -> list[Batch]:
         rows("insights.snapshots", 1, [replace(snapshot, views=12)]),
         rows("platform.notices", 0, [notice, replace(notice, event_id="notice-2", post_id=None), notice]),
         rows("platform.notices", 1, [notice]),
+    ]
+
+
+def reward_batches() -> list[Batch]:
+    """Batches of rewards: told again with a greater revision, twice, and in two partitions."""
+    choice = HookChoice(style='dry "wit"\t\\.', propensity=0.25, arms_version=None, experiment_id=None)
+    reward = HookReward(
+        event_id="reward-1",
+        occurred_at=NOON,
+        persona_id="nova",
+        causation_id=None,
+        post_id="post-1",
+        draft_id="draft-1",
+        age_hours=24,
+        revision=1,
+        choice=choice,
+        published_at=NOON,
+        views=100,
+        engagements=7,
+        simulated=False,
+    )
+    later = replace(reward, event_id="reward-2", revision=2, views=120)
+    week = replace(reward, event_id="reward-3", age_hours=168, choice=replace(choice, hook_log_odds=0.5))
+    return [
+        rows("hooks.rewards", 0, [reward, later, reward, week]),
+        rows("hooks.rewards", 1, [reward, replace(reward, event_id="reward-4", post_id="post-2")]),
     ]
 
 

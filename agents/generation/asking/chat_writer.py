@@ -17,12 +17,12 @@ from agents.generation.asking.answers import (
     answered,
     answers_in,
     answers_schema,
-    schema_of_answers,
 )
 from agents.generation.asking.calls import Call, call_id, calls_of, seed_of
 from agents.generation.asking.prompts import Instructions, body_prompt, draft_prompt, hook_prompt, instructions
 from agents.generation.asking.writer import BodyTask, CallGate, HookTask, ModelTiers, Step, reply_to
 from agents.generation.assignment import Assignment
+from agents.llm.answers.listed import schema_of_answers
 from agents.llm.answers.reply import UNKNOWN_USAGE, Reply, usage_shares
 from agents.llm.batches import BatchLine
 from agents.llm.caller import ModelCaller

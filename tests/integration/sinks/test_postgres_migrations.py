@@ -39,6 +39,7 @@ async def test_tables_of_every_earlier_version_are_brought_up_to_date(dsn: str, 
     assert {"requests", "drafts", "posts", "engagement", "costs", "revenue", "kpi_updates", "kpi_current"} <= names
     assert {"savings", "budget_alerts", "draft_reviews", "draft_reviews_in_force"} <= names
     assert {"publications", "insights_snapshots", "platform_notices", "dead_outcomes", "operation_runs"} <= names
+    assert "hook_rewards" in names
     assert {"post_totals", "day_totals", "post_kpis", "daily_kpis", "daily_engagement"} <= names
     assert await applied(dsn, migrations()) == []
 
