@@ -13,6 +13,7 @@ from agents.deduplication.verdict import limits_of
 from agents.embedding.embedders import embedder_of
 from agents.generation.past_posts import AcceptedPosts, BestPosts, RecordedPast
 from agents.generation.stage import GenerateStage
+from agents.learning.quality.quality_models import quality_models
 from agents.personas.persona_topic import persona_directory
 from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
@@ -36,7 +37,11 @@ def build(settings: Settings) -> Sequence[AnyStage]:
     budgets = Budgets(spend_directory(cluster, registry), BudgetPolicy.of(settings), BudgetLimits.of(settings))
     return (
         GenerateStage(settings, directory, prices.with_free(offline.served_as), past, budgets),
-        ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),
+        ScoreStage(
+            directory,
+            threshold=settings.of(ScoringSettings).quality_threshold,
+            models=quality_models(cluster, registry),
+        ),
         DeduplicateStage(
             limits=limits_of(settings),
             load_embedder=partial(embedder_of, settings),
