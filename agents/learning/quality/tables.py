@@ -20,7 +20,7 @@ _MODELS = (
     Column("state"),
     Column("posts", "number"),
     Column("right", "number"),
-    Column("in force then", "number"),
+    Column("then", "number"),
     Column("at (UTC)"),
     Column("by", "id", minor=1),
     Column("why", "text"),
@@ -53,9 +53,9 @@ def models_table(models: QualityModels) -> Table:
         for each in models.known()
     ]
     if models.find(BUILT_IN.version) is None:
-        state = "in force" if models.now().version == BUILT_IN.version else "built-in"
+        state = "in force" if models.now().version == BUILT_IN.version else "-"
         rows.append((BUILT_IN.version, state, count(0), "-", "-", "-", "-", ""))
-    note = "right: share of later pairs of posts put in the order of what they brought"
+    note = "right: share of pairs of later posts put in the order of what they brought; then: by what was in force then"
     return Table(_MODELS, rows, note=note)
 
 
@@ -80,7 +80,7 @@ def training_lines(found: Training) -> Iterator[str]:
     if judgement.gain is not None and judgement.interval is not None:
         low, high = judgement.interval
         yield f"in order       {_share(judgement.score)}, by the weights in force {_share(judgement.incumbent_score)}"
-        yield f"gain           {judgement.gain:+.1%} of the pairs, 95 % interval {low:+.1%} to {high:+.1%}"
+        yield f"gain           {_points(judgement.gain)} points, 95 % interval {_points(low)} to {_points(high)}"
     if found.capped_posts:
         yield f"capped         {found.capped_posts:,} posts brought more than 8 times their persona's median rate"
     if learned is not None and rates.drafts:
@@ -173,6 +173,10 @@ def model_lines(models: QualityModels, record: QualityModel) -> Iterator[str]:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"
 
 
 def _weight(value: float | None) -> str:

@@ -46,6 +46,7 @@ def test_where_features_mean_nothing_and_where_posts_are_few_nothing_moves(seed:
     assert max(abs(few[name] - WEIGHTS[name]) for name in FEATURES) < 0.02
 
 
+@settings(max_examples=40)
 @given(st.lists(posts, max_size=25, unique_by=lambda each: each.post_id))
 def test_weights_are_shares_and_those_with_a_gate_stay(some: list[Post]) -> None:
     found = fitted_weights(pairs_of(some))
