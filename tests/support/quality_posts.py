@@ -39,6 +39,7 @@ def drawn_posts(
     *,
     slope: float = 4.0,
     start: datetime = FIRST,
+    name: str = "persona",
     personas: int = 3,
 ) -> list[Post]:
     """Return posts of some personas, eight hours apart each, whose log rate is `slope` times their score, and luck."""
@@ -51,8 +52,8 @@ def drawn_posts(
         rate = min(math.exp(-4 + persona / 2 + slope * (score - 0.7) + draws.normal(0, 0.5)), 0.9)
         found.append(
             Post(
-                f"post-{seed}-{number}",
-                f"persona-{persona}",
+                f"{name}-{seed}-{number}",
+                f"{name}-{persona}",
                 start + timedelta(hours=8 * (number // personas)),
                 views,
                 int(draws.binomial(views, rate)),
@@ -96,7 +97,7 @@ def scored_of(post: Post, *, without: Iterable[str] = (), more: Mapping[str, flo
         quality=Quality(
             score=0.8,
             threshold=0.78,
-            passed=True,
+            passed=False,
             features=tuple(
                 QualityFeature(name=name, value=value, weight=BUILT_IN.weights.get(name, 0.0), reason="drawn")
                 for name, value in values.items()
