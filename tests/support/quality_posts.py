@@ -49,7 +49,7 @@ def drawn_posts(
         features = {name: NEARLY_FULL.get(name, float(draws.beta(4, 2))) for name in FEATURES}
         score = sum(weights[name] * value for name, value in features.items())
         views = 1 + int(2000 * math.exp(draws.normal(0, 0.7)))
-        rate = min(math.exp(-4 + persona / 2 + slope * (score - 0.7) + draws.normal(0, 0.5)), 0.9)
+        rate = min(math.exp(-4 + (persona % 3) / 2 + slope * (score - 0.7) + draws.normal(0, 0.5)), 0.9)
         found.append(
             Post(
                 f"{name}-{seed}-{number}",

@@ -108,9 +108,7 @@ def written_line(written: Written) -> str:
         f"{each.version} was {each.state.replace('_', ' ')} by {each.requested_by} meanwhile"
         for each in written.meanwhile
     )
-    said = f"{written.in_force} is in force"
-    if not written.has_won:
-        said = f"{written.in_force} is in force, not {written.wanted}"
+    said = written.in_force if written.has_won else f"{written.in_force}, not {written.wanted}"
     return f"in force       {said}{f'; {others}' * bool(others)}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -14,19 +14,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.learning.quality.posts import Post
-from agents.learning.quality.promotion import read_models
+from agents.learning.quality.promotion import Change, read_models, roll_back
 from agents.learning.quality.quality_models import TOPIC
 from agents.scoring.weights import BUILT_IN, WEIGHTS
 from schemas.catalogue import topic_named
 from schemas.codec.rows import RowCodec
 from schemas.errors import DecodeFault
-from schemas.records import DraftScored
+from schemas.records import DraftScored, PersonaErased
 from schemas.registries.registry import open_registry
 from streams.cli.main import main
 from streams.engine.stage import Output
 from streams.kafka.log_reader import read_range
 from streams.kafka.producer import EventProducer
 from streams.settings import current_settings
+from streams.wall_clock import utc_now
 from tests.conftest import Stack
 from tests.faults.conftest import SpawnWorker
 from tests.support.drafting import draft, samples
@@ -58,10 +59,26 @@ def told(*arguments: str, status: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-async def append(stack: Stack, posts: Sequence[Post]) -> None:
+@contextlib.asynccontextmanager
+async def posted(stack: Stack, posts: Sequence[Post]) -> AsyncIterator[None]:
+    """Have posts on the log, and erase their personas in the end: nobody else meets what is left of them."""
     async with EventProducer(stack.cluster, open_registry(None)) as producer:
         await producer.append_all([Output("drafts.scored", scored_of(each)) for each in posts])
         await producer.append_all([Output("hooks.rewards", reward_of(each)) for each in posts])
+        try:
+            yield
+        finally:
+            erased = [
+                PersonaErased(
+                    event_id=f"erased {persona_id}",
+                    occurred_at=utc_now() + timedelta(seconds=1),
+                    persona_id=persona_id,
+                    run_id="test",
+                    requested_by="test",
+                )
+                for persona_id in sorted({each.persona_id for each in posts})
+            ]
+            await producer.append_all([Output("personas.erased", each) for each in erased])
 
 
 async def scored(stack: Stack, draft_id: str) -> DraftScored | None:
@@ -107,8 +124,8 @@ class Drafts:
 async def test_a_model_is_trained_used_by_a_running_worker_without_a_restart_and_rolled_back(
     stack: Stack, spawn_worker: SpawnWorker, seed: int
 ) -> None:
-    await append(stack, drawn_posts(900, HOOKS_PAY, seed, name=f"hooks-pay-{seed}"))
-    async with loopback_openai(LoopbackOpenAI()) as provider:
+    posts = drawn_posts(900, HOOKS_PAY, seed, name=f"hooks-pay-{seed}")
+    async with posted(stack, posts), loopback_openai(LoopbackOpenAI()) as provider:
         worker = spawn_worker("generation", slot="0", OPENAI_BASE_URL=provider.base_url, OPENAI_API_KEY="loopback")
         await worker.until_running()
         drafts = Drafts(stack, seed, worker.log)
@@ -132,42 +149,42 @@ async def test_a_model_is_trained_used_by_a_running_worker_without_a_restart_and
         assert (listed["in_force"], listed["requested_by"], listed["state"]) == (True, "ada", "promoted")
 
         both = await asyncio.gather(
-            *[
-                asyncio.to_thread(ran, "rollback", "--because", "it reads like lists", "--by", name)
-                for name in ("bo", "cy")
-            ]
+            *[roll_back(stack.settings, Change(name, utc_now(), "it reads like lists")) for name in ("bo", "cy")]
         )
-        assert [each.exit_code for each in both] == [0, 0], [each.output for each in both]
-        assert "built-in is in force" in both[0].stdout
+        assert [(each.in_force, each.has_won) for each in both] == [("built-in", True)] * 2
         after = await drafts.scored_with(dict(WEIGHTS))
         assert after.quality.threshold == before.quality.threshold
         assert worker.stop() == 0, worker.log()[-2_000:]
-    rolled_back = await asyncio.to_thread(told, "train")
-    assert rolled_back["outcome"] == "nothing new"
-    assert "it reads like lists" in rolled_back["reason"]
-    refused = await asyncio.to_thread(ran, "promote", trained["version"])
-    assert refused.exit_code == 2
-    assert "was rolled back by" in refused.stderr
+        rolled_back = await asyncio.to_thread(told, "train")
+        assert rolled_back["outcome"] == "nothing new"
+        assert "it reads like lists" in rolled_back["reason"]
+        refused = await asyncio.to_thread(ran, "promote", trained["version"])
+        assert refused.exit_code == 2
+        assert "was rolled back by" in refused.stderr
+    without_them = await asyncio.to_thread(ran, "train", "--dry-run", "--json")
+    assert json.loads(without_them.stdout)["version"] != trained["version"], (
+        "the posts of erased personas count no more"
+    )
 
 
 @pytest.mark.timeout(120)
 async def test_a_model_that_is_worse_on_later_posts_is_refused_and_recorded(stack: Stack, seed: int) -> None:
-    early = drawn_posts(3000, LENGTH_PAYS, seed + 1, start=EARLIER, name=f"length-paid-{seed}", personas=12)
+    early = drawn_posts(1400, LENGTH_PAYS, seed + 1, start=EARLIER, name=f"length-paid-{seed}")
     late = drawn_posts(600, HOOKS_PAY, seed + 2, name=f"hooks-pay-now-{seed}")
-    await append(stack, [*early, *late])
-    found = await asyncio.to_thread(told, "train", status=1)
-    assert found["outcome"] == "refused"
-    assert found["gain"] < 0
-    assert found["in_force"] == "built-in"
-    record = (await read_models(stack.settings)).find(found["version"])
-    assert record is not None
-    assert (record.state, record.reason) == ("refused", found["reason"])
-    assert record.holdout_score is not None
-    assert record.incumbent_score is not None
-    assert record.holdout_score < record.incumbent_score
-    shown = await asyncio.to_thread(ran, "show", found["version"])
-    assert "refused" in shown.stdout
-    assert max(map(len, shown.stdout.splitlines())) <= 80
+    async with posted(stack, [*early, *late]):
+        found = await asyncio.to_thread(told, "train", status=1)
+        assert found["outcome"] == "refused"
+        assert found["gain"] < 0
+        assert found["in_force"] == "built-in"
+        record = (await read_models(stack.settings)).find(found["version"])
+        assert record is not None
+        assert (record.state, record.reason) == ("refused", found["reason"])
+        assert record.holdout_score is not None
+        assert record.incumbent_score is not None
+        assert record.holdout_score < record.incumbent_score
+        shown = await asyncio.to_thread(ran, "show", found["version"])
+        assert "refused" in shown.stdout
+        assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
 async def test_half_a_model_and_a_damaged_one_leave_the_last_good_one_in_force(stack: Stack) -> None:
@@ -185,6 +202,8 @@ async def test_half_a_model_and_a_damaged_one_leave_the_last_good_one_in_force(s
         refused = await asyncio.to_thread(ran, "rollback", "--to", bad.version)
         assert refused.exit_code == 2
         assert "is damaged, its checksum is another" in refused.stderr
+        done = await asyncio.to_thread(ran, "rollback", "--by", "ada")
+        assert (done.exit_code, done.stdout) == (0, "in force       built-in\n")
         await producer.append_raw(TOPIC.name, 0, [(each.version.encode(), None) for each in (good, half, bad)])
     assert (await read_models(stack.settings)).now() == BUILT_IN
     nothing = await asyncio.to_thread(ran, "rollback")
