@@ -100,32 +100,40 @@ def show(*, version: str | None, wide: bool, as_json: bool) -> None:
 @click.option("--to", metavar="VERSION", help="What shall be in force, or built-in. Default: what was before.")
 @click.option("--because", default=None, help="Why, for those who see the list.")
 @click.option("--by", default=None, help="Who does it. Default: user and machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def rollback(ctx: click.Context, *, to: str | None, because: str | None, by: str | None) -> None:
-    """Take the model in force out for good: no training promotes it again, or one that is nearly the same."""
+def rollback(ctx: click.Context, *, to: str | None, because: str | None, by: str | None, as_json: bool) -> None:
+    """Take the model in force out for good: no training promotes it again, or one that is nearly the same.
+
+    Exit status 1 where somebody else put another one in force at the same time.
+    """
     from agents.learning.quality.promotion import roll_back
     from streams.settings import current_settings
 
-    _tell(ctx, asyncio.run(roll_back(current_settings(), _change(by, because), to)))
+    _tell(ctx, asyncio.run(roll_back(current_settings(), _change(by, because), to)), as_json=as_json)
 
 
 @quality.command(epilog="Example: threads-agent learning quality promote 5d1e77aa90c4b3f2")
 @click.argument("version")
 @click.option("--anyway", is_flag=True, help="Though it was refused or rolled back.")
 @click.option("--by", default=None, help="Who does it. Default: user and machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def promote(ctx: click.Context, *, version: str, anyway: bool, by: str | None) -> None:
-    """Put VERSION in force, or built-in."""
+def promote(ctx: click.Context, *, version: str, anyway: bool, by: str | None, as_json: bool) -> None:
+    """Put VERSION in force, or built-in; exit status 1 where somebody else put another one in force meanwhile."""
     from agents.learning.quality.promotion import promote
     from streams.settings import current_settings
 
-    _tell(ctx, asyncio.run(promote(current_settings(), version, _change(by), anyway=anyway)))
+    _tell(ctx, asyncio.run(promote(current_settings(), version, _change(by), anyway=anyway)), as_json=as_json)
 
 
-def _tell(ctx: click.Context, written: Written) -> None:
-    from agents.learning.quality.tables import written_line
+def _tell(ctx: click.Context, written: Written, *, as_json: bool) -> None:
+    from agents.learning.quality.tables import written_line, written_object
 
-    print_text(written_line(written))
+    if as_json:
+        click.echo(json.dumps(written_object(written), ensure_ascii=False, indent=2))
+    else:
+        print_text(written_line(written))
     ctx.exit(0 if written.has_won else NOT_DONE_EXIT_STATUS)
 
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from agents.scoring.weights import GATES, WEIGHTS
@@ -15,12 +15,15 @@ from schemas.records import DraftScored, HookReward
 AGE_HOURS = 24
 MOST_POSTS = 100_000
 MOST_DRAFTS = 10_000
-"""Of the drafts that were scored last, those by which the share that passes is kept as it is."""
+"""Of those that were scored before the newest post was published, the last: the share of them that passes is kept.
+
+Later ones would make another model of the same posts."""
 FEATURES = tuple(sorted(WEIGHTS))
 """The order of features in all arrays: as in the record."""
 SIMULATED = "simulated; --simulated learns from it too"
 
 Features = tuple[float, ...]
+_NEVER = datetime.min.replace(tzinfo=UTC)
 Value = TypeVar("Value")
 
 
@@ -72,7 +75,8 @@ class _Newest(Generic[Value]):
 class Gathering:
     """Rewards first, then scored drafts, each in whatever order and however often they come; memory is bounded.
 
-    The newest `most_posts` count. Of a post the reward with the greatest revision stands, of a draft the latest score.
+    The newest `most_posts` count. Of a post the reward with the greatest revision stands, of its draft the first score
+    that has all features: a replay may have scored it again.
     """
 
     def __init__(self, *, with_simulated: bool, most_posts: int = MOST_POSTS, most_drafts: int = MOST_DRAFTS) -> None:
@@ -80,7 +84,8 @@ class Gathering:
         self._rewards = _Newest[HookReward](most_posts)
         self._drafts = _Newest[Features | None](most_drafts)
         self._wanted: set[str] | None = None
-        self._scored: dict[str, tuple[datetime, str, Features | None]] = {}
+        self._until = _NEVER
+        self._scored: dict[str, tuple[tuple[bool, datetime, str], Features | None]] = {}
 
     def take_reward(self, reward: HookReward) -> None:
         """Take what a post brought in; other ages than 24 hours are passed over."""
@@ -90,14 +95,17 @@ class Gathering:
     def take_scored(self, scored: DraftScored) -> None:
         """Take the features of a draft."""
         if self._wanted is None:
-            self._wanted = {each.draft_id for each in self._rewards.values()}
+            rewards = [each for each in self._rewards.values() if self._why_not(each) is None]
+            self._wanted = {each.draft_id for each in rewards}
+            self._until = max((each.published_at for each in rewards), default=_NEVER)
         draft_id, found = scored.draft.draft_id, features_of(scored)
-        self._drafts.put(draft_id, scored.occurred_at, (scored.occurred_at, scored.event_id), found)
-        if draft_id not in self._wanted:
-            return
-        known = self._scored.get(draft_id)
-        if known is None or (scored.occurred_at, scored.event_id) > known[:2]:
-            self._scored[draft_id] = (scored.occurred_at, scored.event_id, found)
+        if draft_id in self._wanted:
+            rank = (found is None, scored.occurred_at, scored.event_id)
+            known = self._scored.get(draft_id)
+            if known is None or rank < known[0]:
+                self._scored[draft_id] = (rank, found)
+        if scored.occurred_at <= self._until:
+            self._drafts.put(draft_id, scored.occurred_at, (scored.occurred_at, scored.event_id), found)
 
     def material(self) -> Material:
         """Return what was gathered."""
@@ -113,13 +121,12 @@ class Gathering:
 
     def _joined(self, reward: HookReward) -> Post | str:
         """Return the post of a reward, or why there is none."""
-        if reward.simulated and not self._with_simulated:
-            return SIMULATED
-        if reward.views <= 0:
-            return "nobody viewed it"
+        why_not = self._why_not(reward)
+        if why_not is not None:
+            return why_not
         if reward.draft_id not in self._scored:
             return "its draft was not scored here"
-        features = self._scored[reward.draft_id][2]
+        features = self._scored[reward.draft_id][1]
         if features is None:
             return "its draft lacks a feature"
         return Post(
@@ -131,6 +138,11 @@ class Gathering:
             features,
             reward.simulated,
         )
+
+    def _why_not(self, reward: HookReward) -> str | None:
+        if reward.simulated and not self._with_simulated:
+            return SIMULATED
+        return "nobody viewed it" if reward.views <= 0 else None
 
 
 def features_of(scored: DraftScored) -> Features | None:

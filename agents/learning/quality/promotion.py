@@ -95,11 +95,7 @@ async def train(
     if dry_run or found.learned is None or found.outcome not in ("promoted", "refused"):
         return found, None
     models = await read_models(settings)
-    if models.now().version != in_force.version:
-        raise ModelRefused(
-            f"{models.now().version} came into force meanwhile, and this one was judged against {in_force.version}; "
-            "train again"
-        )
+    check_unchanged(models, in_force.version)
     state: ModelState = "promoted" if found.outcome == "promoted" else "refused"
     record = record_of(found.learned, state, replace(change, reason=found.reason), incumbent=in_force.version)
     record = replace(record, incumbent_score=found.judgement.incumbent_score)
@@ -140,6 +136,19 @@ async def promote(settings: Settings, version: str, change: Change, *, anyway: b
     if models.now().version == version:
         raise ModelRefused(f"{version} is in force already")
     return await _write(settings, models, [_promoted(models, version, change, anyway=anyway)], version)
+
+
+def check_unchanged(models: QualityModels, judged_against: str) -> None:
+    """Check that what a model was judged against is in force.
+
+    Raises:
+        ModelRefused: another one is by now.
+    """
+    if models.now().version != judged_against:
+        raise ModelRefused(
+            f"{models.now().version} came into force meanwhile, and this one was judged against {judged_against}; "
+            "train again"
+        )
 
 
 def record_of(learned: Learned, state: ModelState, change: Change, *, incumbent: str) -> QualityModel:

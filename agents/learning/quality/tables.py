@@ -112,6 +112,15 @@ def written_line(written: Written) -> str:
     return f"in force       {said}{f'; {others}' * bool(others)}"
 
 
+def written_object(written: Written) -> dict[str, object]:
+    """Return what `rollback --json` and `promote --json` print."""
+    return {
+        "wanted": written.wanted,
+        "in_force": written.in_force,
+        "meanwhile": [render_record(each) for each in written.meanwhile],
+    }
+
+
 def training_object(found: Training, in_force: str) -> dict[str, object]:
     """Return what `train --json` prints."""
     learned, judgement, rates = found.learned, found.judgement, found.rates

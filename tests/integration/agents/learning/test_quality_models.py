@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.learning.quality.posts import Post
-from agents.learning.quality.promotion import Change, read_models, roll_back
+from agents.learning.quality.promotion import Change, promote, read_models, roll_back
 from agents.learning.quality.quality_models import TOPIC
 from agents.scoring.weights import BUILT_IN, WEIGHTS
 from schemas.catalogue import topic_named
@@ -35,6 +35,7 @@ from tests.support.openai.loopback import LoopbackOpenAI, loopback_openai
 from tests.support.quality_posts import FIRST, HOOKS_PAY, LENGTH_PAYS, damaged, drawn_posts, model, reward_of, scored_of
 
 TRIES = 60
+EVEN = {name: 1 / len(WEIGHTS) for name in WEIGHTS}
 EARLIER = FIRST - timedelta(days=200)
 
 
@@ -209,3 +210,34 @@ async def test_half_a_model_and_a_damaged_one_leave_the_last_good_one_in_force(s
     nothing = await asyncio.to_thread(ran, "rollback")
     assert (nothing.exit_code, nothing.stderr.count("\n")) == (2, 1)
     assert "The built-in weights are in force: there is no model to roll back" in nothing.stderr
+
+
+async def test_versions_are_promoted_and_rolled_back_to_by_hand_and_of_two_at_once_the_later_one_counts(
+    stack: Stack,
+) -> None:
+    first, second, worse = model(HOOKS_PAY), model(LENGTH_PAYS), model(EVEN, "refused", reason="it puts fewer in order")
+    async with EventProducer(stack.cluster, open_registry(None)) as producer:
+        await producer.append_all([Output(TOPIC.name, each) for each in (first, second, worse)])
+        try:
+            back = await asyncio.to_thread(told, "promote", first.version)
+            assert (back["wanted"], back["in_force"], back["meanwhile"]) == (first.version, first.version, [])
+            assert (await asyncio.to_thread(ran, "promote", first.version)).exit_code == 2
+            refused = await asyncio.to_thread(ran, "promote", worse.version)
+            assert "was refused by tester: it puts fewer in order" in refused.stderr
+            assert (await asyncio.to_thread(told, "promote", worse.version, "--anyway"))["in_force"] == worse.version
+            rolled_back = await asyncio.to_thread(told, "rollback", "--to", second.version)
+            assert rolled_back["in_force"] == second.version
+            assert (await asyncio.to_thread(told, "show", worse.version))["state"] == "rolled_back"
+
+            wanted = (first.version, "built-in")
+            both = await asyncio.gather(
+                *[promote(stack.settings, each, Change(each, utc_now()), anyway=False) for each in wanted]
+            )
+            won = (await read_models(stack.settings)).now().version
+            assert won in wanted
+            assert both[wanted.index(won)].has_won
+            for loser in both:
+                assert loser.has_won or (loser.in_force == won and won in {each.version for each in loser.meanwhile})
+        finally:
+            ours = (first, second, worse)
+            await producer.append_raw(TOPIC.name, 0, [(each.version.encode(), None) for each in ours])

@@ -43,15 +43,30 @@ def test_the_newest_posts_count_where_there_are_too_many(rewards: list[HookRewar
     assert list(found.posts) == newest
 
 
-def test_the_greatest_revision_and_the_latest_score_stand() -> None:
+def test_the_greatest_revision_and_the_first_score_stand() -> None:
     first, *_ = POSTS
     late = replace(first, engagements=first.engagements + 7)
     rescored = replace(
         scored_of(replace(first, features=(1.0,) * len(FEATURES))), occurred_at=first.published_at + timedelta(hours=1)
     )
     found = gathered([reward_of(late, revision=2), reward_of(first)], [rescored, scored_of(first)])
-    assert list(found.posts) == [replace(late, features=(1.0,) * len(FEATURES))]
-    assert list(found.drafts) == [(1.0,) * len(FEATURES)]
+    assert list(found.posts) == [late]
+
+
+def test_a_draft_that_was_scored_before_there_was_a_feature_counts_when_it_is_scored_again() -> None:
+    first, *_ = POSTS
+    again = replace(scored_of(first), event_id="again", occurred_at=first.published_at + timedelta(days=2))
+    for scored in ([scored_of(first, without=["novelty"]), again], [again, scored_of(first, without=["novelty"])]):
+        assert list(gathered([reward_of(first)], scored).posts) == [first]
+
+
+def test_drafts_that_were_scored_after_the_newest_post_change_nothing() -> None:
+    first, second = POSTS[0], POSTS[-1]
+    later = replace(scored_of(POSTS[1]), occurred_at=second.published_at + timedelta(minutes=1))
+    rewards = [reward_of(first), reward_of(second)]
+    before = gathered(rewards, [scored_of(first), scored_of(second)])
+    assert gathered(rewards, [later, scored_of(first), scored_of(second)]) == before
+    assert list(before.drafts) == [first.features, second.features]
 
 
 def test_rewards_of_other_ages_are_passed_over() -> None:
