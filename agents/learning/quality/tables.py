@@ -32,6 +32,8 @@ def state_of(models: QualityModels, record: QualityModel) -> str:
     """Return the state of a model in words."""
     if record.version == models.now().version:
         return "in force"
+    if models.find(record.version) is None:
+        return "not in force"
     if models.problem(record.version) is not None:
         return "unusable"
     return record.state.replace("_", " ")

@@ -44,7 +44,7 @@ async def test_the_built_in_weights_are_shown_where_the_topic_has_none() -> None
     models = await known()
     built_in = find_model(models, "built-in")
     assert {each.name: each.weight for each in built_in.weights} == WEIGHTS
-    assert list(model_lines(models, built_in)) == ["version        built-in, promoted"]
+    assert list(model_lines(models, built_in)) == ["version        built-in, not in force"]
     with pytest.raises(ModelRefused, match="There is no model 'nobody'; see `threads-agent learning quality list`"):
         find_model(models, "nobody")
 
