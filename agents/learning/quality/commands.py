@@ -97,12 +97,17 @@ def show(*, version: str | None, wide: bool, as_json: bool) -> None:
 
 
 @quality.command(epilog='Example: threads-agent learning quality rollback --because "posts read like lists"')
+@click.option(
+    "--of", metavar="VERSION", help="Only where this is in force: of two who do it at once none goes further."
+)
 @click.option("--to", metavar="VERSION", help="What shall be in force, or built-in. Default: what was before.")
 @click.option("--because", default=None, help="Why, for those who see the list.")
 @click.option("--by", default=None, help="Who does it. Default: user and machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def rollback(ctx: click.Context, *, to: str | None, because: str | None, by: str | None, as_json: bool) -> None:
+def rollback(
+    ctx: click.Context, *, of: str | None, to: str | None, because: str | None, by: str | None, as_json: bool
+) -> None:
     """Take the model in force out for good: no training promotes it again, or one that is nearly the same.
 
     Exit status 1 where somebody else put another one in force at the same time.
@@ -110,7 +115,7 @@ def rollback(ctx: click.Context, *, to: str | None, because: str | None, by: str
     from agents.learning.quality.promotion import roll_back
     from streams.settings import current_settings
 
-    _tell(ctx, asyncio.run(roll_back(current_settings(), _change(by, because), to)), as_json=as_json)
+    _tell(ctx, asyncio.run(roll_back(current_settings(), _change(by, because), of=of, to=to)), as_json=as_json)
 
 
 @quality.command(epilog="Example: threads-agent learning quality promote 5d1e77aa90c4b3f2")

@@ -103,17 +103,24 @@ async def train(
     return found, await _write(settings, models, [record], wanted)
 
 
-async def roll_back(settings: Settings, change: Change, to: str | None = None) -> Written:
+async def roll_back(settings: Settings, change: Change, *, of: str | None = None, to: str | None = None) -> Written:
     """Take the model in force out for good; the one before it, or the version `to`, is in force then.
 
+    `of` names the model that is meant: where somebody has rolled it back already nothing is written.
+
     Raises:
-        ModelRefused: no model is in force, or `to` can't be.
+        ModelRefused: no model is in force, or another one than `of`, or `to` can't be.
         BadModel: `to` is damaged or made for other features.
         Unavailable: Kafka does not answer.
         SettingsError: there is no Kafka.
     """
     models = await read_models(settings)
-    current = models.find(models.now().version)
+    now = models.now().version
+    if of is not None and of != now:
+        if find_model(models, of).state != "rolled_back":
+            raise ModelRefused(f"{of} is not in force, {now} is: nothing was rolled back")
+        return Written(to or now, now)
+    current = models.find(now)
     if current is None or current.version == BUILT_IN.version:
         raise ModelRefused("The built-in weights are in force: there is no model to roll back")
     out = changed(current, "rolled_back", change)

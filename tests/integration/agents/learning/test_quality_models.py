@@ -150,7 +150,10 @@ async def test_a_model_is_trained_used_by_a_running_worker_without_a_restart_and
         assert (listed["in_force"], listed["requested_by"], listed["state"]) == (True, "ada", "promoted")
 
         both = await asyncio.gather(
-            *[roll_back(stack.settings, Change(name, utc_now(), "it reads like lists")) for name in ("bo", "cy")]
+            *[
+                roll_back(stack.settings, Change(name, utc_now(), "it reads like lists"), of=trained["version"])
+                for name in ("bo", "cy")
+            ]
         )
         assert [(each.in_force, each.has_won) for each in both] == [("built-in", True)] * 2
         after = await drafts.scored_with(dict(WEIGHTS))
@@ -228,6 +231,10 @@ async def test_versions_are_promoted_and_rolled_back_to_by_hand_and_of_two_at_on
             rolled_back = await asyncio.to_thread(told, "rollback", "--to", second.version)
             assert rolled_back["in_force"] == second.version
             assert (await asyncio.to_thread(told, "show", worse.version))["state"] == "rolled_back"
+            again = await asyncio.to_thread(told, "rollback", "--of", worse.version)
+            assert again["in_force"] == second.version, "who comes second rolls no other model back"
+            other = await asyncio.to_thread(ran, "rollback", "--of", first.version)
+            assert f"{first.version} is not in force, {second.version} is" in other.stderr
 
             wanted = (first.version, "built-in")
             both = await asyncio.gather(
