@@ -90,7 +90,8 @@ class Gathering:
     def take_reward(self, reward: HookReward) -> None:
         """Take what a post brought in; other ages than 24 hours are passed over."""
         if reward.age_hours == AGE_HOURS:
-            self._rewards.put(reward.post_id, reward.published_at, (reward.revision, reward.event_id), reward)
+            post = f"{reward.post_id} of {reward.persona_id}"  # a foreign producer may use an id twice
+            self._rewards.put(post, reward.published_at, (reward.revision, reward.event_id), reward)
 
     def take_scored(self, scored: DraftScored) -> None:
         """Take the features of a draft."""
