@@ -128,6 +128,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         *_EVENT,
         NotBlank("version"),
         AtLeast("trained_posts", 0),
+        AtLeast("simulated_posts", 0),
         AtLeast("holdout_posts", 0),
         NotBlank("requested_by"),
         NotBlank("checksum"),

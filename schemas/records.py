@@ -1303,8 +1303,12 @@ class QualityModel(Record):
     """Whether it came into force; rolled_back: it was in force, and must not be again."""
     weights: tuple[QualityWeight, ...]
     """The weights, in alphabetical order of the features."""
+    threshold_shift: float
+    """What is added to the least score that passes, so that as many drafts pass as with the built-in weights."""
     trained_posts: int
     """Posts that it was learned from."""
+    simulated_posts: int
+    """Of all posts that it was learned from or judged on, those whose engagement is simulated."""
     holdout_posts: int
     """Posts it was judged on, which it has not seen."""
     holdout_score: float | None

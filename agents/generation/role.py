@@ -14,6 +14,7 @@ from agents.embedding.embedders import embedder_of
 from agents.generation.past_posts import AcceptedPosts, BestPosts, RecordedPast
 from agents.generation.stage import GenerateStage
 from agents.learning.hook_judge import hook_judge
+from agents.learning.quality.quality_models import quality_models
 from agents.learning.style_choices import style_choices
 from agents.personas.persona_topic import persona_directory
 from agents.scoring.settings import ScoringSettings
@@ -46,7 +47,11 @@ def build(settings: Settings) -> Sequence[AnyStage]:
             styles=style_choices(cluster, registry),
             judge=hook_judge(settings),
         ),
-        ScoreStage(directory, threshold=settings.of(ScoringSettings).quality_threshold),
+        ScoreStage(
+            directory,
+            threshold=settings.of(ScoringSettings).quality_threshold,
+            models=quality_models(cluster, registry),
+        ),
         DeduplicateStage(
             limits=limits_of(settings),
             load_embedder=partial(embedder_of, settings),

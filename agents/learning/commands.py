@@ -1,4 +1,4 @@
-"""The commands `threads-agent learning train|evaluate|predict`."""
+"""The commands `threads-agent learning train|evaluate|predict`, and the group `learning quality`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.learning.quality.commands import quality
 from streams.cli.table import print_table, wide_option
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ judge_option = click.option(
 
 @click.group(epilog='Example: threads-agent learning predict "What he found under the floor" "Look under your floor"')
 def learning() -> None:
-    """Learn which hooks readers take, and predict it."""
+    """Learn which hooks readers take, predict it, and learn what makes a good post."""
+
+
+learning.add_command(quality)
 
 
 @learning.command(epilog="Example: threads-agent learning train headlines.csv.gz")

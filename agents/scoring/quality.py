@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agents.guard.findings import GuardPolicy, text_findings
 from agents.scoring.hook_strength import hook_strength
 from agents.scoring.novelty import NOTHING_SAID
+from agents.scoring.weights import GATES, WEIGHTS
 from agents.scoring.words import Lexicon, language_match, lexicons, sentences_of, words_of
 from schemas.records import DraftGenerated, Quality, QualityFeature
 
-WEIGHTS = {
-    "hook_strength": 0.20,
-    "readability": 0.15,
-    "specificity": 0.20,
-    "length_fit": 0.10,
-    "coherence": 0.12,
-    "language_match": 0.08,
-    "novelty": 0.10,
-    "safety": 0.05,
-}
-GATES = {"safety": 1.0, "coherence": 0.3, "language_match": 0.4}
-"""Least values without which a draft fails, whatever its score."""
 Scored = tuple[float, str]
 _DIGIT = re.compile(r"\d")
 _INNER_NAME = re.compile(r"(?<=[a-zà-ÿа-яєіїґ,;] )[A-ZÀ-ÞА-ЯЄІЇҐ][\w'’-]+")
@@ -39,10 +28,12 @@ def score_draft(
     banned_phrases: Sequence[str],
     threshold: float,
     novelty: Scored = NOTHING_SAID,
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> Quality:
     """Return the quality of a draft in [0, 1]; it passes at the threshold or above it with every gate met.
 
-    `novelty` says how new it is against what its persona said lately (novelty.py), and why.
+    `novelty` says how new it is against what its persona said lately (novelty.py), and why. `weights` has one for each
+    feature, 1 together.
     """
     found = {
         "hook_strength": hook_strength(draft.hook, draft.language),
@@ -54,14 +45,14 @@ def score_draft(
         "novelty": novelty,
         "safety": safety(draft.text, banned_phrases),
     }
-    score = sum(WEIGHTS[name] * value for name, (value, _) in found.items())
+    score = sum(weights[name] * value for name, (value, _) in found.items())
     gated = all(found[name][0] >= least for name, least in GATES.items())
     return Quality(
         score=round(score, 6),
         threshold=threshold,
         passed=gated and round(score, 6) >= threshold,
         features=tuple(
-            QualityFeature(name=name, value=round(value, 6), weight=WEIGHTS[name], reason=reason)
+            QualityFeature(name=name, value=round(value, 6), weight=weights[name], reason=reason)
             for name, (value, reason) in found.items()
         ),
     )

@@ -26,9 +26,10 @@ class ListedTail(Generic[RecordType]):
         self._end += 1
 
     def compact(self) -> None:
-        """Keep the newest record of each key, and no tombstone."""
+        """Keep the newest record of each key, where it stands, and no tombstone."""
         newest = {entry.key: (offset, entry) for offset, entry in self._log}
-        self._log = [each for each in newest.values() if each[1].record is not None]
+        kept = [each for each in newest.values() if each[1].record is not None]
+        self._log = sorted(kept, key=lambda each: each[0])
 
     async def read_on(self, *, anew: bool = False) -> TailReading[RecordType]:
         self.readings += 1

@@ -11,7 +11,8 @@ from agents.generation.assignment import Assignment
 from agents.guard.findings import GuardPolicy, PostParts, findings
 from agents.guard.moderation import Moderator
 from agents.guard.threads_counts import links_in
-from agents.scoring.quality import GATES, coherence
+from agents.scoring.quality import coherence
+from agents.scoring.weights import GATES
 from agents.scoring.words import language_match, words_of
 from streams.errors import RecordFault
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.scoring.quality import GATES
+from agents.scoring.weights import GATES
 from agents.scoring.words import language_match, lexicons, words_of
 
 SAMPLES: dict[str, list[str]] = yaml.safe_load(

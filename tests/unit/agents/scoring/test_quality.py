@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.scoring.quality import GATES, WEIGHTS, failures, score_draft
+from agents.scoring.quality import failures, score_draft
 from agents.scoring.settings import ScoringSettings
 from agents.scoring.stage import ScoreStage
+from agents.scoring.weights import GATES, WEIGHTS
 from agents.scoring.words import sentences_of, words_of
 from schemas.records import DraftScored, Quality
 from streams.engine.batch import TopicPartition
