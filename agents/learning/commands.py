@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agents.learning.evidence.headline_tests import HeadlineTests
     from agents.learning.judge_gain import Gain
     from agents.learning.ranking import Ranking
+    from schemas.records import HookArms
+    from streams.settings import Settings
 
 SHIPPED_NAMES = ("shipped", "fast")
 judge_option = click.option(
@@ -127,6 +129,41 @@ def predict(*, hooks: tuple[str, ...], model: str | None, judge: str | None, wid
         click.echo(json.dumps(found.as_object(), ensure_ascii=False, indent=2))
         return
     print_table(ranking_table(found), wide=wide)
+
+
+@learning.command(epilog="Example: threads-agent learning arms --persona balcony-bea")
+@click.option("--persona", metavar="ID", help="Of one persona. Default: all.")
+@wide_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def arms(*, persona: str | None, wide: bool, as_json: bool) -> None:
+    """Show what the hook styles of personas are worth by their posts, and how probable each is for the next draft."""
+    from agents.learning.bandit.arms_record import arms_in
+    from agents.learning.bandit.choosing import propensities
+    from agents.learning.tables import arms_table
+    from streams.json_records import render_record
+    from streams.settings import current_settings
+
+    found = [each for each in asyncio.run(_arms(current_settings())) if persona in (None, each.persona_id)]
+    if as_json:
+        told = []
+        for each in found:
+            shares = propensities(arms_in(each), tuple(arm.style for arm in each.arms))
+            told.append(render_record(each) | {"propensities": shares})
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    elif found:
+        print_table(arms_table(found), wide=wide)
+    else:
+        whose = f"persona {persona}" if persona else "any persona"
+        click.echo(f"no posts of chosen hook styles of {whose} are an hour old: its styles are chosen evenly")
+
+
+async def _arms(settings: Settings) -> list[HookArms]:
+    from agents.learning.arms_directory import arms_directory
+    from streams.kafka.cluster import Cluster
+
+    cluster = await Cluster.reached(settings)
+    directory = await arms_directory(cluster, cluster.open_registry()).read_once()
+    return directory.records()
 
 
 async def _judged(model: str, hooks: list[str]) -> Ranking:

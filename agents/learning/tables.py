@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from agents.learning.bandit.arms_record import arms_in
+from agents.learning.bandit.choosing import likely_rates, propensities
 from agents.learning.evaluation import Evaluation, Share
 from agents.learning.judge_gain import Gain
 from agents.learning.llm_judge import Judged
 from agents.learning.ranking import Ranking
-from streams.cli.table import Column, Table
+from schemas.records import HookArms
+from streams.cli.table import Cell, Column, Table, count
 
+Row = tuple[Cell, ...]
 _SHARES = [
     Column("pairs of hooks"),
     Column("pairs", "number"),
@@ -31,8 +35,8 @@ def figure_lines(found: Evaluation, model_bytes: int) -> Iterator[str]:
     yield f"expected calibration error, significant pairs  {_per_cent(found.ece)}"
     yield f"predictions a second of one core               {found.predictions_per_second:,.0f}"
     yield f"bytes of the model and its encoder             {model_bytes:,}"
-    for reason, count in found.left_out.items():
-        yield f"left out: {count:,} x {reason}"
+    for reason, arms in found.left_out.items():
+        yield f"left out: {arms:,} x {reason}"
 
 
 def baseline_table(shares: Sequence[Share]) -> Table:
@@ -64,6 +68,30 @@ def bill(judged: Judged) -> str:
     if judged.cost_micros is None:
         return f"{tokens}, price not known"
     return f"{tokens}, {judged.cost_micros / 1e6:.4f} dollars"
+
+
+def arms_table(records: Sequence[HookArms]) -> Table:
+    """Return what the hook styles of personas are worth, and how probable each is for the next draft."""
+    columns = [
+        Column("persona", "id"),
+        Column("style", "text"),
+        Column("posts", "number"),
+        Column("views", "number"),
+        Column("rate", "number"),
+        Column("80 % interval", "number"),
+        Column("chosen", "number"),
+        Column("capped", "number"),
+    ]
+    return Table(columns, [row for each in records for row in _arm_rows(each)])
+
+
+def _arm_rows(record: HookArms) -> Iterator[Row]:
+    shares = propensities(arms_in(record), tuple(each.style for each in record.arms))
+    for arm in record.arms:
+        low, high = likely_rates(arm)
+        rate = arm.alpha / (arm.alpha + arm.beta)
+        posts = (count(arm.posts), count(arm.views), f"{rate:.1%}", f"{low:.1%} to {high:.1%}")
+        yield record.persona_id, arm.style, *posts, f"{shares[arm.style]:.0%}", count(arm.capped_posts)
 
 
 def ranking_table(ranking: Ranking) -> Table:

@@ -80,6 +80,7 @@ LAYERS = {
         "past_posts",
         "asking",
         "assignment",
+        "choices",
         "metrics",
         "settings",
     ),

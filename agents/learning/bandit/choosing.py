@@ -80,6 +80,13 @@ def propensities(arms: Arms | None, styles: tuple[str, ...], policy: BanditPolic
     return dict(zip(styles, _rounded((1 - policy.floor) * best + policy.floor / count), strict=True))
 
 
+def likely_rates(arm: HookArm, share: float = 0.8) -> tuple[float, float]:
+    """Return the bounds between which a style's engagement rate is with a probability, by draws of a fixed seed."""
+    drawn = np.random.Generator(np.random.PCG64(0)).beta(arm.alpha, arm.beta, size=DRAWS)
+    low, high = np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
 def _parameters(arm: HookArm | None, arms: Arms, policy: BanditPolicy) -> tuple[float, float]:
     if arm is not None:
         return arm.alpha, arm.beta

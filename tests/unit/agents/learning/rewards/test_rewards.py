@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +17,7 @@ from agents.learning.bandit.arms_record import record_of
 from agents.learning.rewards import observe
 from agents.learning.rewards.learn import LearnPart, LearnStage
 from agents.learning.rewards.observe import DRAFTS, ENGAGEMENT, POSTS, ObserveStage
-from agents.learning.rewards.persona_rewards import AGES, GRACE_MS, HOUR_MS, MOST_POSTS, MOST_UNKNOWN, SLOT_MS
+from agents.learning.rewards.persona_rewards import AGES, GRACE_MS, HOUR_MS, MOST_POSTS, MOST_UNKNOWN
 from schemas.engagement import ENGAGING_KINDS
 from schemas.records import (
     DraftGenerated,
@@ -29,10 +28,11 @@ from schemas.records import (
     HookReward,
     PostPublished,
 )
-from streams.engine.batch import Batch, ColumnBatch, Row, RowBatch, TopicPartition
+from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.stage import Output, Stage
 from streams.kafka.hidden import Hidden
 from tests.support.drafts import plain_draft
+from tests.support.learned_log import Event, batch_of, naive
 from tests.support.single_outputs import single
 
 NOON = datetime(2026, 3, 1, 12, 2, 30, tzinfo=UTC)
@@ -42,7 +42,6 @@ PERSONAS = ("nova", "ada", "zoë")
 STYLES = ("failure report", "question ☕", 'dry "wit"')
 KINDS = ("view", "view", "view", *ENGAGING_KINDS, "click", "follow")
 TARGETS = 2
-Event = DraftGenerated | PostPublished | EngagementEvent
 
 
 def draft(name: str, persona_id: str, style: str | None) -> DraftGenerated:
@@ -64,22 +63,6 @@ def engaged(
     return EngagementEvent(
         event_id=name, occurred_at=at, persona_id=persona_id, post_id=post_id, kind=kind, count=count, **more
     )
-
-
-def batch_of(source: TopicPartition, first_offset: int, records: Sequence[Event]) -> Batch:
-    """Return records as the stage gets them: rows of drafts, columns of posts and engagement."""
-    if source.topic == DRAFTS:
-        return RowBatch(source, [Row(first_offset + number, each) for number, each in enumerate(records)])
-    rows = [
-        {name: getattr(each, name) for name in each.__dataclass_fields__} | {"occurred_at": _ms(each)}
-        for each in records
-    ]
-    frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"draft_id": pl.String, "post_id": pl.String})
-    return ColumnBatch(source, frame.with_columns(offset=pl.Series(range(first_offset, first_offset + len(records)))))
-
-
-def _ms(record: Event) -> int:
-    return round(record.occurred_at.timestamp() * 1000)
 
 
 class Life:
@@ -184,22 +167,6 @@ class Life:
             if key not in newest or newest[key].revision <= each.revision:
                 newest[key] = each
         return newest
-
-
-def naive(events: Sequence[Event]) -> dict[tuple[str, int], tuple[str, int, int]]:
-    """Return style, views and engagements of each post and age, counted one by one."""
-    styles = {e.draft_id: e.hook_choice.style for e in events if isinstance(e, DraftGenerated) and e.hook_choice}
-    found = {}
-    for each in events:
-        if isinstance(each, PostPublished) and each.draft_id in styles:
-            start = _ms(each) // SLOT_MS * SLOT_MS
-            of_post = [e for e in events if isinstance(e, EngagementEvent) and e.post_id == each.post_id]
-            for hours in AGES:
-                young = [e for e in of_post if _ms(e) // SLOT_MS * SLOT_MS - start < hours * HOUR_MS]
-                views = sum(e.count for e in young if e.kind == "view")
-                engagements = sum(e.count for e in young if e.kind in ENGAGING_KINDS)
-                found[each.post_id, hours] = (styles[each.draft_id], max(views, 0), max(engagements, 0))
-    return found
 
 
 def drawn_history(chance: Random) -> dict[TopicPartition, list[Event]]:
