@@ -67,15 +67,21 @@ def cross_validated(
     tests: HeadlineTests, pairs: Pairs, features: HookFeatures, scales: Scales, step: Step = silent
 ) -> Unseen:
     """Return what models of the other folds say of each pair; tests that share a headline are in one fold."""
+    strengths = unseen_strengths(tests, features, scales, step)
+    differences = strengths[pairs.first] - strengths[pairs.second]
+    return _with_probabilities(differences, pairs, fold_of_tests(tests)[pairs.test])
+
+
+def unseen_strengths(tests: HeadlineTests, features: HookFeatures, scales: Scales, step: Step = silent) -> Floats:
+    """Return the strength of each arm's headline by a model that has not seen its test; shape (arms,)."""
     folds = fold_of_tests(tests)
-    differences = np.zeros(len(pairs))
+    found = np.zeros(len(tests.test))
     for fold in range(FOLDS):
         step(f"fitting without fold {fold + 1} of {FOLDS}")
         strengths = _strengths_without(tests, folds == fold, features, scales)
-        held_out = folds[pairs.test] == fold
-        texts = tests.text[pairs.first[held_out]], tests.text[pairs.second[held_out]]
-        differences[held_out] = strengths[texts[0]] - strengths[texts[1]]
-    return _with_probabilities(differences, pairs, folds[pairs.test])
+        held_out = folds[tests.test] == fold
+        found[held_out] = strengths[tests.text[held_out]]
+    return found
 
 
 def hash_of_test(test_id: str) -> int:

@@ -10,6 +10,7 @@ BENCHMARKS = {
     "gateway": "tests.benchmarks.gateway.command:gateway_command",
     "import": "tests.benchmarks.import_command:import_command",
     "insights": "tests.benchmarks.insights.command:insights",
+    "learning": "tests.benchmarks.learning.command:learning",
     "latency": "tests.benchmarks.latency_command:latency",
     "curve": "tests.benchmarks.curve_command:curve",
     "recovery": "tests.benchmarks.recovery_command:recovery",

@@ -23,7 +23,9 @@ _LEAST_RATE, _MOST_RATE = 1e-4, 0.5  # of a prior: no style is taken for hopeles
 class BanditPolicy:
     """How arms are made and chosen by.
 
-    `prior_views`: pseudo-views of the prior. `prior_slope`: how much of the predictor's log odds the prior believes.
+    `prior_information`: what the prior is worth, as the inverse variance of log odds: 1 / .055 of headlines around what
+    the predictor foretells (`bench learning` fits it); at most `most_prior_views` views. `prior_slope`: how much of the
+    predictor's log odds the prior believes.
     `dispersion`: correlation of the views of a post (intra-class), where a persona's own posts don't say otherwise;
     `dispersion_posts`: how many posts' worth that belief is. `half_life_days`: age of a post at which it counts half.
     `ripe_hours`: age at which a reward counts half of what it will. `cap`: times the median rate that a post may have.
@@ -31,7 +33,8 @@ class BanditPolicy:
     `floor`: share of choices that is dealt out evenly, so that every style is tried for ever.
     """
 
-    prior_views: float = 60.0
+    prior_information: float = 18.0
+    most_prior_views: float = 1_500.0
     prior_slope: float = 1.0
     dispersion: float = 0.01
     dispersion_posts: int = 20
@@ -86,16 +89,22 @@ def arms_of(rewards: Iterable[HookReward], policy: BanditPolicy = POLICY) -> tup
 
 
 def _arm(style: str, posts: Sequence[_Post], prior: float, recent: Sequence[str], policy: BanditPolicy) -> HookArm:
+    before = prior_views(prior, policy)
     return HookArm(
         style=style,
         posts=len(posts),
         views=sum(each.reward.views for each in posts),
         engagements=sum(each.reward.engagements for each in posts),
-        alpha=_told(policy.prior_views * prior, *(each.worth * each.rate for each in posts)),
-        beta=_told(policy.prior_views * (1 - prior), *(each.worth * (1 - each.rate) for each in posts)),
+        alpha=_told(before * prior, *(each.worth * each.rate for each in posts)),
+        beta=_told(before * (1 - prior), *(each.worth * (1 - each.rate) for each in posts)),
         recent_share=recent.count(style) / len(recent),
         capped_posts=sum(each.is_capped for each in posts),
     )
+
+
+def prior_views(rate: float, policy: BanditPolicy = POLICY) -> float:
+    """Return how many views a prior of a rate is worth."""
+    return min(policy.prior_information / (rate * (1 - rate)), policy.most_prior_views)
 
 
 def _told(*parts: float) -> float:

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from agents.learning.bandit.arms import POLICY, BanditPolicy
+from agents.learning.bandit.arms import POLICY, BanditPolicy, prior_views
 from schemas.records import HookArm
 
 DRAWS = 20_000
@@ -92,7 +92,8 @@ def _parameters(arm: HookArm | None, arms: Arms, policy: BanditPolicy) -> tuple[
         return arm.alpha, arm.beta
     hits = sum(each.alpha for each in arms.arms)
     rate = hits / (hits + sum(each.beta for each in arms.arms))
-    return policy.prior_views * rate, policy.prior_views * (1 - rate)
+    views = prior_views(rate, policy)
+    return views * rate, views * (1 - rate)
 
 
 def _tired(arm: HookArm | None, count: int, policy: BanditPolicy) -> float:

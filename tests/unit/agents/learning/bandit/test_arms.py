@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.learning.bandit.arms import POLICY, arms_of, dispersion, newest_of
+from agents.learning.bandit.arms import POLICY, arms_of, dispersion, newest_of, prior_views
 from agents.learning.bandit.arms_record import BadArms, arms_in, checksum_of, record_of
 from schemas.records import HookArm, HookReward
 from tests.support.rewards import reward
@@ -90,7 +90,7 @@ def test_a_young_post_counts_less_than_a_ripe_one_and_an_old_one_less_than_a_new
 def test_views_of_one_post_are_correlated_so_a_hundred_posts_say_more_than_one_with_all_their_views() -> None:
     many = of("q", [reward("q", n, views=100, engagements=5) for n in range(100)])
     one = of("q", [reward("q", 1, views=10_000, engagements=500)])
-    assert many.alpha + many.beta > 20 * (one.alpha + one.beta - POLICY.prior_views)
+    assert many.alpha + many.beta > 20 * (one.alpha + one.beta - prior_views(0.05))
 
 
 def test_bought_likes_are_capped_and_said_to_be() -> None:
