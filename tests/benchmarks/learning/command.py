@@ -56,7 +56,7 @@ def learning(*, file: Path, fast: bool, with_baselines: bool, plots: Path | None
         if others:
             print_table(baseline_table(others))
         print_table(regret_table(found))
-        click.echo(f"variance of log odds left by the predictor: {left:.3f}, within tests altogether: {whole:.3f}")
+        print_text(f"variance of log odds within tests: {whole:.3f}, left by the predictor: {left:.3f}")
         print_text(f"{WITH_PREDICTOR} loses less than {WITHOUT} at 1,000 views an arm:")
         print_text(f"  {_saved(_gain(found))}")
         print_table(estimator_table(judged))
