@@ -51,6 +51,7 @@ LAYERS = {
         "simulator",
         "accounts",
         "platforms",
+        "finetuning",
         "generation",
         "deduplication",
         "caching",

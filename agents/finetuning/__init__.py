@@ -1,0 +1,4 @@
+"""Fine-tuning: posts that did well, as examples in the form that the provider learns from.
+
+Start with commands.py.
+"""
