@@ -20,7 +20,7 @@ class Scales:
     words: float = 0.1
     characters: float = 0.05
     style: float = 0.01
-    vectors: float = 0.06
+    vectors: float = 0.07
 
 
 BALANCED = Scales()

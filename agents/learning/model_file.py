@@ -19,7 +19,7 @@ from streams.errors import ThreadsError
 
 SHIPPED = Path(__file__).with_name("hook_model.bin")
 SHIPPED_FAST = Path(__file__).with_name("hook_model_fast.bin")
-VERSION = 1
+VERSION = 2
 _KIND = "threads-agent hook model"
 
 

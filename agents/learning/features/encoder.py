@@ -1,13 +1,14 @@
-"""The encoder: the first layers of MiniLM, which know English; each gives a vector of a text, the mean of its tokens.
+"""The encoder: the first layers of MPNet, which know English; each gives a vector of a text, the mean of its tokens.
 
-all-MiniLM-L6-v2 (Wang et al. 2020; sentence-transformers, Apache-2.0) in NumPy, weights rounded to 8 bits. Its middle
-layers tell more of what readers take than its last, which was trained to forget how a thing is said.
+all-mpnet-base-v2 (Song et al. 2020; sentence-transformers, Apache-2.0) in NumPy: coarsely rounded weights, part of the
+neurons (make_encoder.py). Its middle layers tell more of what readers take than its last, which was trained to forget
+how a thing is said.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,78 +17,147 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 ENCODER_FILE = Path(__file__).with_name("encoder.npz")
+MOST_TOKENS = 96
+USED = 3
+"""So many of the last layers tell what a text is."""
 Vectors = NDArray[np.float32]
+Weights = Mapping[str, Vectors]
 
 _HEADS = 12
-_MOST_TOKENS = 96
-_TEXTS_AT_ONCE = 64
-_SMALL = np.float32(1e-12)
-_GELU_SCALE, _GELU_CUBE = np.float32(0.7978845608), np.float32(0.044715)
+_TEXTS_AT_ONCE = 32
+_SMALL = np.float32(1e-5)
+_GELU_SCALE, _GELU_CUBE = np.float32(0.7978845608), np.float32(0.7978845608 * 0.044715)
+_HALF = np.float32(0.5)
+_NEAR, _FAR = 8, 128
 
 
 class Encoder:
-    """Turns texts into vectors of its first layers; layer 0 is the tokens' own vectors, without their neighbours."""
+    """Turns texts into vectors of its layers; layer 0 is the tokens' own vectors, without their neighbours."""
 
     def __init__(self, path: Path = ENCODER_FILE) -> None:
         with np.load(path) as file:
             tokenizer = bytes(file["tokenizer"]).decode()
             names = [name.removesuffix("|scale") for name in file.files if name.endswith("|scale")]
-            self._weights = {name: file[name].astype(np.float32) * file[f"{name}|scale"] for name in names}
-            self._weights |= {name: file[name] for name in file.files if name.startswith("plain|")}
-        self._tokenizer = Tokenizer.from_str(tokenizer)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_MOST_TOKENS)
+            weights = {name: _opened(file, name) for name in names}
+            weights |= {name: file[name].astype(np.float32) for name in file.files if name.startswith("plain|")}
+        self._weights: Weights = weights
+        self._tokenizer = tokenizer_of(tokenizer)
         self.layers = sum(name.endswith("|query") for name in names)
         self.dimensions = int(self._weights["tokens"].shape[1])
 
     def vectors(self, texts: Sequence[str], layers: int) -> Vectors:
-        """Return the mean vectors of layers 0 to `layers`, shape (layers + 1, texts, dimensions)."""
-        found = np.zeros((layers + 1, len(texts), self.dimensions), dtype=np.float32)
-        alike: dict[int, list[int]] = defaultdict(list)
-        encoded = self._tokenizer.encode_batch(list(texts))
-        for number, each in enumerate(encoded):
-            alike[len(each.ids)].append(number)
-        for numbers in alike.values():
-            for start in range(0, len(numbers), _TEXTS_AT_ONCE):
-                some = numbers[start : start + _TEXTS_AT_ONCE]
-                found[:, some] = self._means(np.array([encoded[number].ids for number in some]), layers)
+        """Return the mean vectors of the last `USED` of the first layers, shape (USED, texts, dimensions).
+
+        With 0 layers it is one, of the tokens' own vectors.
+        """
+        found = np.zeros((min(layers, USED - 1) + 1, len(texts), self.dimensions), dtype=np.float32)
+        for numbers, ids in batches(self._tokenizer, texts):
+            hidden = embedded(self._weights, ids)
+            for layer in range(layers + 1):
+                hidden = through(self._weights, layer - 1, hidden) if layer else hidden
+                if layer > layers - len(found):
+                    found[layer - layers - 1, numbers] = hidden.mean(axis=1)
         return found
 
-    def _means(self, ids: NDArray[np.int64], layers: int) -> Vectors:
-        """Return the means of texts of one length, ids of shape (texts, tokens)."""
-        weights = self._weights
-        hidden = weights["tokens"][ids] + weights["places"][: ids.shape[1]]
-        hidden = self._normal(hidden, "plain|start")
-        means = [hidden.mean(axis=1)]
-        for layer in range(layers):
-            hidden = self._layer(hidden, layer)
-            means.append(hidden.mean(axis=1))
-        return np.stack(means)
 
-    def _layer(self, hidden: Vectors, layer: int) -> Vectors:
-        texts, tokens, width = hidden.shape
-        query, key, value = (
-            self._linear(hidden, f"{layer}|{name}").reshape(texts, tokens, _HEADS, -1).transpose(0, 2, 1, 3)
-            for name in ("query", "key", "value")
-        )
-        heed = query @ key.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // _HEADS))
-        heed = np.exp(heed - heed.max(axis=-1, keepdims=True))
-        heed /= heed.sum(axis=-1, keepdims=True)
-        seen = (heed @ value).transpose(0, 2, 1, 3).reshape(texts, tokens, width)
-        hidden = self._normal(hidden + self._linear(seen, f"{layer}|out"), f"plain|{layer}|after heed")
-        inner = self._linear(hidden, f"{layer}|wide")
-        inner = 0.5 * inner * (1 + np.tanh(_GELU_SCALE * (inner + _GELU_CUBE * inner * inner * inner)))
-        return self._normal(hidden + self._linear(inner, f"{layer}|narrow"), f"plain|{layer}|after inner")
+def _opened(file: Mapping[str, NDArray[np.generic]], name: str) -> Vectors:
+    """Return a matrix: codes of a byte, those that need more apart, times a step."""
+    codes = file[name].astype(np.float32)
+    if f"{name}|far" in file:
+        places, values = file[f"{name}|far"].astype(np.int64)
+        codes.flat[places] = values
+    return np.asarray(codes * file[f"{name}|scale"].astype(np.float32), dtype=np.float32)
 
-    def _linear(self, hidden: Vectors, name: str) -> Vectors:
-        flat = hidden.reshape(-1, hidden.shape[-1]) @ self._weights[name] + self._weights[f"plain|{name}"]
-        return np.asarray(flat.reshape(*hidden.shape[:-1], -1), dtype=np.float32)
 
-    def _normal(self, hidden: Vectors, name: str) -> Vectors:
-        gain, shift = self._weights[name]
-        centred = hidden - hidden.mean(axis=-1, keepdims=True)
-        spread = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + _SMALL)
-        return np.asarray(centred / spread * gain + shift, dtype=np.float32)
+def tokenizer_of(text: str) -> Tokenizer:
+    """Return the tokenizer that a JSON text describes, cutting long texts."""
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MOST_TOKENS)
+    return tokenizer
+
+
+def batches(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
+    """Yield the numbers of some texts of one length, and their tokens, shape (texts, tokens): nothing is padded."""
+    alike: dict[int, list[int]] = defaultdict(list)
+    encoded = tokenizer.encode_batch(list(texts))
+    for number, each in enumerate(encoded):
+        alike[len(each.ids)].append(number)
+    for numbers in alike.values():
+        for start in range(0, len(numbers), _TEXTS_AT_ONCE):
+            some = numbers[start : start + _TEXTS_AT_ONCE]
+            yield some, np.array([encoded[number].ids for number in some])
+
+
+def embedded(weights: Weights, ids: NDArray[np.int64]) -> Vectors:
+    """Return layer 0 of texts of one length, shape (texts, tokens, dimensions)."""
+    return normal(weights, "plain|start", weights["tokens"][ids] + weights["places"][: ids.shape[1]])
+
+
+def through(weights: Weights, layer: int, hidden: Vectors) -> Vectors:
+    """Return what a layer makes of the one before it."""
+    seen = heeded(weights, layer, hidden)
+    hidden = normal(weights, f"plain|{layer}|after heed", hidden + linear(weights, f"{layer}|out", seen))
+    inner = neurons(weights, layer, hidden)
+    return normal(weights, f"plain|{layer}|after inner", hidden + linear(weights, f"{layer}|narrow", inner))
+
+
+def heeded(weights: Weights, layer: int, hidden: Vectors) -> Vectors:
+    """Return what each token gathers from the others, before it is mixed in."""
+    texts, tokens, width = hidden.shape
+    query, key, value = (
+        linear(weights, f"{layer}|{name}", hidden).reshape(texts, tokens, _HEADS, -1).transpose(0, 2, 1, 3)
+        for name in ("query", "key", "value")
+    )
+    heed = query @ key.transpose(0, 1, 3, 2)
+    heed /= np.float32(np.sqrt(width // _HEADS))
+    heed += weights["plain|apart"][_steps_apart()[:tokens, :tokens]].transpose(2, 0, 1)
+    heed -= heed.max(axis=-1, keepdims=True)
+    np.exp(heed, out=heed)
+    heed /= heed.sum(axis=-1, keepdims=True)
+    return np.asarray((heed @ value).transpose(0, 2, 1, 3).reshape(texts, tokens, width), dtype=np.float32)
+
+
+def neurons(weights: Weights, layer: int, hidden: Vectors) -> Vectors:
+    """Return how strongly the neurons of a layer answer (GELU)."""
+    inner = linear(weights, f"{layer}|wide", hidden)
+    bent = inner * inner
+    bent *= _GELU_CUBE
+    bent += _GELU_SCALE
+    bent *= inner
+    np.tanh(bent, out=bent)
+    bent += 1
+    bent *= inner
+    bent *= _HALF
+    return bent
+
+
+def linear(weights: Weights, name: str, hidden: Vectors) -> Vectors:
+    """Return the vectors times a matrix, plus its shift."""
+    flat = hidden.reshape(-1, hidden.shape[-1]) @ weights[name]
+    flat += weights[f"plain|{name}"]
+    return flat.reshape(*hidden.shape[:-1], -1)
+
+
+def normal(weights: Weights, name: str, hidden: Vectors) -> Vectors:
+    """Return the vectors at mean 0 and spread 1, scaled and shifted; what is given is overwritten."""
+    gain, shift = weights[name]
+    hidden -= hidden.mean(axis=-1, keepdims=True)
+    hidden /= np.sqrt(np.einsum("tnw,tnw->tn", hidden, hidden) / np.float32(hidden.shape[-1]) + _SMALL)[..., None]
+    hidden *= gain
+    hidden += shift
+    return hidden
+
+
+@cache
+def _steps_apart() -> NDArray[np.int64]:
+    """Return the class of how far a token is before or after another: 8 near ones, 8 of growing width, each way."""
+    places = np.arange(MOST_TOKENS)
+    apart = places[:, None] - places
+    far = np.abs(apart)
+    wide = _NEAR + np.log(np.maximum(far, 1) / _NEAR) / np.log(_FAR / _NEAR) * _NEAR
+    steps = np.where(far < _NEAR, far, np.minimum(wide.astype(np.int64), 2 * _NEAR - 1))
+    return np.asarray(steps + np.where(apart < 0, 2 * _NEAR, 0), dtype=np.int64)
 
 
 @cache

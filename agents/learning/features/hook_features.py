@@ -22,5 +22,5 @@ class HookFeatures:
 
 
 def features_of(texts: Sequence[str], layers: int) -> HookFeatures:
-    """Return the features of some hooks; `layers` of the encoder beyond its tokens' own vectors (0: fast)."""
+    """Return the features of some hooks; up to `layers` of the encoder; 0: its tokens' own vectors, fast."""
     return HookFeatures(word_runs(texts), character_runs(texts), style_of(texts), encoder().vectors(texts, layers))

@@ -56,8 +56,8 @@ def test_a_file_of_another_version_or_kind_is_refused(model: HookModel, tmp_path
     file = tmp_path / "model"
     write_model(model, file)
     content = file.read_bytes()
-    file.write_bytes(content.replace(b'"version": 1', b'"version": 9'))
-    with pytest.raises(BadModel, match="version 9, this program reads 1; train it again"):
+    file.write_bytes(content.replace(b'"version": 2', b'"version": 9'))
+    with pytest.raises(BadModel, match="version 9, this program reads 2; train it again"):
         read_model(file)
     file.write_bytes(b"\x00\xff" + content)
     with pytest.raises(BadModel, match="no hook model"):
