@@ -1,0 +1,63 @@
+"""How posts began: what they brought in ten minutes, an hour and a day, read from PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import class_row
+
+from streams.endpoints import require_postgres
+from streams.errors import SettingsError, Unavailable
+from streams.postgres_session import PostgresSession
+from streams.settings import Settings
+
+QUERY = Path(__file__).with_name("posts.sql").read_text(encoding="utf-8")
+TIMEOUT_S = 60.0
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PostStart:
+    """A post and its views in 10 minutes, an hour and a day, with the engagements of the day."""
+
+    persona_id: str
+    post_id: str
+    published_at: datetime
+    text: str
+    simulated: bool
+    views_10m: int
+    views_1h: int
+    views_1d: int
+    engagements_1d: int
+
+    def is_finished(self, now: datetime) -> bool:
+        """Tell whether its first day is over."""
+        return self.published_at + DAY <= now
+
+    def views_at(self, minutes: int) -> int:
+        """Return its views up to an age of 10 or 60 minutes."""
+        return self.views_10m if minutes == 10 else self.views_1h  # noqa: PLR2004 - one of the two ages
+
+
+async def read_post_starts(settings: Settings, persona_id: str | None, days: int) -> list[PostStart]:
+    """Return the posts of the last days, the oldest first.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer.
+        SettingsError: there is none, or it has no such tables.
+    """
+    session = PostgresSession(require_postgres(settings), TIMEOUT_S)
+    try:
+        async with session.transaction(read_only=True) as connection:
+            cursor = connection.cursor(row_factory=class_row(PostStart))
+            await cursor.execute(QUERY.encode(), {"persona_id": persona_id, "days": days})
+            return await cursor.fetchall()
+    except psycopg.errors.UndefinedTable as error:
+        raise SettingsError("PostgreSQL has no tables yet: start the role sink-postgres once") from error
+    except (psycopg.OperationalError, TimeoutError) as error:
+        raise Unavailable(f"PostgreSQL does not answer: {error}; start it with `threads-agent up`") from error
+    finally:
+        await session.close()
