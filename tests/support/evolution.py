@@ -14,7 +14,7 @@ from schemas.registries.file_registry import FileRegistry
 from schemas.registries.registry import RegisteredSchema
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "evolution"
-OURS, OTHERS = "ours", "others"
+OURS, OTHERS, LEARNING = "ours", "others", "learning"
 LANGUAGES = ("java", "go")
 
 

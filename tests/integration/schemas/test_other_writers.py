@@ -17,7 +17,7 @@ from schemas.codec.rows import RowCodec
 from schemas.definitions import definition
 from schemas.registries.file_registry import FileRegistry
 from tests.support.avro_writers import NotToBeHad, go_writer, java_writer, written_by
-from tests.support.evolution import OTHERS, OURS, lines, written
+from tests.support.evolution import LEARNING, OTHERS, OURS, lines, written
 from tests.support.faults.poison import golden_record
 
 REGISTRY = FileRegistry()
@@ -49,7 +49,7 @@ def test_records_of_todays_schemas_are_read_as_they_were_meant(writer: tuple[str
         assert rows.decode(topic, bytes.fromhex(each)) == golden_record(topic), topic.name
 
 
-@pytest.mark.parametrize("kind", [OURS, OTHERS])
+@pytest.mark.parametrize("kind", [OURS, OTHERS, LEARNING])
 def test_the_writer_still_makes_the_bytes_that_are_kept(writer: tuple[str, list[str]], kind: str) -> None:
     language, command = writer
     assert written_by(command, lines(kind)) == written(kind, language)

@@ -15,18 +15,18 @@ from schemas.codec.rows import RowCodec
 from schemas.codec.wire_format import schema_id_of
 from schemas.errors import DecodeFault
 from schemas.registries.file_registry import FileRegistry
-from tests.support.evolution import GOLDEN, LANGUAGES, OTHERS, OURS, Case, Registry, cases, part, shown, written
+from tests.support.evolution import GOLDEN, LANGUAGES, LEARNING, OTHERS, OURS, Case, Registry, cases, part, shown, written
 
 REGISTRY = Registry()
 ROWS, COLUMNS = RowCodec(REGISTRY), ColumnCodec(REGISTRY)
 ALL = [
     (language, each)
     for language in LANGUAGES
-    for kind in (OURS, OTHERS)
+    for kind in (OURS, OTHERS, LEARNING)
     for each in cases(kind, written(kind, language))
 ]
 IN_COLUMNS = sorted({each.topic.name for _, each in ALL if each.topic.layout == "columns"})
-NEWEST_WHEN_WRITTEN = 44
+NEWEST_WHEN_WRITTEN = 52
 
 
 def named(case: tuple[str, Case]) -> str:
