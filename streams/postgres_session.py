@@ -15,10 +15,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from streams.errors import SettingsError, Unavailable
+
+F = TypeVar("F")
 
 SETTINGS = {
     "client_encoding": "UTF8",
@@ -190,6 +195,27 @@ class PostgresSession:
                         await self._prepare(connection)
             self._connection = connection
         return self._connection
+
+
+async def read_rows(dsn: str, query: str, parameters: Mapping[str, object], form: type[F], timeout_s: float) -> list[F]:
+    """Return the rows of a query, each as a `form` by the names of its columns, over a connection of its own.
+
+    Raises:
+        Unavailable: the server does not answer.
+        SettingsError: it has no such tables.
+    """
+    session = PostgresSession(dsn, timeout_s)
+    try:
+        async with session.transaction(read_only=True) as connection:
+            cursor = connection.cursor(row_factory=class_row(form))
+            await cursor.execute(query.encode(), parameters)
+            return await cursor.fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise SettingsError("PostgreSQL lacks these tables yet: start the role sink-postgres once") from error
+    except (psycopg.OperationalError, TimeoutError) as error:
+        raise Unavailable(f"PostgreSQL does not answer: {error}; start it with `threads-agent up`") from error
+    finally:
+        await session.close()
 
 
 @cache

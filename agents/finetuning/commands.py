@@ -106,24 +106,9 @@ async def read_posts(settings: Settings, persona_id: str | None) -> list[Publish
         Unavailable: it does not answer.
         SettingsError: there is none, or it has no such tables.
     """
-    import psycopg
-    from psycopg.rows import class_row
-
     from agents.finetuning.choosing import PublishedPost
     from streams.endpoints import require_postgres
-    from streams.errors import SettingsError, Unavailable
-    from streams.postgres_session import PostgresSession
+    from streams.postgres_session import read_rows
 
     query = Path(__file__).with_name("posts.sql").read_text(encoding="utf-8")
-    session = PostgresSession(require_postgres(settings), TIMEOUT_S)
-    try:
-        async with session.transaction(read_only=True) as connection:
-            cursor = connection.cursor(row_factory=class_row(PublishedPost))
-            await cursor.execute(query.encode(), {"persona_id": persona_id})
-            return await cursor.fetchall()
-    except psycopg.errors.UndefinedTable as error:
-        raise SettingsError("PostgreSQL has no tables yet: start the role sink-postgres once") from error
-    except (psycopg.OperationalError, TimeoutError) as error:
-        raise Unavailable(f"PostgreSQL does not answer: {error}; start it with `threads-agent up`") from error
-    finally:
-        await session.close()
+    return await read_rows(require_postgres(settings), query, {"persona_id": persona_id}, PublishedPost, TIMEOUT_S)

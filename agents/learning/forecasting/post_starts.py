@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
-from psycopg.rows import class_row
-
 from streams.endpoints import require_postgres
-from streams.errors import SettingsError, Unavailable
-from streams.postgres_session import PostgresSession
+from streams.postgres_session import read_rows
 from streams.settings import Settings
 
 QUERY = Path(__file__).with_name("posts.sql").read_text(encoding="utf-8")
@@ -49,15 +45,5 @@ async def read_post_starts(settings: Settings, persona_id: str | None, days: int
         Unavailable: PostgreSQL does not answer.
         SettingsError: there is none, or it has no such tables.
     """
-    session = PostgresSession(require_postgres(settings), TIMEOUT_S)
-    try:
-        async with session.transaction(read_only=True) as connection:
-            cursor = connection.cursor(row_factory=class_row(PostStart))
-            await cursor.execute(QUERY.encode(), {"persona_id": persona_id, "days": days})
-            return await cursor.fetchall()
-    except psycopg.errors.UndefinedTable as error:
-        raise SettingsError("PostgreSQL has no tables yet: start the role sink-postgres once") from error
-    except (psycopg.OperationalError, TimeoutError) as error:
-        raise Unavailable(f"PostgreSQL does not answer: {error}; start it with `threads-agent up`") from error
-    finally:
-        await session.close()
+    wanted = {"persona_id": persona_id, "days": days}
+    return await read_rows(require_postgres(settings), QUERY, wanted, PostStart, TIMEOUT_S)

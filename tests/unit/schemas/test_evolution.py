@@ -15,7 +15,19 @@ from schemas.codec.rows import RowCodec
 from schemas.codec.wire_format import schema_id_of
 from schemas.errors import DecodeFault
 from schemas.registries.file_registry import FileRegistry
-from tests.support.evolution import GOLDEN, LANGUAGES, LEARNING, OTHERS, OURS, Case, Registry, cases, part, shown, written
+from tests.support.evolution import (
+    GOLDEN,
+    LANGUAGES,
+    LEARNING,
+    OTHERS,
+    OURS,
+    Case,
+    Registry,
+    cases,
+    part,
+    shown,
+    written,
+)
 
 REGISTRY = Registry()
 ROWS, COLUMNS = RowCodec(REGISTRY), ColumnCodec(REGISTRY)

@@ -136,7 +136,7 @@ def test_what_is_missing_is_said_with_what_to_do(
     with psycopg.connect(database) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    assert "has no tables yet" in " ".join(ran("--to", str(tmp_path / "x")).output.split())
+    assert "lacks these tables yet" in " ".join(ran("--to", str(tmp_path / "x")).output.split())
     monkeypatch.setenv("THREADS_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/nothing")
     current_settings.cache_clear()
     assert "PostgreSQL does not answer" in " ".join(ran("--to", str(tmp_path / "y")).output.split())
