@@ -211,7 +211,9 @@ async def read_rows(dsn: str, query: str, parameters: Mapping[str, object], form
             await cursor.execute(query.encode(), parameters)
             return await cursor.fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-        raise SettingsError("PostgreSQL lacks these tables yet: start the role sink-postgres once") from error
+        raise SettingsError(
+            "PostgreSQL lacks these tables yet: run the worker that makes them once, `threads-agent up` does"
+        ) from error
     except (psycopg.OperationalError, TimeoutError) as error:
         raise Unavailable(f"PostgreSQL does not answer: {error}; start it with `threads-agent up`") from error
     finally:

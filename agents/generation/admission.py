@@ -99,7 +99,7 @@ class Admission:
         applied = begun_with or self._directory.require(request.persona_id)
         level = self._budgets.level(applied.persona, now)
         asked = assignments_of(request, applied, self._languages, downgraded=level.kind == "downgrade")
-        assignments = self._with_styles(asked, chosen)
+        assignments = self._with_styles(asked, chosen, was_asked=is_paid)
         choices = tuple(each.choice for each in assignments)
         if is_paid:
             return Admitted(applied, assignments)
@@ -114,20 +114,28 @@ class Admission:
     def assignments(self, request: PersonaRequest, chosen: Choices = ()) -> tuple[Assignment, ...]:
         """Return the drafts of a request as a batch asks for them: by the persona in force, whatever its budget.
 
+        They are asked in the styles that were chosen when the request began to wait, whatever the persona has by now:
+        the batch may be at the provider already.
+
         Raises:
             RecordFault: it can't be written.
         """
         applied = self._directory.require(request.persona_id)
-        return self._with_styles(assignments_of(request, applied, self._languages), chosen)
+        return self._with_styles(assignments_of(request, applied, self._languages), chosen, was_asked=True)
 
-    def _with_styles(self, assignments: tuple[Assignment, ...], chosen: Choices) -> tuple[Assignment, ...]:
-        """Return the assignments, each with the style chosen before, or chosen now where the persona has it no more."""
+    def _with_styles(
+        self, assignments: tuple[Assignment, ...], chosen: Choices, *, was_asked: bool
+    ) -> tuple[Assignment, ...]:
+        """Return the assignments, each with the style chosen before, or chosen now where the persona has it no more.
+
+        What the model `was_asked` already stays what it was, also nothing: who began it may have known of no styles.
+        """
         if self._styles is None:
             return assignments
         found = []
         for each in assignments:
             before = chosen[each.number] if each.number < len(chosen) else None
-            stands = before is not None and before.style in each.persona.hook_styles
+            stands = was_asked or (before is not None and before.style in each.persona.hook_styles)
             found.append(replace(each, choice=before if stands else self._styles.of(each.persona, each.draft_id)))
         return tuple(found)
 

@@ -35,12 +35,12 @@ class HookJudge:
 
     def strengths(self, hooks: Sequence[str]) -> list[float]:
         """Return the strength of each hook, in log odds of a click: differences count."""
+        if len(self._known) > KEPT_STRENGTHS:
+            self._known.clear()
         missing = [each for each in dict.fromkeys(hooks) if each not in self._known]
         if missing:
-            if len(self._known) > KEPT_STRENGTHS:
-                self._known.clear()
             self._known |= zip(missing, self._model.strengths(missing).tolist(), strict=True)
-        return [self._known.get(each, 0.0) for each in hooks]
+        return [self._known[each] for each in hooks]
 
     def foretold(self, hook: str, others: Sequence[str]) -> Foretold:
         """Return the probability that readers take the hook and not the mean of the others, and its strength."""

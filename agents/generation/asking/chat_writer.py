@@ -178,14 +178,15 @@ class ChatWriter:
                 await self._cache.put(each, replace(reply, text=answer_text(question.field, said), usage=usage))
 
     def _alone(self, question: _Question, place: int, model: str, system: str) -> Question:
-        """Return what the answer for one draft depends on: its brief and context, its number and the attempt."""
+        """Return what the answer for one draft depends on: its brief, style and context, its number and the attempt."""
         assignment = question.assignments[place]
+        style = f" {assignment.choice.style}" if question.step == "hook" and assignment.choice else ""
         return Question(
             model=model,
             messages=({"role": "system", "content": system}, {"role": "user", "content": question.prompt([place])}),
             parameters={"max_tokens": question.tokens, "temperature": assignment.persona.temperature},
             persona_version=assignment.persona_version,
-            variation=f"{question.step} {question.attempt} {assignment.number}",
+            variation=f"{question.step} {question.attempt} {assignment.number}{style}",
         )
 
     def _thrift(self, models: Sequence[str], system: Instructions, count: int) -> Thrift:

@@ -78,7 +78,7 @@ def chosen(work: DraftWork, judge: HookJudge | None, *, is_last: bool) -> DraftW
 
 
 def _with_hook(work: DraftWork, hook: str, judge: HookJudge | None) -> DraftWork:
-    others = [each for each in work.hooks if each != hook]
+    others = [each for each in dict.fromkeys(work.hooks) if each and each != hook] if hook in work.hooks else []
     foretold = judge.foretold(hook, others) if judge and judge.knows(work.assignment.language) else None
     return replace(work, hook=hook, foretold=foretold)
 

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from agents.costs.budget import BudgetLimits
+from agents.generation.admission import Admitted
 from agents.learning.arms_directory import ArmsDirectory
 from agents.learning.bandit.arms_record import record_of
 from agents.learning.bandit.choosing import Arms, choose, propensities
-from agents.learning.hook_judge import hook_judge
+from agents.learning.hook_judge import KEPT_STRENGTHS, hook_judge
 from agents.learning.style_choices import MAX_AGE_S, StyleChoices
+from agents.personas.directory import PersonaDirectory
+from agents.personas.persona_topic import persona_applied
 from schemas.records import HookArms, HookChoice
 from streams.errors import SettingsError
 from tests.support.drafting import (
@@ -24,6 +27,7 @@ from tests.support.drafting import (
     SettableClock,
     budgets,
     finished_effects,
+    listed,
     request,
     rows,
     samples,
@@ -146,14 +150,70 @@ async def test_a_parked_request_keeps_its_style_through_a_restart() -> None:
         assert each.hook_choice.arms_version == old.version
 
 
-async def test_a_style_that_the_persona_has_no_more_is_chosen_anew() -> None:
-    chosen = (HookChoice(style="gone", propensity=1.0, arms_version=None, experiment_id=None),)
+async def test_a_style_that_the_persona_has_no_more_is_chosen_anew_unless_the_model_was_asked_in_it() -> None:
+    """A request that waited for its budget is asked in a style there is; what is at the provider keeps its own."""
+    gone = (HookChoice(style="gone", propensity=1.0, arms_version=None, experiment_id=None),)
     async with generating(LoopbackOpenAI(), styles=choices_of()) as stage:
         await stage.add(rows(REQUESTS, [request("r0")]))
-        admission = stage.stage._admission
-        [assignment] = admission.assignments(request("r1"), chosen)
-        assert assignment.choice is not None
-        assert assignment.choice.style in STYLES
+        admission, now = stage.stage._admission, NOW
+        waited = admission.decide(request("r1"), now, chosen=gone, is_new=False)
+        asked = admission.decide(request("r1"), now, chosen=gone, is_new=False, is_paid=True)
+        assert isinstance(waited, Admitted)
+        assert isinstance(asked, Admitted)
+        assert waited.assignments[0].choice is not None
+        assert waited.assignments[0].choice.style in STYLES
+        assert asked.assignments[0].choice == gone[0]
+        assert [each.choice for each in admission.assignments(request("r1"), gone)] == list(gone)
+
+
+async def test_a_request_whose_hooks_were_asked_before_there_were_styles_has_no_choice() -> None:
+    """An earlier version began it and kept its calls: nobody asked for a style, and the record says so."""
+    away: list[Fault | None] = ["500"]
+    first, second = LoopbackOpenAI(faults=[None, *away * 50]), LoopbackOpenAI()
+    async with generating(first) as stage:
+        await stage.add(rows(REQUESTS, [request("r0")]))
+        while not (kept := state_of(await stage.flush())):
+            await asyncio.sleep(0.005)
+    old = [(key, without_choices(value)) for key, value in kept]
+    async with generating(second, state=old, styles=choices_of()) as stage:
+        await stage.add(rows(REQUESTS, [request("r0")]))
+        [draft] = drafts_of(await finished_effects(stage))
+    assert asked_styles(first) == asked_styles(second) == []
+    assert draft.hook_choice is None
+
+
+def without_choices(value: bytes) -> bytes:
+    """Return an entry of the state as an earlier version wrote it."""
+    return json.dumps({name: each for name, each in json.loads(value).items() if name != "choices"}).encode()
+
+
+async def test_a_batch_keeps_the_styles_that_it_was_submitted_with_though_the_persona_has_others_by_then() -> None:
+    server, clock = LoopbackOpenAI(), SettableClock(NOW)
+    tail = listed([NORA])
+    directory = PersonaDirectory(tail)
+    async with generating(server, directory=directory, clock=clock, styles=choices_of(), batch_size=1) as stage:
+        await stage.add(rows(REQUESTS, [replace(request("r0"), deadline="tomorrow")]))
+        async with asyncio.timeout(20):
+            while not server.batches.batches:
+                await stage.flush()
+                await asyncio.sleep(0.01)
+        [content] = server.batches.files.values()
+        [line] = [json.loads(each) for each in content.splitlines()]
+        submitted = json.loads(line["body"]["messages"][1]["content"])["briefs"][0]["hook_style"]
+        renamed = NORA.model_copy(update={"hook_styles": ("a new style",)})
+        tail.append(NORA.persona_id, persona_applied(renamed, NOW))
+        await stage.catch_up()
+        [draft] = drafts_of(await effects_with_drafts(stage, 1))
+    assert draft.hook_choice is not None
+    assert draft.hook_choice.style == submitted
+
+
+def test_the_judge_knows_each_hook_whatever_it_forgot_and_counts_no_candidate_twice() -> None:
+    judge = hook_judge(settings_with())
+    assert judge is not None
+    first = judge.strengths(["One hook.", "Another hook?"])
+    judge.strengths([f"Hook number {number}." for number in range(KEPT_STRENGTHS + 2)])
+    assert judge.strengths(["Another hook?", "One hook.", "One hook."]) == [first[1], first[0], first[0]]
 
 
 async def test_the_judge_takes_the_hook_that_readers_take_and_says_how_sure_it_is() -> None:
