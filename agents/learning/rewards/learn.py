@@ -27,6 +27,8 @@ from streams.kafka.hidden import NOTHING, Hidden
 from streams.wall_clock import ClockMs, now_ms
 
 REWARDS = "hooks.rewards"
+MOST_TOLD = 2_000
+"""Posts that a checkpoint tells of: what went out is one entry of the state, which must not outgrow a record."""
 APPLIED, DRAFT, POST, UNKNOWN, OUTBOX = b"s", b"d", b"p", b"u", b"o"
 """First bytes of state keys: how far a source is applied, drafts, posts, engagement of other posts, what went out."""
 
@@ -61,10 +63,12 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         self._added: set[str] = set()
         self._changed: dict[bytes, set[Of]] = {DRAFT: set(), POST: set(), UNKNOWN: set()}
         self._again: list[Sent] = []
+        self._waiting: set[Of] = set()  # posts with news that did not go out yet
         self._restore(state)
         self._awaited = {of: due for of, post in self._known_posts() if (due := post.due_ms()) is not None}
         self._due = [(due, of) for of, due in self._awaited.items()]
         heapify(self._due)
+        self._waiting = {of for of, post in self._known_posts() if post.has_changed()}
         self.arms: dict[str, HookArms] = {}
         self.told: Counter[int] = Counter()
 
@@ -143,8 +147,8 @@ class LearnPart(Part[RowBatch[HookPartial]]):
     # what goes
 
     def is_due(self) -> bool:
-        """Tell whether an age of a post has come, or something has to go out again."""
-        return bool(self._again) or (bool(self._due) and self._due[0][0] <= self._clock_ms())
+        """Tell whether an age of a post has come, or something has to go out, for the first time or again."""
+        return bool(self._again or self._waiting) or (bool(self._due) and self._due[0][0] <= self._clock_ms())
 
     def flush(self) -> Effects:
         """Return the rewards of posts that changed or whose time has come, and the arms of their personas."""
@@ -159,13 +163,13 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         return Effects(changes=changes, outputs=list(self._outputs(sent)))
 
     def _of_interest(self, at_ms: int) -> list[Of]:
-        """Return the posts that changed, and those whose next age has come."""
-        found = {of for of in self._changed[POST] if self._post(of) is not None}
+        """Return posts that changed, and those whose next age has come; of very many the first, the others wait."""
+        self._waiting |= self._changed[POST]
         while self._due and self._due[0][0] <= at_ms:
-            _, of = heappop(self._due)
-            if self._post(of) is not None:
-                found.add(of)
-        return sorted(found)
+            self._waiting.add(heappop(self._due)[1])
+        found = sorted(of for of in self._waiting if self._post(of) is not None)
+        self._waiting = set(found[MOST_TOLD:])
+        return found[:MOST_TOLD]
 
     def _told(self, of: Of, at_ms: int) -> Iterator[Sent]:
         persona_id, post_id = of

@@ -65,6 +65,11 @@ class KnownPost:
         """Return views and engagements up to an age, none negative: corrections may take more than there was."""
         return max(sum(self.views[: number + 1]), 0), max(sum(self.engagements[: number + 1]), 0)
 
+    def has_changed(self) -> bool:
+        """Tell whether it brought something since it was told of."""
+        told = ((number, each) for number, each in enumerate(self.told) if each is not None)
+        return any(self.brought(number) != (each.views, each.engagements) for number, each in told)
+
     def due_ms(self) -> int | None:
         """Return when the next age is due that nothing was told of; None where there is none."""
         untold = (hours for hours, told in zip(AGES, self.told, strict=True) if told is None)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.learning.bandit.arms_record import record_of
-from agents.learning.rewards import observe
+from agents.learning.rewards import learn, observe
 from agents.learning.rewards.learn import LearnPart, LearnStage
 from agents.learning.rewards.observe import DRAFTS, ENGAGEMENT, POSTS, ObserveStage
 from agents.learning.rewards.persona_rewards import AGES, GRACE_MS, HOUR_MS, MOST_POSTS, MOST_UNKNOWN
@@ -157,6 +157,8 @@ class Life:
         for target in self.partials:
             self.learn(target, 10**6)
         self.checkpoint()
+        while self.learning.idle_flush_due([each for each in self._parts.values() if isinstance(each, LearnPart)]):
+            self.checkpoint()
 
     @property
     def rewards(self) -> dict[tuple[str, int], HookReward]:
@@ -304,6 +306,29 @@ def test_without_choice_draft_or_post_there_is_no_reward() -> None:
 def test_a_post_nobody_saw_is_a_reward_of_nothing() -> None:
     unseen = lived(draft("d", "a", "q"), post("p", "a", "d"))
     assert {(each.views, each.engagements) for each in unseen.told} == {(0, 0)}
+
+
+@pytest.mark.parametrize("dies", ["", "after state", "after outputs"])
+def test_news_of_very_many_posts_goes_out_over_several_checkpoints_and_none_is_lost(
+    dies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "MOST_TOLD", 3)
+    names = [f"p{number}" for number in range(10)]
+    events: list[Event] = [draft(f"d{each}", "nova", "q") for each in names]
+    events += [post(each, "nova", f"d{each}") for each in names]
+    logs = history(*events)
+    life = Life(logs)
+    life.finish()
+    logs[TopicPartition(ENGAGEMENT, 0)] += [engaged(each, "nova", "view", 5, 1) for each in names]
+    life.read(TopicPartition(ENGAGEMENT, 0), 99)
+    life.checkpoint()
+    for target in life.partials:
+        life.learn(target, 99)
+    life.checkpoint(dies)
+    life.finish()
+    assert {key: each.views for key, each in life.rewards.items()} == {(each, h): 5 for each in names for h in AGES}
+    assert {each.revision for each in life.rewards.values()} == {2}
+    assert life.arms[-1].arms[0].views == 50
 
 
 def test_what_an_account_got_is_of_no_post() -> None:
