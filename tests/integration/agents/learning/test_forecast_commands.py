@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.learning.forecasting.early import coverage
+from agents.learning.forecasting.early import coverage, forecast
 from agents.learning.forecasting.post_starts import PostStart
 from agents.personas.persona_topic import persona_applied
 from schemas.registries.registry import open_registry
@@ -96,7 +96,8 @@ def test_posts_are_foretold_and_the_coverage_is_that_of_the_pure_code(posts: lis
     young = json.loads(ran("post", posts[-1].post_id, "--json").stdout)
     assert [each["minutes"] for each in young] == [10, 60]
     assert young[1]["views_so_far"] == posts[-1].views_1h
-    assert young[1]["low"] < posts[-1].views_1d < young[1]["high"] * 3
+    pure = [forecast(posts[-1], posts, minutes, utc_now()) for minutes in (10, 60)]
+    assert young == [asdict(each) for each in pure if each]
     for arguments in (("coverage",), ("post", posts[-1].post_id), ("hours", "--persona", persona_id)):
         table = ran(*arguments)
         assert table.exit_code == 0, table.output
