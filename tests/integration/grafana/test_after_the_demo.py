@@ -136,7 +136,7 @@ def test_every_statement_finds_what_the_sink_wrote(stack: Endpoints, prometheus:
     }
     assert {title for title, rows in found.items() if not rows} <= set(EMPTY_ALL_THE_SAME)
     letters = {(row["consumer"], row["topic"]): row["letters"] for row in found["Dead letters by error"]}
-    assert letters == {("kpis", "engagement.events"): 1, ("sink-postgres", "engagement.events"): 1}
+    assert letters == {(each, "engagement.events"): 1 for each in ("kpis", "learning", "sink-postgres")}
 
 
 def test_starts_of_the_workers_are_annotated_with_role_and_version(prometheus: Prometheus) -> None:

@@ -26,7 +26,7 @@ from tests.support.drafting import samples
 from tests.support.sink_workers import sink_workers
 
 REQUESTS, PERSONAS = 12, 8
-DEADLINE_S = 240.0
+DEADLINE_S = 420.0  # a busy machine writes three drafts a minute
 
 
 def personas(seed: int) -> list[Persona]:
@@ -63,7 +63,7 @@ def reported(*options: str) -> str:
     return ran.stdout
 
 
-@pytest.mark.timeout(360)
+@pytest.mark.timeout(540)
 async def test_requests_on_the_offline_model_are_all_decided_or_refused_with_a_reason(
     stack: Stack, llm: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
