@@ -1,9 +1,7 @@
 """Dead letters: records that can't be processed, kept with their bytes, origin and reason, and how they are read.
 
 They are read also where the registry that knows their schema is away or has forgotten it: they are what somebody looks
-into when something is wrong, and only this platform writes them, by one of the committed versions of its own schema.
-Ids differ between registries, so the id of a letter says nothing of which; its bytes do: a version fits when it reads
-every byte of the body, to the last one.
+into when something is wrong.
 """
 
 from __future__ import annotations
@@ -14,14 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
 
-from schemas.catalogue import Topic, topic_named
-from schemas.codec.rows import RowCodec
-from schemas.codec.wire_format import HEADER_BYTES, header, schema_id_of
-from schemas.errors import DecodeFault, RegistryUnavailable
-from schemas.records import DeadLetter, Header, Record
-from schemas.registries.file_registry import FileRegistry
+from schemas.catalogue import topic_named
+from schemas.codec.own_records import OwnReader
+from schemas.records import DeadLetter, Header
 from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import FetchedRecord, Slice, TopicPartition
 from streams.engine.stage import Output, Rejection
@@ -33,8 +27,6 @@ from streams.policies import Policies
 from streams.transport.log_lives import log_offset
 
 logger = logging.getLogger(__name__)
-
-RecordType = TypeVar("RecordType", bound=Record)
 
 TOPIC = "dead.letters"
 MAX_REASON_CHARS = 4_000
@@ -177,51 +169,6 @@ class Letters:
         """Forget what waits: it is durable now, or its records come again."""
         self.waiting = []
         self.dropped.clear()
-
-
-class OwnReader(Generic[RecordType]):
-    """Decode values of a topic that only this platform writes: by their schema id, else by the committed versions."""
-
-    def __init__(self, registry: SchemaRegistry, topic: Topic, kind: type[RecordType]) -> None:
-        committed = FileRegistry()
-        self._topic = topic
-        self._kind = kind
-        self._by_id = RowCodec(registry)
-        self._committed = RowCodec(committed)
-        self._newest_first = committed.ids(topic.subject)[::-1]
-        self._registry_is_away = False
-
-    def decode(self, value: bytes | None) -> RecordType:
-        """Return the record of a value. A registry that does not answer is asked once.
-
-        Raises:
-            DecodeFault: it is no such record of any version; says what the registry's schema made of it.
-        """
-        if self._registry_is_away:
-            return self._by_committed(value, None)
-        try:
-            return self._checked(self._by_id.decode(self._topic, value))
-        except RegistryUnavailable as error:
-            logger.warning("Reading %s by the committed schemas: %s", self._topic.name, error)
-            self._registry_is_away = True
-            return self._by_committed(value, None)
-        except DecodeFault as fault:
-            return self._by_committed(value, fault)
-
-    def _by_committed(self, value: bytes | None, fault: DecodeFault | None) -> RecordType:
-        named = schema_id_of(value)
-        assert value is not None
-        for schema_id in sorted(self._newest_first, key=lambda each: each != named):
-            try:
-                return self._checked(self._committed.decode(self._topic, header(schema_id) + value[HEADER_BYTES:]))
-            except DecodeFault as refused:
-                fault = fault or refused
-        assert fault is not None
-        raise fault
-
-    def _checked(self, record: Record) -> RecordType:
-        assert isinstance(record, self._kind)
-        return record
 
 
 class LetterReader(OwnReader[DeadLetter]):

@@ -9,11 +9,10 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from schemas.catalogue import Topic
-from schemas.codec.rows import RowCodec
-from schemas.errors import DecodeFault, RegistryUnavailable
+from schemas.codec.own_records import OwnReader
+from schemas.errors import DecodeFault
 from schemas.registries.registry import SchemaRegistry
 from streams.engine.batch import TopicPartition
-from streams.errors import Unavailable
 from streams.kafka.hidden import NOTHING, TOPICS, Hidden
 from streams.kafka.topic_ids import TopicNow
 
@@ -68,26 +67,25 @@ class HiddenKeys:
             self._before_ms.clear()
         news = {source: (max(first, self._ends.get(source, 0)), end) for source, (first, end) in whole.items()}
         if any(start < end for start, end in news.values()):
-            codec = RowCodec(self._open_registry())
+            registry = self._open_registry()
+            readers = {name: OwnReader(registry, topic, topic.record) for name, topic in TELLS.items()}
             async with aclosing(reader.read(news)) as blocks:
                 async for source, records in blocks:
                     for record in records:
-                        self._take(codec, TELLS[source.topic], record)
+                        self._take(readers[source.topic], record)
             self._now = Hidden(MappingProxyType(dict(self._before_ms))) if self._before_ms else NOTHING
         self._ends = {source: end for source, (_, end) in whole.items()}
 
-    def _take(self, codec: RowCodec, topic: Topic, record: Any) -> None:  # noqa: ANN401 - the client's record
+    def _take(self, reader: OwnReader[Any], record: Any) -> None:  # noqa: ANN401 - the client's record
         if record.key is None:
             return
         if record.value is None:
             self._before_ms.pop(record.key, None)
             return
         try:
-            told: Any = codec.decode(topic, record.value)
+            told = reader.decode(record.value)
         except DecodeFault:
             return  # whatever it says, it hides nothing
-        except RegistryUnavailable as error:
-            raise Unavailable(str(error)) from error
         self._before_ms[record.key] = max(
             self._before_ms.get(record.key, 0), round(told.occurred_at.timestamp() * 1000)
         )

@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from schemas.catalogue import topic_named
+from schemas.codec.own_records import OwnReader, RecordType
 from schemas.records import DeadLetter, DeadOutcome
 from schemas.registries.registry import SchemaRegistry
-from streams.engine.dead_letters import LetterReader, OwnReader, RecordType
+from streams.engine.dead_letters import LetterReader
 from streams.errors import RecordFault
 from streams.kafka.cluster import Cluster
 from streams.kafka.hidden import NOTHING, Hidden

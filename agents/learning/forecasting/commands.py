@@ -127,7 +127,7 @@ def hours(ctx: click.Context, /, *, persona: str, history: int, wide: bool, as_j
     elif found:
         columns = [
             Column(f"hour in {zone}"),
-            *(Column(name, "number") for name in ("posts", "times the mean", "80 % interval")),
+            *(Column(name, "number") for name in ("posts", "times the mean", "95 % interval")),
             Column("", "text"),
         ]
         rows = [
@@ -163,7 +163,7 @@ def show_trends(*, persona: str, days: int, history: int, wide: bool, as_json: b
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
         return
-    numbers = ("posts now", "before", "times", "80 % interval")
+    numbers = ("posts now", "before", "times", "95 % interval")
     columns = [Column("topic", "text"), *(Column(name, "number") for name in numbers), Column("", "text")]
     rows = [
         (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -17,7 +17,7 @@ from agents.learning.bandit.arms_record import record_of
 from agents.learning.metrics import LEARNING_ARMS, LEARNING_CAPPED, LEARNING_POSTS, LEARNING_REWARDS
 from agents.learning.rewards.hook_partials import CHOICE_FIELDS, observed_in
 from agents.learning.rewards.hook_partials import TOPIC as PARTIALS
-from agents.learning.rewards.persona_rewards import AGES, KnownDraft, KnownPost, PersonaRewards, Slot
+from agents.learning.rewards.persona_rewards import AGES, KnownDraft, KnownPost, PersonaRewards, Slot, UnknownPost
 from schemas.records import HookArms, HookChoice, HookPartial
 from streams.engine.batch import Row, RowBatch, TopicPartition
 from streams.engine.readings import Reading
@@ -33,7 +33,7 @@ APPLIED, DRAFT, POST, UNKNOWN, OUTBOX = b"s", b"d", b"p", b"u", b"o"
 """First bytes of state keys: how far a source is applied, drafts, posts, engagement of other posts, what went out."""
 
 _DRAFTS, _POSTS = TypeAdapter(KnownDraft), TypeAdapter(KnownPost)
-_SLOTS = TypeAdapter(dict[int, Slot])
+_UNKNOWN = TypeAdapter(UnknownPost)
 
 Of = tuple[str, str]
 """A persona, and the id of a draft or a post of it."""
@@ -53,6 +53,9 @@ class LearnPart(Part[RowBatch[HookPartial]]):
 
     What went out with the last checkpoint that had anything is kept in the state, and goes out again, under the same
     ids, when somebody takes the partition over: it may have been lost between the state and the topics.
+
+    A kill may leave the first changes of a checkpoint and not the others. So what goes out is written first, how far
+    sources are applied last, and a post has the offset up to which it is applied itself.
     """
 
     def __init__(self, state: Iterable[tuple[bytes, bytes]], hidden: Hidden, clock_ms: ClockMs) -> None:
@@ -64,6 +67,7 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         self._changed: dict[bytes, set[Of]] = {DRAFT: set(), POST: set(), UNKNOWN: set()}
         self._again: list[Sent] = []
         self._waiting: set[Of] = set()  # posts with news that did not go out yet
+        self._outbox: set[str] = set()  # personas of what went out last
         self._restore(state)
         self._awaited = {of: due for of, post in self._known_posts() if (due := post.due_ms()) is not None}
         self._due = [(due, of) for of, due in self._awaited.items()]
@@ -95,10 +99,14 @@ class LearnPart(Part[RowBatch[HookPartial]]):
                 self._add_draft(persona_id, draft_id, KnownDraft(generated_ms, chosen))
         for persona_id, post_id, draft_id, published_ms, simulated in observed.posts.iter_rows():
             if not self._is_hidden(persona_id, at_ms):
-                self._add_post(persona_id, post_id, KnownPost(draft_id, published_ms, simulated))
+                post = KnownPost(draft_id, published_ms, simulated, applied=row.offset)
+                self._add_post(persona_id, post_id, post)
+        slots = defaultdict[Of, list[tuple[int, Slot]]](list)
         for persona_id, post_id, slot_ms, simulated, views, engagements in observed.engagement.iter_rows():
             if not self._is_hidden(persona_id, at_ms):
-                self._add_engagement(persona_id, post_id, slot_ms, (views, engagements, simulated))
+                slots[persona_id, post_id].append((slot_ms, (views, engagements, simulated)))
+        for of, each in slots.items():
+            self._add_engagement(of, each, row.offset)
         self._applied[source] = partial.last_offset
         self._added.add(source)
 
@@ -109,11 +117,8 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         persona = self._persona(persona_id)
         if draft_id in persona.drafts:
             return  # it came again
-        persona.drafts[draft_id] = draft
         self._changed[DRAFT].add((persona_id, draft_id))
-        for post_id, post in persona.posts.items():
-            if post.draft_id == draft_id:  # the post was first
-                self._changed[POST].add((persona_id, post_id))
+        self._changed[POST].update((persona_id, post_id) for post_id in persona.add_draft(draft_id, draft))
         self._forget(DRAFT, persona_id, persona.forgotten_drafts(), persona.drafts)
 
     def _add_post(self, persona_id: str, post_id: str, post: KnownPost) -> None:
@@ -125,19 +130,23 @@ class LearnPart(Part[RowBatch[HookPartial]]):
             self._await(persona_id, post_id, post)
         self._forget(POST, persona_id, persona.forgotten_posts(), persona.posts)
 
-    def _add_engagement(self, persona_id: str, post_id: str, slot_ms: int, slot: Slot) -> None:
+    def _add_engagement(self, of: Of, slots: Sequence[tuple[int, Slot]], offset: int) -> None:
+        persona_id, post_id = of
         persona = self._persona(persona_id)
-        persona.add_engagement(post_id, slot_ms, slot)
-        if post_id in persona.posts:
-            self._changed[POST].add((persona_id, post_id))
+        if not persona.add_engagement(post_id, slots, offset):
             return
-        self._changed[UNKNOWN].add((persona_id, post_id))
+        if post_id in persona.posts:
+            self._changed[POST].add(of)
+            return
+        self._changed[UNKNOWN].add(of)
         self._forget(UNKNOWN, persona_id, persona.forgotten_unknown(), persona.unknown)
 
     def _forget(self, mark: bytes, persona_id: str, ids: Sequence[str], kept: MutableMapping[str, Any]) -> None:
         for each in ids:
             kept.pop(each, None)
             self._changed[mark].add((persona_id, each))
+            if mark == POST:
+                self._awaited.pop((persona_id, each), None)
 
     def _persona(self, persona_id: str) -> PersonaRewards:
         if persona_id not in self._personas:
@@ -155,10 +164,9 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         at_ms = self._clock_ms()
         sent = self._again + [each for of in self._of_interest(at_ms) for each in self._told(of, at_ms)]
         applied = ((APPLIED + name.encode(), _packed(self._applied[name])) for name in sorted(self._added))
-        changes = [*self._state_changes(), *applied]
+        outbox = self._outbox_changes(sent) if sent != self._again else ()
+        changes = [*outbox, *self._state_changes(), *applied]
         self._added.clear()
-        if sent != self._again:
-            changes.append((OUTBOX, json.dumps([list(asdict(each).values()) for each in sent]).encode()))
         self._again = []
         return Effects(changes=changes, outputs=list(self._outputs(sent)))
 
@@ -182,7 +190,7 @@ class LearnPart(Part[RowBatch[HookPartial]]):
 
     def _await(self, persona_id: str, post_id: str, post: KnownPost) -> None:
         due_ms, of = post.due_ms(), (persona_id, post_id)
-        if due_ms is None or post.draft_id not in self._personas[persona_id].drafts:
+        if due_ms is None or post.choice is None:
             self._awaited.pop(of, None)
         elif self._awaited.get(of) != due_ms:
             self._awaited[of] = due_ms
@@ -193,7 +201,7 @@ class LearnPart(Part[RowBatch[HookPartial]]):
         for each in sent:
             persona = self._personas.get(each.persona_id)
             post = persona.posts.get(each.post_id) if persona else None
-            if persona and post and post.told[each.age] and post.draft_id in persona.drafts:
+            if persona and post and post.told[each.age]:
                 yield Output(REWARDS, persona.reward(each.post_id, each.age))
         for persona_id in personas:
             persona = self._personas.get(persona_id)
@@ -211,12 +219,23 @@ class LearnPart(Part[RowBatch[HookPartial]]):
     def _known_posts(self) -> Iterator[tuple[Of, KnownPost]]:
         for persona_id, persona in self._personas.items():
             for post_id, post in persona.posts.items():
-                if post.draft_id in persona.drafts:
+                if post.choice is not None:
                     yield (persona_id, post_id), post
 
     def posts(self) -> int:
         """Return how many posts are known with their drafts."""
         return sum(1 for _ in self._known_posts())
+
+    def _outbox_changes(self, sent: Sequence[Sent]) -> Iterator[Change]:
+        """Yield what goes out, by persona, in place of what went out before."""
+        by_persona = defaultdict[str, list[tuple[str, int]]](list)
+        for each in sent:
+            by_persona[each.persona_id].append((each.post_id, each.age))
+        for persona_id, posts in by_persona.items():
+            yield _key(OUTBOX, (persona_id, "")), json.dumps(posts).encode()
+        for persona_id in sorted(self._outbox - by_persona.keys()):
+            yield _key(OUTBOX, (persona_id, "")), None
+        self._outbox = set(by_persona)
 
     def _state_changes(self) -> Iterator[Change]:
         for mark, changed in self._changed.items():
@@ -231,24 +250,28 @@ class LearnPart(Part[RowBatch[HookPartial]]):
             return _DRAFTS.dump_json(persona.drafts[name]) if name in persona.drafts else None
         if mark == POST:
             return _POSTS.dump_json(persona.posts[name]) if name in persona.posts else None
-        return _SLOTS.dump_json(persona.unknown[name]) if name in persona.unknown else None
+        return _UNKNOWN.dump_json(persona.unknown[name]) if name in persona.unknown else None
 
     def _restore(self, state: Iterable[tuple[bytes, bytes]]) -> None:
         for key, value in state:
             mark = key[:1]
             if mark == APPLIED:
                 self._applied[key[1:].decode()] = struct.unpack("<q", value)[0]
-            elif mark == OUTBOX:
-                self._again = [Sent(*each) for each in json.loads(value)]
+                continue
+            persona_id, name = json.loads(key[1:])
+            if mark == OUTBOX:
+                self._outbox.add(persona_id)
+                self._again += [Sent(persona_id, post_id, age) for post_id, age in json.loads(value)]
             else:
-                persona_id, name = json.loads(key[1:])
                 persona = self._persona(persona_id)
                 if mark == DRAFT:
                     persona.drafts[name] = _DRAFTS.validate_json(value)
                 elif mark == POST:
                     persona.posts[name] = _POSTS.validate_json(value)
                 else:
-                    persona.unknown[name] = _SLOTS.validate_json(value)
+                    persona.unknown[name] = _UNKNOWN.validate_json(value)
+        for persona_id, persona in self._personas.items():
+            self._changed[UNKNOWN].update((persona_id, post_id) for post_id in persona.made_whole())
 
 
 class LearnStage(Stage[LearnPart]):
@@ -268,9 +291,9 @@ class LearnStage(Stage[LearnPart]):
         self._parts: dict[TopicPartition, LearnPart] = {}
 
     def owner_of(self, key: bytes, value: bytes) -> str | None:
-        """Return the persona of a draft or a post; how far a source is applied, and what went out, is nobody's."""
+        """Return the persona of a draft, a post, or of what went out; how far a source is applied is nobody's."""
         del value
-        return None if key[:1] in (APPLIED, OUTBOX) else str(json.loads(key[1:])[0])
+        return None if key[:1] == APPLIED else str(json.loads(key[1:])[0])
 
     def hide(self, hidden: Hidden) -> None:
         """Leave out of partials what was observed of a persona before it was hidden."""

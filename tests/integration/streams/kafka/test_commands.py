@@ -16,7 +16,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.catalogue import CATALOGUE
 from schemas.definitions import definition
-from schemas.records import DeadLetter
+from schemas.records import DeadLetter, PersonaErased
 from schemas.registries.file_registry import FileRegistry
 from schemas.registries.registry import open_registry
 from streams.cli.main import main
@@ -129,6 +129,7 @@ async def test_dead_letters_are_listed_with_the_original_bytes(stack: Stack) -> 
 
 
 async def test_dead_letters_are_listed_and_consumed_while_the_registry_is_away(stack: Stack) -> None:
+    """Also where a persona was erased: what is hidden is known without the registry."""
     at = datetime(2026, 11, 22, tzinfo=UTC)
     letter = DeadLetter(
         event_id="d-2",
@@ -141,8 +142,11 @@ async def test_dead_letters_are_listed_and_consumed_while_the_registry_is_away(s
         error_class="RecordFault",
         reason="written before the registry went away",
     )
+    erased = PersonaErased(
+        event_id="erased away.test", occurred_at=at, persona_id="away.test", run_id="test", requested_by="test"
+    )
     producer = EventProducer(stack.cluster, FileRegistry())
-    await producer.append_all([Output("dead.letters", letter)])
+    await producer.append_all([Output("dead.letters", letter), Output("personas.erased", erased)])
     await producer.stop()
     away = f"http://127.0.0.1:{free_port()}"
     listed = _run(stack, "dead-letters", "list", "--json", "--topic", "away.test", THREADS_REGISTRY_URL=away)

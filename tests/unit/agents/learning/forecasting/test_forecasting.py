@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from agents.learning.forecasting.early import AGES, LEAST_POSTS, backtested, coverage, forecast
-from agents.learning.forecasting.moves import hours_of_day, trends
+from agents.learning.forecasting.moves import hours_of_day, trends, widened
 from agents.learning.forecasting.post_starts import DAY, PostStart
 from tests.support.post_starts import FIRST, simulated_post
 
@@ -87,11 +88,12 @@ def of_topic(word: str, counts: list[int], start: datetime) -> list[PostStart]:
 def test_a_topic_rises_falls_or_is_as_ever_against_its_own_history() -> None:
     now = LATER
     late, early = now - timedelta(days=4), now - timedelta(days=60)
+    usual, few = [10, 12, 9, 11, 10, 8, 12, 9], [10, 30, 5, 20]
     posts = [
-        *of_topic("tomatoes", [10, 12, 9, 11, 10, 8], early), *of_topic("tomatoes", [40, 35, 44, 30, 38], late),
-        *of_topic("herbs", [50, 60, 40, 55, 52], early), *of_topic("herbs", [9, 8, 12, 10, 7], late),
-        *of_topic("bees", [10, 30, 5, 20, 12, 9], early), *of_topic("bees", [9, 25, 14, 8, 18], late),
-        *of_topic("compost", [10, 30, 5, 20], early), *of_topic("compost", [900, 800, 700, 900, 1_000], late),
+        *of_topic("tomatoes", usual, early), *of_topic("tomatoes", [40, 35, 44, 30, 38, 41, 36, 39], late),
+        *of_topic("herbs", [50, 60, 40, 55, 52, 48, 57, 51], early), *of_topic("herbs", usual, late),
+        *of_topic("bees", usual, early), *of_topic("bees", [9, 25, 14, 8, 9, 11, 10, 900], late),
+        *of_topic("compost", few, early), *of_topic("compost", [900] * 12, late),
     ]  # fmt: skip
     found = {each.topic: each for each in trends(["tomatoes", "herbs", "bees", "compost", "seeds"], posts, now, 7)}
     assert {topic: each.verdict for topic, each in found.items()} == {
@@ -101,7 +103,24 @@ def test_a_topic_rises_falls_or_is_as_ever_against_its_own_history() -> None:
         "compost": "too little history",
         "seeds": "too little history",
     }
-    assert found["tomatoes"].ratio == pytest.approx(37.9 / 10.5, rel=0.01)
+    assert found["tomatoes"].ratio == pytest.approx(3.5, rel=0.05)
+
+
+def test_where_nothing_moves_few_are_told_that_something_does() -> None:
+    """Of 40 personas with five topics, and posts at any hour: 5 % each, over all topics or hours together."""
+    topics, moved, hours = ["bees", "herbs", "naps", "seeds", "water"], 0, 0
+    for seed in range(40):
+        posts = [simulated_post(n, seed=seed, text=f"about {topics[n % 5]}") for n in range(240)]
+        now = posts[-1].published_at + timedelta(days=2)
+        moved += any(each.verdict in {"rises", "falls"} for each in trends(topics, posts, now, 10))
+        hours += any(each.verdict in {"better", "worse"} for each in hours_of_day(posts, ZoneInfo("UTC"), now))
+    assert moved <= 5
+    assert hours <= 5
+
+
+@pytest.mark.parametrize(("error", "free"), [(0.05, 7), (0.01, 9), (0.005, 30)])
+def test_the_width_is_students(error: float, free: int) -> None:
+    assert widened(error, free) == pytest.approx(stats.t(free).ppf(1 - error / 2), rel=0.005)
 
 
 def test_hours_are_those_of_the_wall_clock_over_a_change_of_time() -> None:

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.learning.bandit.arms_record import record_of
-from agents.learning.rewards import learn, observe
+from agents.learning.rewards import learn, observe, persona_rewards
 from agents.learning.rewards.learn import LearnPart, LearnStage
-from agents.learning.rewards.observe import DRAFTS, ENGAGEMENT, POSTS, ObserveStage
+from agents.learning.rewards.observe import DRAFTS, ENGAGEMENT, POSTS, ObservePart, ObserveStage
 from agents.learning.rewards.persona_rewards import AGES, GRACE_MS, HOUR_MS, MOST_POSTS, MOST_UNKNOWN
 from schemas.engagement import ENGAGING_KINDS
 from schemas.records import (
@@ -29,7 +29,7 @@ from schemas.records import (
     PostPublished,
 )
 from streams.engine.batch import Row, RowBatch, TopicPartition
-from streams.engine.stage import Output, Stage
+from streams.engine.stage import Output, Part, Stage
 from streams.kafka.hidden import Hidden
 from tests.support.drafts import plain_draft
 from tests.support.learned_log import Event, batch_of, naive
@@ -109,19 +109,21 @@ class Life:
         assert asyncio.run(part.add(RowBatch(source, rows))) == []
         self._at[source] = start + len(partials)
 
-    def checkpoint(self, dies: str = "") -> None:
-        """Make all durable, or die before, or after the state or the outputs went out."""
+    def checkpoint(self, dies: str = "", written: int = 0, of: type[Part[Any]] = Part) -> None:
+        """Make all of a stage durable, or die before, or after some (`written`) or all of the state, or the outputs."""
         for source, part in list(self._parts.items()):
+            if not isinstance(part, of):
+                continue
             effects = part.flush()
             if dies == "before":
                 break
             state = self._state.setdefault(source, {})
-            for key, value in effects.changes:
+            for key, value in effects.changes[: written if dies == "amid state" else None]:
                 if value is None:
                     state.pop(key, None)
                 else:
                     state[key] = value
-            if dies == "after state":
+            if dies in ("after state", "amid state"):
                 break
             self._emit(list(single(effects.outputs)))
             if dies == "after outputs":
@@ -130,12 +132,12 @@ class Life:
         if dies:
             self.start()
 
-    def dies_as_it_learns(self, dies: str) -> int:
+    def dies_as_it_learns(self, dies: str, written: int = 0) -> int:
         """Die in a checkpoint of the part that has something to tell; return how many rewards went out."""
         self._parts = {
             source: part for source, part in self._parts.items() if isinstance(part, LearnPart) and part.posts()
         }
-        self.checkpoint(dies)
+        self.checkpoint(dies, written)
         return len(self.told)
 
     def _emit(self, outputs: Sequence[Output]) -> None:
@@ -207,7 +209,8 @@ def test_rewards_and_arms_are_those_of_a_naive_count_whatever_happens_on_the_way
                 case 2:
                     life.learn(chance.randrange(TARGETS), chance.randint(1, 4))
                 case _:
-                    life.checkpoint(chance.choice(("", "", "before", "after state", "after outputs")))
+                    dies = chance.choice(("", "", "before", "amid state", "after state", "after outputs"))
+                    life.checkpoint(dies, chance.randrange(9), chance.choice((ObservePart, LearnPart)))
         life.finish()
     found = {key: (each.choice.style, each.views, each.engagements) for key, each in life.rewards.items()}
     assert found == naive(events)
@@ -217,6 +220,28 @@ def test_rewards_and_arms_are_those_of_a_naive_count_whatever_happens_on_the_way
     newest = {each.persona_id: each for each in life.arms}
     assert newest == {each.persona_id: each for each in once.arms}, "bit for bit, however it was read"
     for persona_id, arms in newest.items():
+        assert arms == record_of(persona_id, [each for each in life.rewards.values() if each.persona_id == persona_id])
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32))
+def test_a_learner_that_dies_again_and_again_amid_its_state_adds_each_range_once(seed: int) -> None:
+    chance = Random(seed)
+    logs = drawn_history(chance)
+    life = Life(logs)
+    for _ in range(chance.randint(1, 4)):
+        for source in logs:
+            life.read(source, chance.randint(0, 8))
+        life.checkpoint(of=ObservePart)
+    for _ in range(chance.randint(1, 12)):
+        for target in life.partials:
+            life.learn(target, chance.randint(0, 5))
+        life.checkpoint(chance.choice(("", "amid state", "amid state")), chance.randrange(12), LearnPart)
+    life.finish()
+    found = {key: (each.choice.style, each.views, each.engagements) for key, each in life.rewards.items()}
+    assert found == naive([each for log in logs.values() for each in log])
+    assert_one_content_an_id(life)
+    for persona_id, arms in {each.persona_id: each for each in life.arms}.items():
         assert arms == record_of(persona_id, [each for each in life.rewards.values() if each.persona_id == persona_id])
 
 
@@ -271,6 +296,36 @@ def test_what_was_told_as_the_worker_died_is_told_by_the_next_one(dies: str) -> 
     assert {key: each.views for key, each in life.rewards.items()} == {("p", hours): 9 for hours in AGES}
     assert {each.revision for each in life.told} == {1}
     assert len({each.checksum for each in life.arms}) == 1
+
+
+@pytest.mark.parametrize("written", range(12))
+@pytest.mark.parametrize("post_is_first", [False, True])
+@pytest.mark.parametrize("likes", [0, 2])
+def test_whatever_part_of_the_state_was_written_as_the_worker_died_nothing_counts_twice_or_is_lost(
+    written: int, likes: int, *, post_is_first: bool
+) -> None:
+    """A changelog takes much state as several batches: a kill leaves the first of them."""
+    drafts = [draft(f"d{each}", "nova", "q") for each in "ab"]
+    posts = [post(f"p{each}", "nova", f"d{each}") for each in "ab"]
+    early = [engaged(f"p{each}", "nova", "view", 9, 10) for each in "ab"]
+    logs = history(*drafts, *posts, *early)
+    life = Life(logs)
+    for topic in (POSTS, ENGAGEMENT, DRAFTS) if post_is_first else (ENGAGEMENT, DRAFTS, POSTS):
+        life.read(TopicPartition(topic, 0), 9)
+        life.checkpoint(of=ObservePart)
+    for target in life.partials:
+        life.learn(target, 1)
+    life.checkpoint(of=LearnPart)
+    for target in life.partials:
+        life.learn(target, 9)
+    life.dies_as_it_learns("amid state", written)
+    late = [engaged(f"p{each}", "nova", "like", likes, 20) for each in "ab" if likes]
+    logs[TopicPartition(ENGAGEMENT, 0)] += late
+    life.finish()
+    found = {key: (each.choice.style, each.views, each.engagements) for key, each in life.rewards.items()}
+    assert found == naive([*drafts, *posts, *early, *late])
+    assert_one_content_an_id(life)
+    assert life.arms[-1] == record_of("nova", list(life.rewards.values()))
 
 
 def test_what_comes_late_or_is_corrected_makes_another_revision() -> None:
@@ -351,6 +406,35 @@ def test_what_is_kept_of_a_persona_is_bounded() -> None:
     assert sum(key[:1] == b"u" for key in kept) == MOST_UNKNOWN
 
 
+def test_posts_asked_in_no_style_push_none_out_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(persona_rewards, "MOST_POSTS", 4)
+    monkeypatch.setattr(persona_rewards, "MOST_UNCHOSEN", 4)
+    logs = history(draft("d", "nova", "q"), post("p", "nova", "d"), engaged("p", "nova", "view", 9, 1))
+    life = Life(logs)
+    life.finish()
+    others = [post(f"p{n}", "nova", f"of no style {n}", NOON + timedelta(minutes=1 + n)) for n in range(20)]
+    logs[TopicPartition(POSTS, 0)] += others
+    life.finish()
+    replay = Life(logs)
+    replay.finish()
+    assert replay.arms[-1] == life.arms[-1]
+    assert replay.arms[-1].rewards == 1
+    assert sum(key[:1] == b"p" for state in life._state.values() for key in state) <= 4 + 1 + 1
+
+
+def test_a_post_keeps_the_choice_of_its_draft_though_that_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(persona_rewards, "MOST_DRAFTS", 4)
+    logs = history(draft("d", "nova", "q"), post("p", "nova", "d"), engaged("p", "nova", "view", 9, 1))
+    life = Life(logs)
+    life.finish()
+    later = [replace(draft(f"d{n}", "nova", "q"), occurred_at=NOON + timedelta(minutes=1 + n)) for n in range(20)]
+    logs[TopicPartition(DRAFTS, 0)] += later
+    life.finish()
+    logs[TopicPartition(ENGAGEMENT, 0)].append(engaged("p", "nova", "like", 2, 5))
+    life.finish()
+    assert [(arm.posts, arm.views, arm.engagements) for arm in life.arms[-1].arms] == [(1, 9, 2)]
+
+
 def test_a_hidden_persona_is_left_out_and_its_state_is_its_own() -> None:
     stage = LearnStage(lambda: LATER_MS)
     stage.hide(Hidden({b"nova": LATER_MS + 1}))
@@ -360,8 +444,8 @@ def test_a_hidden_persona_is_left_out_and_its_state_is_its_own() -> None:
     rows = [Row(number, replace(each, source_partition=number)) for number, each in enumerate(partials)]
     asyncio.run(part.add(RowBatch(TopicPartition("hooks.partials", 0), rows)))
     changes = dict(part.flush().changes)
-    owners = {stage.owner_of(key, value) for key, value in changes.items() if value is not None}
-    assert owners == {None, "ada"}
+    owners = {(key[:1], stage.owner_of(key, value)) for key, value in changes.items() if value is not None}
+    assert owners == {(b"s", None), (b"d", "ada"), (b"p", "ada"), (b"o", "ada")}, "what went out is its own, too"
 
 
 def test_a_partial_of_another_form_is_refused_and_the_others_count() -> None:
